@@ -1,0 +1,31 @@
+"""What the core asks of a policy engine: one question, one answer.
+
+Declared here because the core needs it; `adapters/engine_cedar.py` fills it. An engine lives inside the snapshot of
+what we trust: it is prepared whole from one policy set and the pinned tools, and never changes afterwards.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mediator.policy.decision import Decision
+from mediator.policy.request import AccessRequest
+
+
+class PolicyEngine(Protocol):
+    """A prepared set of policies over a fixed set of tools."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the policy set: what an activation statement names and every decision repeats."""
+        ...
+
+    def evaluate(self, request: AccessRequest) -> Decision:
+        """Answer; sync, without I/O, the same answer for the same request.
+
+        Never raises: an error in the engine is a denial (`POLICY_ERROR`), and so is a tool that it was not
+        prepared with.
+        """
+        ...
