@@ -1,0 +1,7 @@
+"""What a server's tools say they are, who signed that, and which of it a reviewer pinned.
+
+`manifest.py` and `declaration.py` read manifests, `draft.py` proposes one, `signature.py` verifies envelopes
+against the trust file, `pin.py` and `lock.py` join them with the reviewers' statements into the `PinSet`,
+`schema.py` and `closed_world.py` check arguments and results, `drift.py` compares a pin with what is offered now.
+It may import identity, canonical and the ground floor; it knows nothing of wire, delegation or policy.
+"""
