@@ -1,0 +1,152 @@
+"""Grant: one stored link of authority, from whom to whom, for what, until when. A task is a root grant.
+
+Pure. What is read from the store is re-made through `parse_grant`, whatever wrote it there.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from mediator.canonical import Json, JsonObject
+from mediator.delegation.authority import Authority, Entry, parse_pattern
+from mediator.effect import Effect
+from mediator.refusal import Reason, Refused
+
+
+@unique
+class GrantState(StrEnum):
+    """Whether the grant still gives anything."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One link. Times are milliseconds since 1970 (UTC); `idle_ms` ends a session's task that is not used.
+
+    `issuer` is who signs the tokens that name this grant; a token of another issuer does not hold it.
+    `statement_digest` names the signed act (an owner's, or a profile key's) by which it was opened.
+    `salt` keys the request hashes of the task: nobody guesses arguments from a span.
+    """
+
+    id: str
+    parent: str | None
+    root: str
+    agent: str
+    agent_class: str
+    team: str
+    owner: str
+    issuer: str
+    purpose: str
+    authority: Authority
+    audience: str
+    opened_ms: int
+    expires_ms: int
+    idle_ms: int | None
+    max_calls: int | None
+    depth: int
+    max_depth: int
+    salt: str
+    statement_digest: str
+    tenant: str
+    state: GrantState
+
+
+def grant_form(grant: Grant) -> JsonObject:
+    """Return the JSON form: what is stored, covered by the MAC, and kept with a decision."""
+    entries: list[Json] = [
+        {"pattern": entry.pattern, "effects": list[Json](sorted(entry.effects))} for entry in grant.authority.entries
+    ]
+    return {
+        "id": grant.id,
+        "parent": grant.parent,
+        "root": grant.root,
+        "agent": grant.agent,
+        "agent_class": grant.agent_class,
+        "team": grant.team,
+        "owner": grant.owner,
+        "issuer": grant.issuer,
+        "purpose": grant.purpose,
+        "entries": entries,
+        "pin_serial": grant.authority.pin_serial,
+        "audience": grant.audience,
+        "opened_ms": grant.opened_ms,
+        "expires_ms": grant.expires_ms,
+        "idle_ms": grant.idle_ms,
+        "max_calls": grant.max_calls,
+        "depth": grant.depth,
+        "max_depth": grant.max_depth,
+        "salt": grant.salt,
+        "statement_digest": grant.statement_digest,
+        "tenant": grant.tenant,
+        "state": str(grant.state),
+    }
+
+
+def parse_grant(form: JsonObject) -> Grant:
+    """Return the grant that `grant_form` wrote.
+
+    Raises `Refused(CHAIN_INVALID)` for any other form: a grant that cannot be read gives nothing.
+    """
+    try:
+        return Grant(
+            id=_text(form["id"]),
+            parent=None if form["parent"] is None else _text(form["parent"]),
+            root=_text(form["root"]),
+            agent=_text(form["agent"]),
+            agent_class=_text(form["agent_class"]),
+            team=_text(form["team"]),
+            owner=_text(form["owner"]),
+            issuer=_text(form["issuer"]),
+            purpose=_text(form["purpose"]),
+            authority=Authority(
+                entries=tuple(_entry(entry) for entry in _list(form["entries"])), pin_serial=_number(form["pin_serial"])
+            ),
+            audience=_text(form["audience"]),
+            opened_ms=_number(form["opened_ms"]),
+            expires_ms=_number(form["expires_ms"]),
+            idle_ms=None if form["idle_ms"] is None else _number(form["idle_ms"]),
+            max_calls=None if form["max_calls"] is None else _number(form["max_calls"]),
+            depth=_number(form["depth"]),
+            max_depth=_number(form["max_depth"]),
+            salt=_text(form["salt"]),
+            statement_digest=_text(form["statement_digest"]),
+            tenant=_text(form["tenant"]),
+            state=GrantState(_text(form["state"])),
+        )
+    except (KeyError, ValueError) as error:
+        raise Refused(Reason.CHAIN_INVALID, f"a stored grant cannot be read: {error}") from error
+
+
+def _entry(form: Json) -> Entry:
+    if not isinstance(form, dict):
+        raise _not("an object", form)
+    effects = frozenset(Effect(_text(effect)) for effect in _list(form["effects"]))
+    return Entry(pattern=parse_pattern(_text(form["pattern"])), effects=effects)
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise _not("a string", value)
+    return value
+
+
+def _number(value: Json) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _not("an integer", value)
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise _not("a list", value)
+    return value
+
+
+def _not(wanted: str, value: Json) -> ValueError:
+    return ValueError(f"`{value!r:.40}` is not {wanted}")

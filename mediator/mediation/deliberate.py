@@ -1,0 +1,352 @@
+"""The judgement of one call: pure, synchronous, replayable. The heart.
+
+It reads no clock, draws no number and does no I/O; whatever it needs comes in. Same arguments, same judgement,
+same record. It always returns a `Deliberation`: which step said what, and why, with all its input.
+
+The steps, in this order, first refusal wins:
+
+1. delegation  the stored chain that this identity holds is live, and what authority it comes to
+2. resolve     the tool is pinned and visible to this caller; then: the arguments fit the pinned schema
+3. decide      authority AND policy; an engine error is a denial
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import InitVar, dataclass
+from enum import StrEnum, unique
+from typing import Final, final
+
+from mediator.canonical import JsonObject, canonical_bytes
+from mediator.delegation.chain import DelegationChain, prove_chain
+from mediator.delegation.grant import Grant
+from mediator.effect import Effect
+from mediator.evidence import Seal
+from mediator.identity.identify import Identified
+from mediator.manifest.pin import PinnedTool
+from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.trust import TrustSnapshot
+from mediator.policy.decision import Decision, Verdict
+from mediator.policy.request import (
+    AccessRequest,
+    Action,
+    AgentFacts,
+    BaseFacts,
+    ChainFacts,
+    GrantFacts,
+    TaskFacts,
+)
+from mediator.refusal import Reason, Refused
+from mediator.wire.tool_call import ToolCall
+
+__all__ = ["Claim", "Deliberation", "Ids", "Spans", "Step", "Verdict", "agent_facts", "deliberate", "is_visible"]
+
+_SEAL: Final = Seal("mediator.mediation.deliberate")
+
+
+@unique
+class Step(StrEnum):
+    """The step at which the judgement ended."""
+
+    DELEGATION = "delegation"
+    RESOLVE = "resolve"
+    DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """What the shell drew for this arrival: 32 hexadecimal digits each, spans 16 (W3C Trace Context)."""
+
+    decision_id: str
+    trace_id: str
+    server_span: str
+    decision_span: str
+    client_span: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """The place of this call in a trace: an identified caller's trace goes on, with its span as the parent."""
+
+    trace_id: str
+    parent_span: str | None
+    server_span: str
+    decision_span: str
+    client_span: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One thing to be taken, once, before the act: a unit of `key`, of which there are `limit` in all."""
+
+    key: str
+    limit: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliberation:
+    """The judgement, in order, up to the step it names, with its whole input."""
+
+    ids: Ids
+    call: ToolCall
+    identity: Identified
+    snapshot: TrustSnapshot
+    circumstances: Circumstances
+    now_ms: int
+    step: Step
+    verdict: Verdict
+    stop: Refused | None
+    chain: DelegationChain | None
+    tool: PinnedTool | None
+    decision: Decision | None
+    request_hash: str | None
+    claims: tuple[Claim, ...]
+    spans: Spans
+    seal: InitVar[Seal]
+
+    def __post_init__(self, seal: Seal) -> None:
+        _SEAL.must_be(seal)
+
+    @property
+    def policy_digest(self) -> str:
+        """The digest of the policies that were in force."""
+        return self.snapshot.policies.digest
+
+    @property
+    def deadline_seconds(self) -> float:
+        """How long the tool server may take."""
+        return self.snapshot.limits.deadline_seconds
+
+    @property
+    def result_bytes_max(self) -> int:
+        """How large the tool server's answer may be: the stricter of the settings' and the manifest's word."""
+        limit = self.snapshot.limits.result_bytes_max
+        own = self.tool.result_bytes_max if self.tool is not None else None
+        return limit if own is None else min(limit, own)
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether what is asked for does more than read; an unknown tool does nothing."""
+        return self.tool is not None and self.tool.effect.is_privileged
+
+    def refusal(self) -> Refused:
+        """Return the stop of a denial, naming its decision."""
+        stop = self.stop or Refused(Reason.INTERNAL, "an allow was taken for a denial")
+        return stop.decided_as(self.ids.decision_id)
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the steps have found so far: local to one judgement, and never seen outside this module."""
+
+    step: Step = Step.DELEGATION
+    chain: DelegationChain | None = None
+    tool: PinnedTool | None = None
+    decision: Decision | None = None
+    request_hash: str | None = None
+    claims: tuple[Claim, ...] = ()
+
+
+def deliberate(  # noqa: PLR0913 - the whole input of a judgement, by name, is the point
+    *,
+    call: ToolCall,
+    identity: Identified,
+    snapshot: TrustSnapshot,
+    circumstances: Circumstances,
+    now_ms: int,
+    ids: Ids,
+) -> Deliberation:
+    """Judge one call. Never raises `Refused`: a stop is part of what it returns."""
+    findings = _Findings()
+    stop: Refused | None = None
+    try:
+        _judge(findings, call, identity, snapshot, circumstances, now_ms)
+    except Refused as refused:
+        stop = refused
+    return Deliberation(
+        ids=ids,
+        call=call,
+        identity=identity,
+        snapshot=snapshot,
+        circumstances=circumstances,
+        now_ms=now_ms,
+        step=findings.step,
+        verdict=Verdict.ALLOW if stop is None else Verdict.DENY,
+        stop=stop,
+        chain=findings.chain,
+        tool=findings.tool,
+        decision=findings.decision,
+        request_hash=findings.request_hash,
+        claims=findings.claims if stop is None else (),
+        spans=_spans(ids, call),
+        seal=_SEAL,
+    )
+
+
+def _judge(  # noqa: PLR0913 - as above
+    findings: _Findings,
+    call: ToolCall,
+    identity: Identified,
+    snapshot: TrustSnapshot,
+    circumstances: Circumstances,
+    now_ms: int,
+) -> None:
+    # 1. Delegation: who acts, under which live chain, with what authority.
+    chain = findings.chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
+    _refuse_if_frozen(chain, circumstances)
+
+    # 2. Resolve: the tool exists for this caller (all ways of not existing look the same) ...
+    findings.step = Step.RESOLVE
+    tool = snapshot.pins.resolve(call.name, call.server)
+    if tool is None or not is_visible(tool, chain.presented, snapshot):
+        raise Refused(Reason.UNKNOWN_TOOL, f"`{call.name}` is not pinned, is quarantined, or is not visible")
+    findings.tool = tool
+    findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
+    # ... and then: the arguments fit the pinned schema.
+    tool.schema.check_arguments(call.arguments)
+
+    # 3. Decide: authority AND policy.
+    findings.step = Step.DECIDE
+    if f"tool:{tool.server}/{tool.name}" in circumstances.frozen or f"server:{tool.server}" in circumstances.frozen:
+        raise Refused(Reason.FROZEN, f"`{tool.server}/{tool.name}` is frozen")
+    covers = chain.authority.covers(tool.server, tool.name, tool.effect, tool.pin_serial)
+    decision = findings.decision = snapshot.policies.evaluate(
+        _request(call, identity, circumstances, chain, tool, findings.request_hash, now_ms, covers=covers)
+    )
+    if not covers:
+        raise _not_covered(tool)
+    if decision.verdict is not Verdict.ALLOW:
+        raise Refused(
+            decision.reason or Reason.DENIED_BY_POLICY,
+            f"policies {', '.join(decision.determining) or 'none'}",
+            sentence=decision.sentence,
+            remedy=decision.remedy,
+        )
+    findings.claims = _claims(chain, circumstances)
+
+
+def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot) -> bool:
+    """Tell whether the tool exists for this caller: matched by a pattern, and `list` allowed on stable facts."""
+    if not grant.authority.matches(tool.server, tool.name, tool.pin_serial):
+        return False
+    decision = snapshot.policies.evaluate(
+        AccessRequest(
+            principal=agent_facts(grant),
+            action=Action.LIST,
+            server=tool.server,
+            tool=tool.name,
+            base=None,
+            arguments=None,
+        )
+    )
+    return decision.verdict is Verdict.ALLOW
+
+
+def agent_facts(grant: Grant) -> AgentFacts:
+    """Return what policy may know of the agent: from the stored grant, never from a token."""
+    return AgentFacts(id=grant.agent, owner=grant.owner, agent_class=grant.agent_class, team=grant.team)
+
+
+def request_hash(chain: DelegationChain, tool: PinnedTool, arguments_bytes: bytes) -> str:
+    """Return `sha256:` over the task's salt and the RFC 8785 form of the request: what an approval is bound to.
+
+    The form is `{arguments, pin, purpose, server, task, tool}`; the arguments' bytes are spliced in, so that
+    what is hashed is what is forwarded.
+    """
+    rest: JsonObject = {
+        "pin": tool.digest,
+        "purpose": chain.presented.purpose,
+        "server": tool.server,
+        "task": chain.root.id,
+        "tool": tool.name,
+    }
+    form = b'{"arguments":' + arguments_bytes + b"," + canonical_bytes(rest)[1:]
+    return "sha256:" + hashlib.sha256(chain.root.salt.encode() + form).hexdigest()
+
+
+def _refuse_if_frozen(chain: DelegationChain, circumstances: Circumstances) -> None:
+    grant = chain.presented
+    names = {"everything", f"agent:{grant.agent}", f"class:{grant.agent_class}", f"owner:{grant.owner}"}
+    names.update(f"task:{link.id}" for link in chain.links)
+    if stopped := sorted(names & circumstances.frozen):
+        raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
+
+
+def _request(  # noqa: PLR0913 - as above
+    call: ToolCall,
+    identity: Identified,
+    circumstances: Circumstances,
+    chain: DelegationChain,
+    tool: PinnedTool,
+    hashed: str,
+    now_ms: int,
+    *,
+    covers: bool,
+) -> AccessRequest:
+    grant = chain.presented
+    return AccessRequest(
+        principal=agent_facts(grant),
+        action=Action.CALL,
+        server=tool.server,
+        tool=tool.name,
+        base=BaseFacts(
+            chain=ChainFacts(
+                depth=grant.depth,
+                root=chain.root.agent,
+                members=frozenset(link.agent for link in chain.links),
+                connectors=frozenset(),
+            ),
+            grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
+            task=TaskFacts(
+                id=chain.root.id,
+                labels=circumstances.labels,
+                calls=circumstances.calls,
+                age_ms=now_ms - chain.root.opened_ms,
+                novel=frozenset(),
+            ),
+            destination=frozenset(tool.sends_to),
+            proof=identity.proof,
+            approval=None,
+            justified=False,
+            now_ms=now_ms,
+            protocol=call.version,
+            request_hash=hashed,
+            provenance=frozenset(),
+        ),
+        arguments=call.arguments,
+    )
+
+
+def _not_covered(tool: PinnedTool) -> Refused:
+    pattern = f"{tool.server}/{tool.name}" if tool.effect not in {Effect.READ, Effect.WRITE} else f"{tool.server}/*"
+    return Refused(
+        Reason.NOT_COVERED,
+        f"the grant does not name `{tool.effect}` for `{tool.server}/{tool.name}`",
+        sentence=f"this task does not cover the effect `{tool.effect}` of this tool",
+        remedy=f"ask the task's owner for a task opened with the effect `{tool.effect}` on `{pattern}`",
+    )
+
+
+def _claims(chain: DelegationChain, circumstances: Circumstances) -> tuple[Claim, ...]:
+    claims = []
+    for link in chain.links:
+        if link.max_calls is not None:
+            key = f"calls:{link.id}"
+            if key in circumstances.spent:
+                raise Refused(Reason.BUDGET_SPENT, f"`{link.id}` allowed {link.max_calls} calls")
+            claims.append(Claim(key=key, limit=link.max_calls))
+    return tuple(claims)
+
+
+def _spans(ids: Ids, call: ToolCall) -> Spans:
+    parent = call.trace_parent
+    return Spans(
+        trace_id=ids.trace_id if parent is None else parent.trace_id,
+        parent_span=None if parent is None else parent.span_id,
+        server_span=ids.server_span,
+        decision_span=ids.decision_span,
+        client_span=ids.client_span,
+    )

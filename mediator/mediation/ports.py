@@ -1,0 +1,163 @@
+"""What the corridor asks of the world: Protocols of one to four methods, and the values that pass through them.
+
+No implementation stands here. Whatever a port cannot do, it says by `Refused` with its own reason; anything
+else that escapes one is a bug and is answered `INTERNAL`. Only the tracer may fail without stopping a call.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from mediator.canonical import JsonObject
+from mediator.inspection.result import ToolResult
+from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.credential import ToolCredential
+from mediator.mediation.deliberate import Claim, Deliberation, Ids
+from mediator.mediation.permit import Permit
+from mediator.mediation.record import Committed, DecisionRecord, Ending, OutcomeRecord
+from mediator.mediation.trust import TrustSnapshot
+from mediator.refusal import Reason
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since 1970 (UTC); never less than before, never less than the ledger's last entry."""
+        ...
+
+
+class IdSource(Protocol):
+    """Where ids and salts are drawn: the core draws nothing."""
+
+    def draw(self) -> Ids:
+        """Return fresh ids for one arrival."""
+        ...
+
+
+class TrustSource(Protocol):
+    """The information point for what operators change."""
+
+    def snapshot(self) -> TrustSnapshot:
+        """Return the trust of this moment, without waiting; raises `Refused(SNAPSHOT_TOO_OLD)`."""
+        ...
+
+
+class CircumstancesSource(Protocol):
+    """The information point for what calls and revocations change."""
+
+    def gather(self, grant_id: str) -> Circumstances:
+        """Return what is true of this grant's task right now, from memory; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Everything asked for was taken, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something counted had nothing left; nothing was taken."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The epoch moved since the circumstances were gathered; nothing was taken."""
+
+
+Claiming: TypeAlias = Claimed | Lost | Stale
+
+
+class Claims(Protocol):
+    """What is counted, and the number that every change of trust bumps."""
+
+    def epoch(self) -> int:
+        """Return the current epoch; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
+    def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
+        """Take all of it or none, if the epoch is still this one; counts the call for its task either way it is `Claimed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A stop before identification: counted by minute, source and reason, not recorded one by one."""
+
+    source: str
+    reason: Reason
+    at_ms: int
+
+
+class Ledger(Protocol):
+    """The record of decisions. It may stop a call."""
+
+    async def commit(self, deliberation: Deliberation) -> Committed | Lost | Stale:
+        """Claim what is counted, write the record, and return the proof; raises `Refused(LEDGER_UNAVAILABLE)`.
+
+        A denial claims nothing. For a privileged effect the record is durable (fdatasync) before this returns.
+        """
+        ...
+
+    async def close(self, permit: Permit, ending: Ending, now_ms: int) -> OutcomeRecord:
+        """Write what became of an allowed call; exactly once for each permit."""
+        ...
+
+    def count(self, stop: Stop) -> None:
+        """Count a stop before identification; never raises."""
+        ...
+
+    def note(self, kind: str, body: JsonObject, now_ms: int) -> None:
+        """Write an entry that is no decision (drift found, task opened or completed, policies put in force)."""
+        ...
+
+
+class CredentialBroker(Protocol):
+    """Where credentials for tool servers come from; never from the agent."""
+
+    async def obtain(self, permit: Permit) -> ToolCredential:
+        """Return a credential made for this permit's tool server; raises `Refused(TOOL_SERVER_UNAVAILABLE)`."""
+        ...
+
+
+class ToolServers(Protocol):
+    """The tool side."""
+
+    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+        """Make the call, once, springing the permit in the loop turn of the first byte.
+
+        Raises `Refused`: `TOOL_SERVER_UNAVAILABLE`, `TOOL_SERVER_INVALID`, `RESULT_TOO_LARGE`, and what the fence says.
+        Cancellation is passed on to the tool server.
+        """
+        ...
+
+    async def offered(self, server: str) -> Sequence[JsonObject]:
+        """Return every tool the server offers now, over all pages; raises `Refused` as `call`."""
+        ...
+
+    async def end_task(self, task: str) -> None:
+        """End what was started for this task alone (processes, sessions)."""
+        ...
+
+
+class OfferWatch(Protocol):
+    """Told what a tool server offers each time that is learnt; quarantines what differs from its pin."""
+
+    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+        """Compare with the pins; what differs is out of the snapshot, and the epoch moved, before this returns."""
+        ...
+
+
+class Tracer(Protocol):
+    """The picture of a decision in a trace. It may not stop a call: never awaits, never raises."""
+
+    def observe(self, decision: DecisionRecord, outcome: OutcomeRecord | None) -> None:
+        """Take note of a decision, and of its outcome where there is one."""
+        ...

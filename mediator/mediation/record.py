@@ -1,0 +1,193 @@
+"""What is written down of a call: the decision before the act, the outcome after it; and the proof that it was.
+
+Pure: it makes the entries, the ledger writes them. An entry holds the *input* of `deliberate` and digests;
+the values (arguments, purpose, the task's salt) live apart, by decision id, so that they can be erased one by
+one. No token, no result text.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from enum import StrEnum, unique
+from typing import Final, TypeAlias, final
+
+from mediator.canonical import Json, JsonObject
+from mediator.evidence import Seal
+from mediator.identity.identify import identity_form
+from mediator.inspection.release import Released
+from mediator.mediation.circumstances import circumstances_form
+from mediator.mediation.deliberate import Deliberation
+from mediator.refusal import Refused
+from mediator.wire.tool_call import call_form
+
+_SEAL: Final = Seal("mediator.mediation.record")
+
+_APART: Final = ("purpose", "salt")  # of each grant: kept with the values, not in the ledger
+
+
+@unique
+class Outcome(StrEnum):
+    """What became of an allowed call."""
+
+    RELEASED = "RELEASED"  # the agent was given the result
+    REFUSED = "REFUSED"  # stopped after the permit: fence, tool server, inspection
+    ABANDONED = "ABANDONED"  # the agent hung up
+    FAILED = "FAILED"  # our bug
+
+
+Ending: TypeAlias = "Released | Refused | Outcome"
+"""How a call ended: with a result, with a stop, or (`ABANDONED`, `FAILED`) otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where the ledger put an entry: its stream, its index there (from 0), and the digest of its bytes."""
+
+    stream: str
+    index: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """A decision as written: the entry, what is kept apart, and where it stands."""
+
+    entry: JsonObject
+    values: JsonObject
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """An outcome as written."""
+
+    entry: JsonObject
+    receipt: Receipt
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A deliberation whose claims were made and whose record is written: what a permit is made from."""
+
+    deliberation: Deliberation
+    record: DecisionRecord
+    seal: InitVar[Seal]
+
+    def __post_init__(self, seal: Seal) -> None:
+        _SEAL.must_be(seal)
+
+
+def committed(deliberation: Deliberation, record: DecisionRecord) -> Committed:
+    """Return the proof that this deliberation stands on record; called by a ledger when it does, and only then."""
+    return Committed(deliberation=deliberation, record=record, seal=_SEAL)
+
+
+def decision_entry(deliberation: Deliberation) -> JsonObject:
+    """Return the ledger entry of a deliberation; the ledger adds `stream`, `index` and `prev`."""
+    tool, decision, stop, chain = deliberation.tool, deliberation.decision, deliberation.stop, deliberation.chain
+    grants = deliberation.circumstances.grants
+    presented = grants[-1] if grants else None
+    circumstances = circumstances_form(deliberation.circumstances)
+    circumstances["grants"] = [_without_values(form) for form in _objects(circumstances["grants"])]
+    return {
+        "kind": "decision",
+        "id": deliberation.ids.decision_id,
+        "at": deliberation.now_ms,
+        "tenant": deliberation.snapshot.tenant,
+        "verdict": str(deliberation.verdict),
+        "step": str(deliberation.step),
+        "reason": None if stop is None else str(stop.reason),
+        "detail": None if stop is None else stop.detail,
+        "sentence": None if stop is None else stop.sentence,
+        "remedy": None if stop is None else stop.remedy,
+        "agent": None if presented is None else presented.agent,
+        "owner": None if presented is None else presented.owner,
+        "task": None if presented is None else presented.root,
+        "chain": [] if chain is None else list[Json](link.agent for link in chain.links),
+        "identity": identity_form(deliberation.identity),
+        "call": call_form(deliberation.call),
+        "tool": None
+        if tool is None
+        else {
+            "server": tool.server,
+            "name": tool.name,
+            "digest": tool.digest,
+            "manifest": tool.manifest_digest,
+            "effect": str(tool.effect),
+            "identity": tool.server_identity,
+        },
+        "policies": None
+        if decision is None
+        else {
+            "determining": list[Json](decision.determining),
+            "verdict": str(decision.verdict),
+            "opaque": list[Json](sorted(decision.opaque)),
+            "obligations": list[Json](sorted(map(str, decision.obligations))),
+        },
+        "request_hash": deliberation.request_hash,
+        "trust": deliberation.snapshot.digests(),
+        "circumstances": circumstances,
+        "claims": [{"key": claim.key, "limit": claim.limit} for claim in deliberation.claims],
+        "spans": {
+            "trace": deliberation.spans.trace_id,
+            "parent": deliberation.spans.parent_span,
+            "server": deliberation.spans.server_span,
+            "decision": deliberation.spans.decision_span,
+            "client": deliberation.spans.client_span,
+        },
+    }
+
+
+def decision_values(deliberation: Deliberation) -> JsonObject:
+    """Return what is kept apart, by decision id: the arguments, and each grant's purpose and salt."""
+    return {
+        "id": deliberation.ids.decision_id,
+        "arguments": deliberation.call.arguments,
+        "grants": {
+            grant.id: {"purpose": grant.purpose, "salt": grant.salt} for grant in deliberation.circumstances.grants
+        },
+    }
+
+
+def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int) -> JsonObject:
+    """Return the ledger entry of what became of an allowed call."""
+    entry: JsonObject = {
+        "kind": "outcome",
+        "id": decision.entry["id"],
+        "at": now_ms,
+        "decision": {"stream": decision.receipt.stream, "index": decision.receipt.index},
+        "outcome": str(_outcome(ending)),
+        "reason": None,
+        "detail": None,
+        "result": None,
+    }
+    match ending:
+        case Refused():
+            entry["reason"], entry["detail"] = str(ending.reason), ending.detail
+        case Released():
+            entry["result"] = ending.facts()
+        case Outcome():
+            pass
+    return entry
+
+
+def _outcome(ending: Ending) -> Outcome:
+    match ending:
+        case Refused():
+            return Outcome.REFUSED
+        case Released():
+            return Outcome.RELEASED
+        case Outcome():
+            return ending
+
+
+def _without_values(form: JsonObject) -> JsonObject:
+    return {key: value for key, value in form.items() if key not in _APART}
+
+
+def _objects(forms: Json) -> list[JsonObject]:
+    assert isinstance(forms, list)
+    return [form for form in forms if isinstance(form, dict)]
