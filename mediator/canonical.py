@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NewType, NoReturn, TypeAlias
 
@@ -26,13 +25,14 @@ import rfc8785
 
 from mediator.refusal import Reason, Refused
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 Digest = NewType("Digest", str)
 """`sha256:` and 64 lower-case hexadecimal digits."""
 
 SAFE_INTEGER: Final = 2**53 - 1  # RFC 7493 §2.2
 PARSE_ERROR: Final = -32700  # JSON-RPC 2.0 §5.1
+DEPTH_CEILING: Final = 200  # below the depth at which either writer gives up (orjson: 254)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,11 @@ class JsonLimits:
 
     bytes_max: int = 4 * 1024 * 1024  # the MCP SDK's own body limit
     depth_max: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 < self.depth_max <= DEPTH_CEILING:
+            message = f"`depth_max` is {self.depth_max}, and must lie between 1 and {DEPTH_CEILING}"
+            raise ValueError(message)
 
 
 DEFAULT_LIMITS: Final = JsonLimits()
@@ -56,14 +61,14 @@ def parse_json(raw: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
         raise Refused(Reason.BODY_TOO_LARGE, f"{len(raw)} bytes where {limits.bytes_max} are allowed")
     try:
         value: Json = _DECODER.decode(raw.decode("utf-8"))
-    except Refused:
-        raise
     except RecursionError as error:
         raise _malformed("nested too deeply") from error
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
-        raise _malformed(f"not JSON: {type(error).__name__}") from error
+    except UnicodeDecodeError as error:
+        raise _malformed(f"not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise _malformed(f"not JSON at character {error.pos}") from error
     # A text with few brackets cannot be deep; only the others are walked.
-    if raw.count(b"[") + raw.count(b"{") > limits.depth_max and _depth(value) > limits.depth_max:
+    if raw.count(b"[") + raw.count(b"{") > limits.depth_max and _is_deeper_than(limits.depth_max, value):
         raise _malformed(f"nested deeper than {limits.depth_max}")
     if b"\\u" in raw:  # only an escape can bring a lone surrogate past the UTF-8 decoder
         try:
@@ -82,16 +87,21 @@ def parse_object(raw: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> JsonObject:
 
 
 def canonical_bytes(value: Json) -> bytes:
-    """Return the RFC 8785 form, of values as `parse_json` gives them (and of tuples and mappings of such).
+    """Return the RFC 8785 form, of values as `parse_json` gives them (and of tuples and string enums in them).
 
     `orjson` with sorted keys writes the same bytes fifty times faster where every key is ASCII and no double
     occurs (a property test holds the two equal); elsewhere `rfc8785` writes.
 
-    Raises `ValueError` for what has no such form (NaN, integers beyond 2^53-1, lone surrogates).
+    Raises `ValueError`, and nothing else, for what has no such form: NaN, integers beyond 2^53-1, lone
+    surrogates, other types, nesting without end.
     """
-    if _is_plain(value):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-    return rfc8785.dumps(value)
+    try:
+        if _is_plain(value):
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+        return rfc8785.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError) as error:  # a TypeError, by orjson's lights
+        message = "this value has no RFC 8785 form"
+        raise ValueError(message) from error
 
 
 def digest_of(value: Json) -> Digest:
@@ -145,30 +155,30 @@ _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_int=_integer, parse_float=_double, parse_constant=_constant, strict=True
 )
 
+_CONTAINERS: Final = (dict, list)
 
-def _depth(value: Json) -> int:
-    deepest, waiting = 0, [(value, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        if isinstance(node, dict):
-            deepest = max(deepest, depth)
-            waiting.extend((child, depth + 1) for child in node.values())
-        elif isinstance(node, list):
-            deepest = max(deepest, depth)
-            waiting.extend((child, depth + 1) for child in node)
-    return deepest
+
+def _is_deeper_than(depth_max: int, value: Json) -> bool:
+    """Tell whether brackets nest deeper than that: one level at a time, so that width costs little."""
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    for _ in range(depth_max):
+        level = [
+            child
+            for outer in level
+            for child in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(child, _CONTAINERS)
+        ]
+    return bool(level)
 
 
 def _is_plain(value: object) -> bool:
     """Tell whether `orjson` writes the RFC 8785 form of this value: ASCII keys, no double, nothing exotic."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if value is None or isinstance(value, str | bool):
         return True
-    if kind is int:
-        return -SAFE_INTEGER <= value <= SAFE_INTEGER  # type: ignore[operator]  # narrowed by `kind`, which mypy does not follow
-    if kind is dict:
-        assert isinstance(value, Mapping)
+    if type(value) is int:
+        return -SAFE_INTEGER <= value <= SAFE_INTEGER
+    if type(value) is dict:
         return all(type(key) is str and key.isascii() and _is_plain(child) for key, child in value.items())
-    if kind is list or kind is tuple:
-        return all(map(_is_plain, value))  # type: ignore[call-overload]  # as above
+    if type(value) is list or type(value) is tuple:
+        return all(map(_is_plain, value))
     return False
