@@ -41,7 +41,7 @@ from mediator.policy.request import (
 from mediator.refusal import Reason, Refused
 from mediator.wire.tool_call import ToolCall
 
-__all__ = ["Claim", "Deliberation", "Ids", "Spans", "Step", "Verdict", "agent_facts", "deliberate", "is_visible"]
+__all__ = ["Claim", "Deliberation", "Ids", "Spans", "Step", "Verdict", "agent_facts", "deliberate", "is_visible", "refuse_if_frozen", "refuse_if_tool_frozen", "withdraw"]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
 
@@ -53,6 +53,7 @@ class Step(StrEnum):
     DELEGATION = "delegation"
     RESOLVE = "resolve"
     DECIDE = "decide"
+    COMMIT = "commit"  # judged, and withdrawn by the shell: what it rested on kept moving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,28 @@ def deliberate(  # noqa: PLR0913 - the whole input of a judgement, by name, is t
     )
 
 
+def withdraw(deliberation: Deliberation, stop: Refused) -> Deliberation:
+    """Return the denial that stands in place of a judgement which the shell could not commit."""
+    return Deliberation(
+        ids=deliberation.ids,
+        call=deliberation.call,
+        identity=deliberation.identity,
+        snapshot=deliberation.snapshot,
+        circumstances=deliberation.circumstances,
+        now_ms=deliberation.now_ms,
+        step=Step.COMMIT,
+        verdict=Verdict.DENY,
+        stop=stop,
+        chain=deliberation.chain,
+        tool=deliberation.tool,
+        decision=deliberation.decision,
+        request_hash=deliberation.request_hash,
+        claims=(),
+        spans=deliberation.spans,
+        seal=_SEAL,
+    )
+
+
 def _judge(  # noqa: PLR0913 - as above
     findings: _Findings,
     call: ToolCall,
@@ -196,12 +219,12 @@ def _judge(  # noqa: PLR0913 - as above
 ) -> None:
     # 1. Delegation: who acts, under which live chain, with what authority.
     chain = findings.chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
-    _refuse_if_frozen(chain, circumstances)
+    refuse_if_frozen(chain, circumstances)
 
     # 2. Resolve: the tool exists for this caller (all ways of not existing look the same) ...
     findings.step = Step.RESOLVE
     tool = snapshot.pins.resolve(call.name, call.server)
-    if tool is None or not is_visible(tool, chain.presented, snapshot):
+    if tool is None or not is_visible(tool, chain.presented, snapshot, now_ms):
         raise Refused(Reason.UNKNOWN_TOOL, f"`{call.name}` is not pinned, is quarantined, or is not visible")
     findings.tool = tool
     findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
@@ -210,8 +233,7 @@ def _judge(  # noqa: PLR0913 - as above
 
     # 3. Decide: authority AND policy.
     findings.step = Step.DECIDE
-    if f"tool:{tool.server}/{tool.name}" in circumstances.frozen or f"server:{tool.server}" in circumstances.frozen:
-        raise Refused(Reason.FROZEN, f"`{tool.server}/{tool.name}` is frozen")
+    refuse_if_tool_frozen(tool, circumstances)
     covers = chain.authority.covers(tool.server, tool.name, tool.effect, tool.pin_serial)
     decision = findings.decision = snapshot.policies.evaluate(
         _request(call, identity, circumstances, chain, tool, findings.request_hash, now_ms, covers=covers)
@@ -225,12 +247,12 @@ def _judge(  # noqa: PLR0913 - as above
             sentence=decision.sentence,
             remedy=decision.remedy,
         )
-    findings.claims = _claims(chain, circumstances)
+    findings.claims = _claims(chain, tool, circumstances)
 
 
-def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot) -> bool:
-    """Tell whether the tool exists for this caller: matched by a pattern, and `list` allowed on stable facts."""
-    if not grant.authority.matches(tool.server, tool.name, tool.pin_serial):
+def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot, now_ms: int) -> bool:
+    """Tell whether the tool exists for this caller: its pin holds, a pattern matches, `list` is allowed on stable facts."""
+    if tool.expires <= now_ms or not grant.authority.matches(tool.server, tool.name, tool.pin_serial):
         return False
     decision = snapshot.policies.evaluate(
         AccessRequest(
@@ -267,11 +289,18 @@ def request_hash(chain: DelegationChain, tool: PinnedTool, arguments_bytes: byte
     return "sha256:" + hashlib.sha256(chain.root.salt.encode() + form).hexdigest()
 
 
-def _refuse_if_frozen(chain: DelegationChain, circumstances: Circumstances) -> None:
+def refuse_if_frozen(chain: DelegationChain, circumstances: Circumstances) -> None:
+    """Raise `Refused(FROZEN)` where the agent, its class, its owner, a task of the chain or everything is stopped."""
     grant = chain.presented
     names = {"everything", f"agent:{grant.agent}", f"class:{grant.agent_class}", f"owner:{grant.owner}"}
     names.update(f"task:{link.id}" for link in chain.links)
     if stopped := sorted(names & circumstances.frozen):
+        raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
+
+
+def refuse_if_tool_frozen(tool: PinnedTool, circumstances: Circumstances) -> None:
+    """Raise `Refused(FROZEN)` where the tool or its server is stopped."""
+    if stopped := sorted({f"tool:{tool.server}/{tool.name}", f"server:{tool.server}"} & circumstances.frozen):
         raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
 
 
@@ -330,15 +359,18 @@ def _not_covered(tool: PinnedTool) -> Refused:
     )
 
 
-def _claims(chain: DelegationChain, circumstances: Circumstances) -> tuple[Claim, ...]:
-    claims = []
-    for link in chain.links:
-        if link.max_calls is not None:
-            key = f"calls:{link.id}"
-            if key in circumstances.spent:
-                raise Refused(Reason.BUDGET_SPENT, f"`{link.id}` allowed {link.max_calls} calls")
-            claims.append(Claim(key=key, limit=link.max_calls))
-    return tuple(claims)
+def _claims(chain: DelegationChain, tool: PinnedTool, circumstances: Circumstances) -> tuple[Claim, ...]:
+    """Return what must be taken for this call: a unit of each link's calls, and of the tool's calls in this task.
+
+    Raises `Refused(BUDGET_SPENT)` where nothing is left.
+    """
+    limits = {f"calls:{link.id}": link.max_calls for link in chain.links}
+    limits[f"calls:{chain.root.id}:{tool.server}/{tool.name}"] = tool.calls_per_task_max
+    claims = tuple(Claim(key=key, limit=limit) for key, limit in limits.items() if limit is not None)
+    for claim in claims:
+        if claim.key in circumstances.spent:
+            raise Refused(Reason.BUDGET_SPENT, f"`{claim.key}`: all {claim.limit} are used")
+    return claims
 
 
 def _spans(ids: Ids, call: ToolCall) -> Spans:

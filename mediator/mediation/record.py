@@ -19,7 +19,7 @@ from mediator.identity.identify import identity_form
 from mediator.inspection.release import Released
 from mediator.mediation.circumstances import circumstances_form
 from mediator.mediation.deliberate import Deliberation
-from mediator.refusal import Refused
+from mediator.refusal import Reason, Refused
 from mediator.wire.tool_call import call_form
 
 _SEAL: Final = Seal("mediator.mediation.record")
@@ -33,6 +33,7 @@ class Outcome(StrEnum):
 
     RELEASED = "RELEASED"  # the agent was given the result
     REFUSED = "REFUSED"  # stopped after the permit: fence, tool server, inspection
+    DEADLINE_PASSED = "DEADLINE_PASSED"  # the tool server did not answer in time; whether it acted is not known
     ABANDONED = "ABANDONED"  # the agent hung up
     FAILED = "FAILED"  # our bug
 
@@ -177,7 +178,7 @@ def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int) -> Json
 def _outcome(ending: Ending) -> Outcome:
     match ending:
         case Refused():
-            return Outcome.REFUSED
+            return Outcome.DEADLINE_PASSED if ending.reason is Reason.DEADLINE_PASSED else Outcome.REFUSED
         case Released():
             return Outcome.RELEASED
         case Outcome():

@@ -1,0 +1,50 @@
+"""The fence: is what we judged under still true, in the loop turn in which the act begins, and again before release?
+
+Pure, over three ports that answer from memory. An unmoved epoch passes at the cost of one comparison. A moved one is
+looked into: what concerns this call refuses it with its own reason, what does not lets it go on.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mediator.delegation.chain import prove_chain
+from mediator.mediation.deliberate import refuse_if_frozen, refuse_if_tool_frozen
+from mediator.mediation.permit import Permit
+from mediator.mediation.ports import CircumstancesSource, Claims, Clock, TrustSource
+from mediator.refusal import Reason, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Looks once more at what a permit rests on."""
+
+    claims: Claims
+    trust: TrustSource
+    circumstances: CircumstancesSource
+    clock: Clock
+
+    def __call__(self, permit: Permit) -> None:
+        """Return if nothing that concerns this permit has moved.
+
+        Raises `Refused`: the chain's or a freeze's own reason, `UNKNOWN_TOOL` for a tool that is pinned no longer,
+        `TRY_AGAIN` where policies or keys were replaced; and what the ports raise.
+        """
+        if self.claims.epoch() == permit.epoch:
+            return
+        judged = permit.committed.deliberation
+        snapshot = self.trust.snapshot()
+        circumstances = self.circumstances.gather(permit.grant)
+        # The task was used by this very call: idleness counts from what was true when it was judged.
+        chain = prove_chain(
+            judged.identity, circumstances.grants, circumstances.last_used_ms or judged.now_ms, self.clock.now_ms()
+        )
+        refuse_if_frozen(chain, circumstances)
+        refuse_if_tool_frozen(permit.tool, circumstances)
+        tool = snapshot.pins.find(permit.tool.server, permit.tool.name)
+        if tool is None or tool.digest != permit.tool.digest or tool.manifest_digest != permit.tool.manifest_digest:
+            raise Refused(Reason.UNKNOWN_TOOL, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
+        if snapshot.policies.digest != permit.policy_digest or snapshot.keys.digest != judged.snapshot.keys.digest:
+            raise Refused(Reason.TRY_AGAIN, "policies or keys were replaced during the call")
