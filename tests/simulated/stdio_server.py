@@ -1,0 +1,233 @@
+"""An honest, scripted MCP tool server over stdio, and the script that the HTTP one answers from too.
+
+Run as `python -I stdio_server.py --script FILE`: it answers what the script says, and writes each thing that happened
+to the script's log as one line of JSON. It uses the standard library alone, so that it starts quickly and in an empty
+environment. Not strict about what it reads: that is the mediator's duty.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+Era: TypeAlias = Literal["modern", "legacy", "both"]
+
+MODERN = "2026-07-28"
+LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+ENVELOPE = ("io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientCapabilities")
+
+
+def tool(name: str, **fields: Any) -> dict[str, Any]:
+    """Return a tool's definition: a closed object of strings unless `inputSchema` says otherwise."""
+    schema = {"type": "object", "properties": {"text": {"type": "string"}}, "additionalProperties": False}
+    return {"name": name, "description": f"The tool {name}.", "inputSchema": schema, **fields}
+
+
+@dataclass
+class Script:
+    """What a scripted server offers and answers. May be changed while it runs (over HTTP).
+
+    `answers` maps a tool's name to the `result` of its calls, `errors` to their JSON-RPC `error`; a tool that stands
+    in neither gives its arguments back, as text and as `structuredContent`.
+    """
+
+    tools: list[dict[str, Any]] = field(default_factory=lambda: [tool("echo")])
+    era: Era = "modern"
+    answers: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    page_size: int | None = None
+    instructions: str | None = None
+    version: str = "2025-11-25"  # the newest legacy version that it speaks
+    info: dict[str, Any] = field(default_factory=lambda: {"name": "simulated", "version": "1"})
+
+    def serves(self, era: Literal["modern", "legacy"]) -> bool:
+        """Tell whether it speaks that era."""
+        return self.era in {era, "both"}
+
+    def respond(self, method: str, params: dict[str, Any], era: Literal["modern", "legacy"]) -> dict[str, Any]:
+        """Return `{"result": ...}` or `{"error": ...}` for one request."""
+        if not self.serves(era):
+            return error(-32022 if era == "legacy" else -32601, "this server does not speak that era")
+        if era == "modern" and any(key not in params.get("_meta", {}) for key in ENVELOPE):
+            return error(-32602, "params._meta is missing the required envelope")
+        match (era, method):
+            case ("legacy", "initialize"):
+                asked = params.get("protocolVersion")
+                result = {"protocolVersion": min(asked, self.version) if asked in LEGACY else self.version}
+                result |= {"capabilities": {"tools": {}}, "serverInfo": self.info}
+                if self.instructions is not None:
+                    result["instructions"] = self.instructions
+                return {"result": result}
+            case ("legacy", "ping"):
+                return {"result": {}}
+            case ("modern", "server/discover"):
+                result = {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, **_cached()}
+                if self.instructions is not None:
+                    result["instructions"] = self.instructions
+                return {"result": self._stamped(result, era)}
+            case (_, "tools/list"):
+                return self._page(params.get("cursor"), era)
+            case (_, "tools/call"):
+                return self._call(params, era)
+            case _:
+                return error(-32601, "Method not found")
+
+    def _page(self, cursor: str | None, era: str) -> dict[str, Any]:
+        size = self.page_size or max(len(self.tools), 1)
+        start = int(cursor) if cursor is not None else 0
+        result: dict[str, Any] = {"tools": self.tools[start : start + size]}
+        if era == "modern":
+            result |= _cached()
+        if start + size < len(self.tools):
+            result["nextCursor"] = str(start + size)
+        return {"result": self._stamped(result, era)}
+
+    def _call(self, params: dict[str, Any], era: str) -> dict[str, Any]:
+        name, arguments = params.get("name"), params.get("arguments", {})
+        if name in self.errors:
+            return {"error": self.errors[name]}
+        if name in self.answers:
+            answer = self.answers[name]
+            return {"result": self._stamped(dict(answer(arguments) if callable(answer) else answer), era)}
+        if all(known["name"] != name for known in self.tools):
+            return error(-32602, f"Unknown tool: {name}")
+        text = json.dumps(arguments, sort_keys=True, separators=(",", ":"))
+        echo = {"content": [{"type": "text", "text": text}], "structuredContent": arguments, "isError": False}
+        return {"result": self._stamped(echo, era)}
+
+    def _stamped(self, result: dict[str, Any], era: str) -> dict[str, Any]:
+        if era == "legacy":
+            return result
+        identity = {"io.modelcontextprotocol/serverInfo": self.info}
+        return {"resultType": "complete", **result, "_meta": {**identity, **result.get("_meta", {})}}
+
+
+def error(code: int, message: str, **more: Any) -> dict[str, Any]:
+    """Return a JSON-RPC error."""
+    return {"error": {"code": code, "message": message, **more}}
+
+
+def _cached() -> dict[str, Any]:
+    return {"ttlMs": 1000, "cacheScope": "public"}
+
+
+def era_of(params: dict[str, Any]) -> Literal["modern", "legacy"]:
+    """Tell in which era a message that came without headers speaks: the modern one brings an envelope."""
+    return "modern" if ENVELOPE[0] in params.get("_meta", {}) else "legacy"
+
+
+# --- the process -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Process:
+    """How the process behaves beside its script; each field is one misbehaviour, off by default.
+
+    `on` maps a method (or `*start*`) to what is written instead of an answer: literal text, in which `{id}` stands
+    for the request's id; the word `hang` (no answer), `exit` (the process ends), `flood-stderr`, `flood-stdout`.
+    """
+
+    log: str = os.devnull
+    on: dict[str, list[str]] = field(default_factory=dict)
+    ignores_eof: bool = False
+    ignores_term: bool = False
+    child: bool = False  # starts a process of its own, which outlives its parent unless the group is killed
+    show_environment: bool = False
+
+
+def write_script(path: Path, script: Script, process: Process) -> None:
+    """Write what `--script` reads."""
+    path.write_text(json.dumps({"script": asdict(script), "process": asdict(process)}), encoding="utf-8")
+
+
+class _Running:
+    def __init__(self, script: Script, process: Process) -> None:
+        self.script, self.process = script, process
+
+    def note(self, event: str, **more: Any) -> None:
+        line = json.dumps({"pid": os.getpid(), "event": event, **more}) + "\n"
+        with Path(self.process.log).open("a", encoding="utf-8") as log:
+            log.write(line)
+
+    def say(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def misbehave(self, what: str, message: dict[str, Any]) -> None:
+        match what:
+            case "hang":
+                return
+            case "exit":
+                self.note("end")
+                os._exit(3)
+            case "answer":
+                self.answer(message)
+            case "flood-stderr":
+                for _ in range(64):
+                    sys.stderr.write("x" * 65535 + "\n")
+                self.answer(message)
+            case "flood-stdout":
+                while True:
+                    self.say("noise " * 1000 + "\n")
+            case text:
+                self.say(text.replace("{id}", json.dumps(message.get("id"))))
+
+    def answer(self, message: dict[str, Any]) -> None:
+        params = message.get("params", {})
+        answer = self.script.respond(message["method"], params, era_of(params))
+        self.say(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}) + "\n")
+
+    def serve(self) -> None:
+        self.start()
+        for line in sys.stdin:
+            message = json.loads(line)
+            self.note("message", message=message)
+            method = message.get("method")
+            if method in self.process.on:
+                for what in self.process.on[method]:
+                    self.misbehave(what, message)
+            elif method is not None and "id" in message:
+                self.answer(message)
+        self.note("eof")
+        if self.process.ignores_eof:
+            while True:
+                signal.pause()
+
+    def start(self) -> None:
+        more: dict[str, Any] = {}
+        if self.process.child:
+            more["child"] = self.have_a_child()
+        if self.process.show_environment:
+            more["environment"] = dict(os.environ)
+        if self.process.ignores_term:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.note("start", cwd=str(Path.cwd()), group=os.getpgid(0), **more)
+        for what in self.process.on.get("*start*", []):
+            self.misbehave(what, {})
+
+    def have_a_child(self) -> int:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                signal.pause()
+        return child
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--script", type=Path, required=True)
+    read = json.loads(parser.parse_args().script.read_text(encoding="utf-8"))
+    _Running(Script(**read["script"]), Process(**read["process"])).serve()
+
+
+if __name__ == "__main__":
+    main()
