@@ -86,7 +86,7 @@ class Refused(Exception):  # noqa: N818 - the house's word; it is an answer, not
         sentence: str | None = None,
         remedy: str | None = None,
         code: int | None = None,
-        data: dict[str, object] | None = None,
+        data: dict[str, str | list[str]] | None = None,
         decision_id: str | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))

@@ -159,9 +159,8 @@ class Corridor:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
         lost: frozenset[str] = frozenset()
+        deliberation = self._deliberate(arrival, call, ids, lost)
         for _ in range(_ATTEMPTS):
-            # No await between here and the claims that `commit` makes first.
-            deliberation = self._deliberate(arrival, call, ids, lost)
             match committed := await self.ports.ledger.commit(deliberation):
                 case Committed():
                     return self._observed(committed)
@@ -171,6 +170,7 @@ class Corridor:
                     pass
                 case _:
                     assert_never(committed)
+            deliberation = self._deliberate(arrival, call, ids, lost)  # no await until `commit` has made its claims
         withdrawn = withdraw(deliberation, Refused(Reason.TRY_AGAIN, "the epoch moved at every attempt"))
         committed = await self.ports.ledger.commit(withdrawn)
         if not isinstance(committed, Committed):  # a denial claims nothing, so it can neither be lost nor stale

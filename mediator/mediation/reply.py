@@ -188,7 +188,9 @@ def _refusal_form(stop: Refused, telling: Telling) -> JsonObject:
     remedy = stop.remedy or telling.remedy
     if remedy is not None:
         form["remedy"] = remedy
-    return {**(stop.data or {}), **form}
+    for key, value in (stop.data or {}).items():
+        form.setdefault(key, value if isinstance(value, str) else list[Json](value))
+    return form
 
 
 def _challenge(reason: Reason, sentence: str, facts: ServerFacts) -> str:

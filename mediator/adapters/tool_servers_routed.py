@@ -1,0 +1,81 @@
+"""Tool servers by name: the port `ToolServers`, over one adapter for each configured server.
+
+One server that is down, slow or hostile fails its own calls only: nothing here is shared between them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+import anyio
+
+from mediator.canonical import JsonObject
+from mediator.inspection.result import ToolResult
+from mediator.mediation.credential import ToolCredential
+from mediator.mediation.permit import Permit
+from mediator.refusal import Reason, Refused
+
+
+class ToolServer(Protocol):
+    """One configured tool server."""
+
+    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+        """Make the call, as `ToolServers.call`."""
+        ...
+
+    async def offered(self) -> Sequence[JsonObject]:
+        """Return every tool offered now."""
+        ...
+
+    async def end_task(self, task: str) -> None:
+        """End what was started for this task alone."""
+        ...
+
+    async def aclose(self) -> None:
+        """End everything that was started."""
+        ...
+
+
+class RoutedToolServers:
+    """Finds the adapter by the server's local name."""
+
+    def __init__(self, servers: Mapping[str, ToolServer]) -> None:
+        self._servers = dict(servers)
+
+    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+        """Make the call at the permit's server; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is not configured."""
+        return await self._find(permit.tool.server).call(permit, credential)
+
+    async def offered(self, server: str) -> Sequence[JsonObject]:
+        """Return every tool that this server offers now."""
+        return await self._find(server).offered()
+
+    async def end_task(self, task: str) -> None:
+        """End what any server started for this task; one that fails to does not keep the others."""
+        async with anyio.create_task_group() as ending:
+            for server in self._servers.values():
+                ending.start_soon(_quietly, partial(server.end_task, task))
+
+    async def aclose(self) -> None:
+        """End everything, all servers at once."""
+        async with anyio.create_task_group() as ending:
+            for server in self._servers.values():
+                ending.start_soon(_quietly, server.aclose)
+
+    def _find(self, server: str) -> ToolServer:
+        try:
+            return self._servers[server]
+        except KeyError as error:
+            detail = f"`{server}` is pinned, but no `[[tool_server]]` says how to reach it"
+            raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail) from error
+
+
+async def _quietly(end: Callable[[], Awaitable[None]]) -> None:
+    """A server that cannot be ended in order has failed for itself alone; its adapter has killed what it could."""
+    with contextlib.suppress(Refused, OSError):
+        await end()
