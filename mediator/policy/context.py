@@ -1,0 +1,124 @@
+"""The base context: what every policy may read about the circumstances of a call, whatever the tool.
+
+A table of attributes, each with its type and with how it is read from the facts; the rest of the room is made from it.
+Booleans, longs, strings and small sets of strings only, since anything else costs the engine ten times as much. Times
+are longs in milliseconds.
+
+Two attributes are not read but computed here, so that no policy can forget to:
+
+- An approval of another request is none. `context has approval` means: a human approved exactly this request.
+- A declared target that lies within an opaque part, or holds one, is itself listed in `opaque`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from mediator.canonical import Json, JsonObject
+from mediator.policy.request import ApprovalFacts, BaseFacts, ToolFacts
+from mediator.policy.types import Leaf, Member, Path, Paths, Record, Type, below
+
+_READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
+    ("chain", "depth"): (Leaf.LONG, lambda base: base.chain.depth),
+    ("chain", "root"): (Leaf.STRING, lambda base: base.chain.root),
+    ("chain", "members"): (Leaf.STRINGS, lambda base: _sorted(base.chain.members)),
+    ("chain", "connectors"): (Leaf.STRINGS, lambda base: _sorted(base.chain.connectors)),
+    ("grant", "id"): (Leaf.STRING, lambda base: base.grant.id),
+    ("grant", "covers"): (Leaf.BOOL, lambda base: base.grant.covers),
+    ("grant", "purpose"): (Leaf.STRING, lambda base: base.grant.purpose),
+    ("grant", "expires"): (Leaf.LONG, lambda base: base.grant.expires_ms),
+    ("task", "id"): (Leaf.STRING, lambda base: base.task.id),
+    ("task", "labels"): (Leaf.STRINGS, lambda base: _sorted(base.task.labels)),
+    ("task", "calls"): (Leaf.LONG, lambda base: base.task.calls),
+    ("task", "age"): (Leaf.LONG, lambda base: base.task.age_ms),
+    ("task", "novel"): (Leaf.STRINGS, lambda base: _sorted(base.task.novel)),
+    ("destination",): (Leaf.STRINGS, lambda base: _sorted(base.destination)),
+    ("proof",): (Leaf.STRING, lambda base: base.proof),
+    ("justified",): (Leaf.BOOL, lambda base: base.justified),
+    ("now",): (Leaf.LONG, lambda base: base.now_ms),
+    ("protocol",): (Leaf.STRING, lambda base: base.protocol),
+    ("request_hash",): (Leaf.STRING, lambda base: base.request_hash),
+    ("provenance",): (Leaf.STRINGS, lambda base: _sorted(base.provenance)),
+}
+_APPROVAL: Final[Mapping[str, tuple[Leaf, Callable[[ApprovalFacts], Json]]]] = {
+    "approver": (Leaf.STRING, lambda approval: approval.approver),
+    "at": (Leaf.LONG, lambda approval: approval.at_ms),
+    "request_hash": (Leaf.STRING, lambda approval: approval.request_hash),
+}
+# What no fact holds: the tool's pin, and what reading the arguments brought to light.
+_COMPUTED: Final[Mapping[str, Leaf]] = {"pin": Leaf.STRING, "opaque": Leaf.STRINGS, "nulls": Leaf.STRINGS}
+
+
+def _record_of_base() -> Record:
+    nested: dict[str, dict[str, Member]] = {}
+    members: dict[str, Member] = {name: Member(type=leaf) for name, leaf in _COMPUTED.items()}
+    for path, (leaf, _) in _READ.items():
+        if len(path) == 1:
+            members[path[0]] = Member(type=leaf)
+        else:
+            nested.setdefault(path[0], {})[path[1]] = Member(type=leaf)
+    members |= {name: Member(type=Record(members=inner)) for name, inner in nested.items()}
+    approval = Record(members={name: Member(type=leaf) for name, (leaf, _) in _APPROVAL.items()})
+    members["approval"] = Member(type=approval, required=False)
+    return Record(members=dict(sorted(members.items())))
+
+
+BASE: Final = _record_of_base()
+"""The type of the context, without the arguments that a tool's own action adds."""
+
+
+def context_of_call(arguments: Type) -> Record:
+    """Return the type of the whole context of a tool's own action."""
+    return Record(members={**BASE.members, "args": Member(type=arguments)})
+
+
+def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
+    """Return a function that reads the wanted attributes, prepared once for many calls. Computed ones are not its."""
+    read = [(path, get) for path, (_, get) in _READ.items() if _is_wanted(path, wanted)]
+    approval = [(name, get) for name, (_, get) in _APPROVAL.items() if _is_wanted(("approval", name), wanted)]
+    wants_approval = bool(below(wanted, "approval"))
+
+    def of(base: BaseFacts) -> JsonObject:
+        context: JsonObject = {}
+        for path, get in read:
+            if len(path) == 1:
+                context[path[0]] = get(base)
+            else:
+                inner = context.setdefault(path[0], {})
+                assert isinstance(inner, dict)
+                inner[path[1]] = get(base)
+        if wants_approval and (found := approval_of_this_request(base)) is not None:
+            context["approval"] = {name: get(found) for name, get in approval}
+        return context
+
+    return of
+
+
+def approval_of_this_request(base: BaseFacts) -> ApprovalFacts | None:
+    """Return the approval if it is of exactly this request; one of any other request is none."""
+    if base.approval is None or base.approval.request_hash != base.request_hash:
+        return None
+    return base.approval
+
+
+def opaque_with_targets(opaque: Iterable[str], tool: ToolFacts) -> frozenset[str]:
+    """Return the opaque pointers and, with them, each declared target that is one, lies in one, or holds one."""
+    found = frozenset(opaque)
+    return found | {target for target in tool.targets for pointer in found if _overlap(target, pointer)}
+
+
+def _overlap(one: str, other: str) -> bool:
+    return (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/")
+
+
+def _is_wanted(path: Path, wanted: Paths) -> bool:
+    for name in path:
+        wanted = below(wanted, name)
+    return bool(wanted)
+
+
+def _sorted(words: frozenset[str]) -> Json:
+    return [*sorted(words)]

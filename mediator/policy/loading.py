@@ -1,0 +1,154 @@
+"""A set of policies, checked as a whole before it may decide anything.
+
+What the engine alone can do (compile a text, validate a type) it is asked for through `PolicyCompiler`. Rules:
+
+- every text compiles to exactly one policy, with what `policy.py` asks of it; an `@id` stands once in the whole set
+- a policy that names tools is validated against the schema of each of them, arguments included
+- any other is validated once against the base context, which is the same for all tools; if a condition of it asks for
+  the action, against every tool as well, for then the answer may differ by tool
+- what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its tool is,
+  and a tool that is gone does not take the whole set with it
+
+An engine skips a policy whose evaluation fails, be it a forbid: validation is what keeps such policies out.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from mediator.canonical import JsonObject
+from mediator.policy.context import BASE
+from mediator.policy.finding import PolicyFinding, Severity
+from mediator.policy.policy import Policy, Uid, finding_of, is_tool_action, policy_from
+from mediator.policy.schema import CALL_GROUP, LIST_ACTION, ToolSchema, schema_text
+from mediator.policy.source import Source, split_policies
+
+_ANY_TOOL: Final = "any-tool"  # stands for every tool in validation; no policy can name it
+_REMEDIES: Final = (
+    ("optional attribute", "ask for it first: `context has ... && ...`, or `context.args has ... && ...`"),
+    ("not found", "see the attributes in policies/README.md; a tool's arguments are under `context.args`"),
+    ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
+)
+_REMEDY: Final = "see policies/README.md for what a policy may read"
+
+
+class PolicyCompiler(Protocol):
+    """What the engine knows about policies."""
+
+    def compile(self, text: str) -> JsonObject:
+        """Return the one policy of this text in the engine's JSON form; raise `ValueError` if it is not one policy."""
+        ...
+
+    def validate(self, text: str, schema: str) -> tuple[str, ...]:
+        """Return what is wrong with this policy under this schema."""
+        ...
+
+
+class LoadedPolicies(NamedTuple):
+    """The policies that could be read, and everything that was found."""
+
+    policies: tuple[Policy, ...]
+    findings: tuple[PolicyFinding, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        """Tell whether the set may be put in force."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+def load_policies(
+    policy_text: Mapping[str, str], tools: Mapping[str, ToolSchema], compiler: PolicyCompiler
+) -> LoadedPolicies:
+    """Return the policies of these files, by file name, and what is wrong with them."""
+    policies: list[Policy] = []
+    findings: list[PolicyFinding] = []
+    for file in sorted(policy_text):
+        for source in split_policies(file, policy_text[file]):
+            found = _policy_of(source, compiler)
+            if isinstance(found, Policy):
+                policies.append(found)
+            else:
+                findings += found
+    findings += _same_ids(policies)
+    for policy in policies:
+        findings += _ill_typed(policy, tools, compiler)
+        findings += _unknown_names(policy, tools)
+    if not any(not policy.forbids for policy in policies):
+        findings.append(_about_the_set("no policy permits anything: every call would be denied"))
+    return LoadedPolicies(tuple(policies), tuple(findings))
+
+
+def _policy_of(source: Source, compiler: PolicyCompiler) -> Policy | list[PolicyFinding]:
+    try:
+        compiled = compiler.compile(source.text)
+    except ValueError as error:
+        message = f"this is no policy: {_one_line(str(error))}"
+        remedy = "see https://docs.cedarpolicy.com/policies/syntax-policy.html, and the default set for examples"
+        return [PolicyFinding(file=source.file, line=source.line, policy_id="", message=message, remedy=remedy)]
+    return policy_from(compiled, source)
+
+
+def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:
+    first: dict[str, Policy] = {}
+    for policy in policies:
+        other = first.setdefault(policy.id, policy)
+        if other is not policy:
+            where = f"{other.source.file}:{other.source.line}"
+            yield finding_of(policy, f"the `@id` is taken by the policy at {where}", "choose another")
+
+
+def _ill_typed(policy: Policy, tools: Mapping[str, ToolSchema], compiler: PolicyCompiler) -> Iterator[PolicyFinding]:
+    for name, schema in _schemas_for(policy, tools):
+        # The same fault under every tool's schema is one fault.
+        if messages := compiler.validate(policy.source.text, schema):
+            for message in messages:
+                text = _one_line(message)
+                remedy = next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY)
+                yield finding_of(policy, f"{text} (checked for {name})", remedy)
+            return
+
+
+def _schemas_for(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[tuple[str, str]]:
+    if not policy.tools:
+        groups = [name for name in policy.actions if not is_tool_action(name) and name != LIST_ACTION]
+        yield "any tool", schema_text(_ANY_TOOL, groups, BASE, policy.actions)
+    if policy.tools or policy.mentions.asks_for_action:
+        for key in policy.tools or tools:
+            if (tool := tools.get(key)) is not None:
+                yield f"`{key}`", tool.text(others=policy.actions)
+
+
+def _unknown_names(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[PolicyFinding]:
+    known_actions = {name for tool in tools.values() for name in tool.groups}
+    for name in sorted(policy.actions):
+        is_open = name.startswith(("server:", "domain:"))
+        if (is_tool_action(name) and name not in tools) or (is_open and name not in known_actions):
+            yield _not_pinned(policy, name)
+    known_places = {uid for tool in tools.values() for uid in _places(tool)}
+    for uid in policy.resource.uids:
+        if uid not in known_places:
+            yield _not_pinned(policy, uid.id)
+
+
+def _places(tool: ToolSchema) -> frozenset[Uid]:
+    resource = tool.resource()
+    return resource.within | {resource.uid}
+
+
+def _not_pinned(policy: Policy, name: str) -> PolicyFinding:
+    message = f"nothing that is pinned goes by the name `{name}`"
+    return finding_of(policy, message, "look at its spelling; or pin it, and the policy applies", Severity.WARNING)
+
+
+def _about_the_set(message: str) -> PolicyFinding:
+    remedy = "start from the default set in policies/"
+    return PolicyFinding(
+        file="policies", line=0, policy_id="", message=message, remedy=remedy, severity=Severity.WARNING
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

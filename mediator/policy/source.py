@@ -1,0 +1,45 @@
+"""Where one policy ends and the next begins: a file of policies as single texts, each with the line it begins on.
+
+Knows three things of Cedar's grammar: comments, strings, and that a policy ends with a semicolon. Each text is then
+compiled alone and must be exactly one policy; so a boundary drawn wrongly is an error, never another meaning.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, final
+
+_TOKENS: Final = re.compile(r"""(?P<blank>\s+|//[^\n\r]*)|(?P<end>;)|(?:"(?:[^"\\]|\\.)*"|.)""", re.DOTALL)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a policy's text stands, and the text."""
+
+    file: str
+    line: int
+    text: str
+
+
+def split_policies(file: str, text: str) -> list[Source]:
+    """Return the policies' texts, in order. What follows the last semicolon is one more, unless it is blank."""
+    found: list[Source] = []
+    start, first = 0, -1  # of the text; of its first token that is not blank
+    for token in _TOKENS.finditer(text):
+        if token.lastgroup == "blank":
+            continue
+        first = token.start() if first < 0 else first
+        if token.lastgroup == "end":
+            found.append(_source(file, text, start, first, token.end()))
+            start, first = token.end(), -1
+    if first >= 0:
+        found.append(_source(file, text, start, first, len(text)))
+    return found
+
+
+def _source(file: str, text: str, start: int, first: int, end: int) -> Source:
+    return Source(file=file, line=text.count("\n", 0, first) + 1, text=text[start:end])
