@@ -1,0 +1,253 @@
+"""The sections of `mediator.toml`, with every default; and the one `Settings` that they make.
+
+Pure and frozen. Every default is the safe one. A limit has its unit in its name, and a line on where its number
+comes from; what is bounded above is bounded so that a slip of the finger does not switch a protection off.
+Paths are text, relative to the folder of `mediator.toml`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mediator.canonical import DEPTH_CEILING
+from mediator.effect import Effect
+from mediator.settings.values import (
+    LOOPBACK_NAMES,
+    AgentName,
+    Count,
+    Environment,
+    EnvironmentValue,
+    Host,
+    Origin,
+    Origins,
+    PublicKeyText,
+    Reference,
+    Seconds,
+    Text,
+    TextOrEmpty,
+    Texts,
+    ToolPattern,
+    ToolServerName,
+    Url,
+    bracketed,
+    expected,
+    is_loopback,
+)
+
+SETTINGS_FILE: Final = "mediator.toml"
+SERVERS_FOLDER: Final = "tool_servers.d"
+STATE_FOLDER: Final = ".mediator"
+
+_MIB: Final = 1024 * 1024
+
+
+def _nothing() -> Mapping[str, EnvironmentValue]:
+    return MappingProxyType({})
+
+
+class Section(BaseModel):
+    """What holds for every section: frozen, strict, and nothing that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class ServerSettings(Section):
+    """`[server]`: where agents come in over HTTP."""
+
+    host: Host = "127.0.0.1"  # this machine alone, until somebody says otherwise
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080  # 0: whichever is free
+    public_url: Origin | None = None  # what tokens are made for (their audience)
+    allowed_hosts: Texts = ()  # beside our own: `Host` headers that are answered (against DNS rebinding)
+    allowed_origins: Origins = ()
+    sse_after_seconds: Seconds = 1  # design 5.7: a reply that takes longer becomes a stream
+    sse_keep_alive_seconds: Seconds = 15  # half of the shortest idle time-out of common proxies (30 s)
+    connection_idle_seconds: Seconds = 30  # as the longest wait that we allow for a body
+
+    @model_validator(mode="after")
+    def _is_addressable(self) -> Self:
+        if self.public_url is None and not is_loopback(self.host):
+            raise expected("`public_url` beside a `host` that is not this machine: tokens are made for that address")
+        return self
+
+    def base_url(self, port: int | None = None) -> str:
+        """The mediator's own address, and the audience of its tokens; `port` is where it really listens."""
+        return self.public_url or f"http://{bracketed(self.host)}:{port or self.port}"
+
+    def hosts(self, port: int | None = None) -> frozenset[str]:
+        """Every `Host` header that is answered."""
+        own = {self.base_url(port).split("://", 1)[1], *self.allowed_hosts}
+        if is_loopback(self.host):
+            own |= {f"{name}:{port or self.port}" for name in LOOPBACK_NAMES}
+        return frozenset(own)
+
+    def origins(self, port: int | None = None) -> frozenset[str]:
+        """Every `Origin` header that is answered; a request without one comes from no browser."""
+        own = {self.base_url(port), *self.allowed_origins}
+        if is_loopback(self.host):
+            own |= {f"http://{name}:{port or self.port}" for name in LOOPBACK_NAMES}
+        return frozenset(own)
+
+
+class IssuerSettings(Section):
+    """`[[issuer]]`: whose tokens are looked at. The local one signs with a key under `.mediator/`."""
+
+    name: Text
+    local: bool = False
+    issuer: Text | None = None  # its `iss`; of the local one, the mediator's own address
+    keys_file: Text | None = None  # a JSON Web Key Set of public keys
+    algorithms: Annotated[
+        tuple[Literal["EdDSA", "ES256", "ES384", "PS256", "RS256"], ...], Field(strict=False, min_length=1)
+    ] = ("EdDSA",)
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if self.local and (self.issuer is not None or self.keys_file is not None):
+            raise expected("`local = true` alone, or `issuer` and `keys_file`, not both")
+        if not self.local and (self.issuer is None or self.keys_file is None):
+            raise expected("`issuer` and `keys_file`, or `local = true`")
+        return self
+
+
+class DelegationSettings(Section):
+    """`[delegation]`: how long authority lives."""
+
+    token_minutes_max: Annotated[int, Field(ge=1, le=15)] = 15  # design 5.6; may be shortened, never stretched
+    session_minutes: Annotated[int, Field(ge=1, le=480)] = 480  # a working day; renewal past it is a later matter
+    session_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30  # as a screen lock
+    clock_skew_seconds: Annotated[int, Field(ge=0, le=120)] = (
+        30  # RFC 7519 §4.1.4: "usually no more than a few minutes"
+    )
+
+
+class ManifestSettings(Section):
+    """`[manifests]`: the folder of manifests, their envelopes, `trust.json` and `pins.lock`."""
+
+    folder: Text = "tool_manifests"
+
+
+class PolicySettings(Section):
+    """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force."""
+
+    folder: Text = "policies"
+
+
+class ToolServerSettings(Section):
+    """`[[tool_server]]`: how one tool server is reached."""
+
+    name: ToolServerName
+    command: Texts | None = None  # an argument vector; no shell reads it
+    url: Url | None = None
+    environment: Environment = Field(default_factory=_nothing)  # all that a command sees
+    cwd: Text | None = None
+    credential: Reference | None = None  # a bearer token for a `url`
+    era: Literal["auto", "modern", "legacy"] = "auto"  # auto: asks, then falls back
+    instance: Literal["task", "agent", "shared"] = "task"  # design 5.3: nothing ties a server's request to a call
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise expected("either `command` or `url`")
+        if self.command == ():
+            raise expected("a `command` of at least one word")
+        if self.url is not None and (self.environment or self.cwd is not None):
+            raise expected("`environment` and `cwd` only beside a `command`")
+        if self.command is not None and self.credential is not None:
+            raise expected("`credential` only beside a `url`: give a command its secrets in `environment`")
+        return self
+
+
+class TelemetrySettings(Section):
+    """`[telemetry]`: spans. Where they go is said by the standard `OTEL_*` variables."""
+
+    enabled: bool = True
+    service_name: Text = "mcp-mediator"
+
+
+class LedgerSettings(Section):
+    """`[ledger]`: the record of decisions."""
+
+    segment_bytes_max: Annotated[int, Field(ge=4096, le=1024 * _MIB)] = 64 * _MIB  # opens in an editor, hashes in 0.1 s
+
+
+class StoreSettings(Section):
+    """`[store]`: grants, claims and the epoch."""
+
+    store_grace_seconds: Annotated[int, Field(ge=0, le=3600)] = 0  # reads without sight of revocations: none
+    busy_timeout_ms: Annotated[int, Field(ge=1, le=5000)] = 50  # design 8: ten times the worst commit of two writers
+
+
+class LimitSettings(Section):
+    """`[limits]`: how much, how deep, how long."""
+
+    body_bytes_max: Annotated[int, Field(ge=1024, le=64 * _MIB)] = 4 * _MIB  # the MCP SDK's own
+    json_depth_max: Annotated[int, Field(ge=8, le=DEPTH_CEILING)] = 64  # four times what real tool schemas need
+    result_bytes_max: Annotated[int, Field(ge=1024, le=256 * _MIB)] = 16 * _MIB  # a page of images, base64
+    list_pages_max: Count = 100  # a server that pages for ever ends here
+    list_tools_max: Count = 10_000  # up to here our cost is measured to stay flat
+    header_bytes_max: Annotated[int, Field(ge=4096, le=_MIB)] = 32_768  # twice h11's 16 KiB
+    first_body_byte_seconds: Seconds = 10
+    body_seconds: Seconds = 30  # 4 MiB at 1.2 Mbit/s
+    connections_per_address_max: Count = 64
+    connections_max: Count = 1024  # a common limit of open files
+    deadline_seconds: Seconds = 60  # the MCP SDK's client gives up then
+    close_seconds: Seconds = 5  # to write an outcome, after everybody has gone
+    start_seconds: Seconds = 30  # a tool server's start, handshake and lists
+
+
+class AgentSettings(Section):
+    """`[[agent]]`: a profile, within which a session may open its own task with the profile's key."""
+
+    name: AgentName
+    agent_class: Annotated[Text, Field(alias="class")] = "agent"
+    owner: Text  # the human who answers for it
+    team: TextOrEmpty = ""
+    key: PublicKeyText | None = None  # public; none: no sessions
+    tools: Annotated[tuple[ToolPattern, ...], Field(strict=False)] = ()
+    effects: Annotated[tuple[Annotated[Effect, Field(strict=False)], ...], Field(strict=False)] = (Effect.READ,)
+    purpose: TextOrEmpty = ""
+    minutes: Annotated[int, Field(ge=1, le=480)] = 480
+
+    @model_validator(mode="after")
+    def _opens_reads(self) -> Self:
+        if any(effect.is_privileged for effect in self.effects):
+            raise expected("`effects` of `read` alone: a profile opens reads, `mediator task open` opens more")
+        return self
+
+
+class Settings(Section):
+    """Everything that an operator configures."""
+
+    tenant: Literal["default"] = "default"
+    server: ServerSettings = ServerSettings()
+    issuers: Annotated[tuple[IssuerSettings, ...], Field(alias="issuer", strict=False)] = ()
+    delegation: DelegationSettings = DelegationSettings()
+    manifests: ManifestSettings = ManifestSettings()
+    policy: PolicySettings = PolicySettings()
+    tool_servers: Annotated[tuple[ToolServerSettings, ...], Field(alias="tool_server", strict=False)] = ()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    ledger: LedgerSettings = LedgerSettings()
+    store: StoreSettings = StoreSettings()
+    limits: LimitSettings = LimitSettings()
+    agents: Annotated[tuple[AgentSettings, ...], Field(alias="agent", strict=False)] = ()
+
+    def find_agent(self, name: str) -> AgentSettings | None:
+        """The profile of that name, if there is one."""
+        return next((agent for agent in self.agents if agent.name == name), None)
+
+    def find_tool_server(self, name: str) -> ToolServerSettings | None:
+        """The tool server of that name, if there is one."""
+        return next((server for server in self.tool_servers if server.name == name), None)
+
+    def local_issuer(self) -> IssuerSettings | None:
+        """The issuer whose key is ours, if there is one."""
+        return next((issuer for issuer in self.issuers if issuer.local), None)
+
+    def issuer_url(self, issuer: IssuerSettings, port: int | None = None) -> str:
+        """The `iss` of that issuer's tokens."""
+        return issuer.issuer or self.server.base_url(port)

@@ -1,0 +1,154 @@
+"""Single values of the settings, each with the check that makes it: references to secrets, addresses, names.
+
+Pure; it says what was expected and never repeats what was given, which may be a secret in the wrong place.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?P<path>/[!-\"$-~]*)?"
+)
+_REFERENCE: Final = re.compile(r"(env):([A-Za-z_][A-Za-z0-9_]{0,127})|(file):(/[^\x00-\x1f\x7f]{1,4095})")
+_HOST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+_PORT_MAX: Final = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretReference:
+    """Where a secret is to be found: the environment variable, or the file, of that name. Never the secret."""
+
+    kind: Literal["env", "file"]
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literally:
+    """A value of a tool server's environment that is no secret, and stands in the settings itself."""
+
+    text: str
+
+
+EnvironmentValue: TypeAlias = SecretReference | Literally
+
+
+def expected(what: str) -> PydanticCustomError:
+    """Return the error of a value that is not what it should be."""
+    return PydanticCustomError("expected", "expected {what}", {"what": what})
+
+
+def parse_reference(value: object) -> SecretReference:
+    """Return the reference that this text is."""
+    match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise expected("a reference, `env:NAME` or `file:/path`: a secret never stands in the settings")
+    if match[1] is not None:
+        return SecretReference(kind="env", place=match[2])
+    return SecretReference(kind="file", place=match[4])
+
+
+def parse_environment_value(value: object) -> EnvironmentValue:
+    """Return what a tool server's environment variable is set to, or from."""
+    if isinstance(value, str) and value.startswith("literal:") and "\0" not in value:
+        return Literally(text=value.removeprefix("literal:"))
+    try:
+        return parse_reference(value)
+    except PydanticCustomError as error:
+        raise expected("`env:NAME`, `file:/path` or, for what is no secret, `literal:...`") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether this host name or address is this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def bracketed(host: str) -> str:
+    """The host as it stands in a URL (RFC 3986 §3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(value: str) -> str:
+    match = _URL.fullmatch(value)
+    if match is None or int(match["port"] or 0) > _PORT_MAX:
+        raise expected("`https://host[:port][/path]` with the host in lower case, without user, password or fragment")
+    if match["scheme"] == "http" and not is_loopback(match["host"]):
+        raise expected("`https://`: plain HTTP goes to this machine alone (127.0.0.1, localhost, [::1])")
+    return value
+
+
+def _origin(value: str) -> str:
+    if "/" in _url(value).split("://", 1)[1]:
+        raise expected("`https://host[:port]` without a path, and without a slash at the end")
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        if _HOST_NAME.fullmatch(value) is None:
+            raise expected("an IP address, or a host name in lower case") from error
+    return value
+
+
+def _matching(pattern: str, what: str) -> AfterValidator:
+    """Return the check that the whole text is of this form, named in words."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise expected(what)
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line, not empty")]
+TextOrEmpty = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{0,1000}", "text on one line, of at most 1000 characters")]
+Texts = Annotated[tuple[Text, ...], Field(strict=False)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Host = Annotated[str, AfterValidator(_host)]
+Url = Annotated[str, AfterValidator(_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Origins = Annotated[tuple[Origin, ...], Field(strict=False)]
+Reference = Annotated[SecretReference, BeforeValidator(parse_reference)]
+EnvironmentName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "a name of letters, digits and `_`")]
+Environment = Annotated[
+    Mapping[EnvironmentName, Annotated[EnvironmentValue, BeforeValidator(parse_environment_value)]],
+    AfterValidator(lambda value: MappingProxyType(dict(value))),
+]
+ToolServerName = Annotated[
+    str, _matching(r"[a-z0-9][a-z0-9-]{0,19}", "1 to 20 of `a-z`, `0-9`, `-`, and no `-` at the start")
+]
+AgentName = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, `.`, `_`, `-`, a letter or digit first"),
+]
+PublicKeyText = Annotated[str, _matching(r"ed25519:[A-Za-z0-9_-]{43}", "`ed25519:` and 43 characters of base64url")]
+ToolPattern = Annotated[
+    str,
+    _matching(
+        r"\*|[a-z0-9*][a-z0-9*-]{0,19}/[A-Za-z0-9_.\-*/]{1,128}",
+        "`<server>/<tool>` (`*` stands for any run of characters on its side), or `*`",
+    ),
+]
