@@ -1,4 +1,7 @@
-"""What an operator may write in `mediator.toml`, and what they are told when it is something else."""
+"""What an operator may write in `mediator.toml`, and what they are told when it is something else.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

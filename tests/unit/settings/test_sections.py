@@ -1,4 +1,7 @@
-"""The sections: their defaults, and what may not stand together."""
+"""The sections: their defaults, and what may not stand together.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Single values: references to secrets, addresses, names."""
+"""Single values: references to secrets, addresses, names.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 
 from __future__ import annotations
 
