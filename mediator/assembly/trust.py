@@ -1,0 +1,164 @@
+"""The snapshot of what operators put in force: keys, pins, policies; and what was left out of it, and why.
+
+Files are read here, once; what they say counts only where a statement or a signature carries it. A policy set that no
+operator put in force stops the start (P7); a pin that does not hold does not exist, and is reported.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediator.adapters.engine_cedar import prepare_engine
+from mediator.assembly.folder import Folder, find_file, read_file, read_operators
+from mediator.canonical import Digest, JsonObject, parse_object
+from mediator.identity.dsse import PublicKey
+from mediator.identity.keys import KeySet, key_set
+from mediator.identity.statement import Act, Operators, verify_statement
+from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
+from mediator.manifest.signature import parse_trust
+from mediator.mediation.trust import CallLimits, TrustSnapshot
+from mediator.policy.digest import policy_set_digest
+from mediator.policy.finding import PolicySetInvalid
+from mediator.policy.request import ToolFacts
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import Settings
+
+TRUST_FILE = "trust.json"
+PINS_FILE = "pins.lock"
+ENVELOPE_FILE = "manifest.dsse.json"
+ACTIVATION_FILE = "active.dsse.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTrust:
+    """The snapshot, and the pins that do not exist although somebody wrote them down."""
+
+    snapshot: TrustSnapshot
+    problems: tuple[PinProblem, ...]
+
+
+def load_trust(
+    folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str, now_ms: int
+) -> LoadedTrust:
+    """Return what is trusted now; raises `Refused` naming the file that cannot be used, and the next step."""
+    operators = read_operators(folder)
+    pins, problems = load_pin_set(folder, settings, operators, now_ms)
+    snapshot = TrustSnapshot(
+        keys=_keys(folder, settings, issuer_key, base_url),
+        pins=pins,
+        policies=_engine(folder, settings, operators, pins),
+        limits=CallLimits(
+            deadline_seconds=settings.limits.deadline_seconds,
+            result_bytes_max=settings.limits.result_bytes_max,
+            clock_skew_seconds=settings.delegation.clock_skew_seconds,
+        ),
+        audience=base_url,
+        tenant=settings.tenant,
+    )
+    return LoadedTrust(snapshot=snapshot, problems=problems)
+
+
+def load_pin_set(
+    folder: Folder, settings: Settings, operators: Operators, now_ms: int
+) -> tuple[PinSet, tuple[PinProblem, ...]]:
+    """Return the pins that hold now, and those that do not."""
+    manifests = folder.manifests(settings)
+    trust = parse_trust(read_file(manifests / TRUST_FILE))
+    envelopes = {
+        file.parent.name: read_file(file)
+        for file in sorted(manifests.glob(f"*/{ENVELOPE_FILE}"))
+        if file.is_file()
+    }
+    return load_pins(find_file(manifests / PINS_FILE), envelopes, trust, operators, now_ms)
+
+
+def read_policies(policies: Path) -> Mapping[str, str]:
+    """Return the policy files of a folder, by name; raises `Refused(MALFORMED)` for one that is not UTF-8."""
+    texts = {}
+    for file in sorted(policies.glob("*.cedar")):
+        try:
+            texts[file.name] = read_file(file).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Refused(Reason.MALFORMED, f"`{file}` is not UTF-8 at byte {error.start}: save it as UTF-8") from error
+    return texts
+
+
+def tool_facts(tool: PinnedTool) -> ToolFacts:
+    """Return what policy may know of a pinned tool: what its owner declared and its reviewer tightened."""
+    return ToolFacts(
+        server=tool.server,
+        tool=tool.name,
+        effect=tool.effect,
+        sensitivity=tool.sensitivity,
+        reads_from=tool.reads_from,
+        sends_to=tool.sends_to,
+        result_labels=tool.result_labels,
+        digest=tool.digest,
+        targets=tuple(sorted(tool.targets)),
+        input_schema=_object(tool.definition, "inputSchema"),
+        domain=tool.server,
+    )
+
+
+def _keys(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str) -> KeySet:
+    issuers: dict[str, tuple[JsonObject, tuple[str, ...]]] = {}
+    for issuer in settings.issuers:
+        name = issuer.issuer or base_url
+        if issuer.keys_file is None:
+            issuers[name] = (issuer_key_set(issuer_key), ("EdDSA",))
+        else:
+            keys = parse_object(read_file(folder.root / issuer.keys_file))
+            issuers[name] = (keys, issuer.algorithms)
+    return key_set(issuers)
+
+
+def issuer_key_set(key: PublicKey) -> JsonObject:
+    """Return the local issuer's public key as a JSON Web Key Set (RFC 8037 §2)."""
+    return {
+        "keys": [
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "x": key.text.removeprefix("ed25519:"),
+                "kid": key.keyid,
+                "alg": "EdDSA",
+                "use": "sig",
+            }
+        ]
+    }
+
+
+def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinSet) -> CedarEngine:
+    policies = folder.policies(settings)
+    texts = read_policies(policies)
+    digest = policy_set_digest(texts)
+    active = _activated(policies / ACTIVATION_FILE, operators)
+    if active != digest:
+        detail = (
+            f"the policies in `{policies}` were not put in force as they stand: an operator runs "
+            "`mediator policy check` and `mediator policy activate`, or the edit is undone"
+        )
+        raise Refused(Reason.POLICY_ERROR, detail)
+    try:
+        return prepare_engine(texts, [tool_facts(tool) for tool in pins])
+    except PolicySetInvalid as error:
+        raise Refused(Reason.POLICY_ERROR, f"{error}: run `mediator policy check`") from error
+
+
+def _activated(file: Path, operators: Operators) -> Digest:
+    raw = find_file(file)
+    if raw is None:
+        raise Refused(Reason.POLICY_ERROR, f"`{file}` is missing: an operator runs `mediator policy activate`")
+    digest = verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject.get("digest")
+    if not isinstance(digest, str):
+        raise Refused(Reason.POLICY_ERROR, f"`{file}` names no digest: an operator runs `mediator policy activate`")
+    return Digest(digest)
+
+
+def _object(holder: JsonObject, name: str) -> JsonObject:
+    value = holder.get(name)
+    return value if isinstance(value, dict) else {}
