@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# On a machine with Python 3.11 or newer and make, each target makes what it needs: one virtual environment, filled from
+# the hash-locked requirements, refilled only when a lock changed. pip obeys the user's own settings (PIP_*, pip.conf).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest interpreter that is new enough and runs (a shim of a version manager may stand there for nothing).
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+    "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+    && { echo "$$python"; break; }; done)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?=
+# `make lock LOCK_ARGS=--upgrade` moves every version; without it only what must move does.
+LOCK_ARGS ?=
+
+# Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
+CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/canonical.py,mediator/settings.py,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
+
+.PHONY: help demo test check lock bench-core clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.runtime ## real tool servers, a real agent, every decision explained (about a minute)
+	@$(BIN)/mediator demo
+
+test: $(VENV)/.dev ## all tests, with the floors of coverage
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	@echo "floors 1 to 5, every line and branch:"
+	@$(BIN)/python -m coverage report --include='$(CORE)' --fail-under=100
+	@echo "everything, at least 92 in a hundred:"
+	@$(BIN)/python -m coverage report --fail-under=92
+
+check: $(VENV)/.dev ## style, types, and who may import whom
+	@echo "ruff check" && $(BIN)/ruff check --quiet .
+	@echo "ruff format" && $(BIN)/ruff format --quiet --check .
+	@echo "mypy --strict" && $(BIN)/mypy --strict --no-error-summary mediator tests
+	@echo "import contract" && $(BIN)/lint-imports --no-logo
+
+bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench_core.py
+
+lock: ## resolve the dependencies again and write the locks, hashes and all
+	@$(MAKE) --no-print-directory $(VENV)/bin/python
+	@echo "resolving" && $(PIP_INSTALL) 'pip-tools>=7.6'
+	@env -u PIP_FIND_LINKS $(BIN)/python .ci/lock.py $(LOCK_ARGS)
+
+clean: ## remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -f .coverage .coverage.*
+	find mediator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with its venv module was found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+# What the mediator runs on, and the demo's agents.
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing requirements/runtime.lock"
+	@$(PIP_INSTALL) --require-hashes -r requirements/runtime.lock
+	@$(PIP_INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
+	@echo "installing requirements/dev.lock"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
