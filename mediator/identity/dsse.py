@@ -21,6 +21,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, Self, final
@@ -30,11 +31,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+from securesystemslib.signer import CryptoSigner, Signature, SSlibKey  # type: ignore[attr-defined]  # re-exported
 
 from mediator.canonical import (
     DEFAULT_LIMITS,
     Digest,
+    Json,
     JsonLimits,
     JsonObject,
     canonical_bytes,
@@ -188,13 +190,16 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope:
     if canonical_bytes(envelope) != raw:
         raise _malformed("the envelope is not in RFC 8785 form: write it anew by signing again")
     match envelope:
-        case {"payload": str(payload), "payloadType": str(payload_type), "signatures": [_, *_] as signatures} if (
-            len(envelope) == 3  # noqa: PLR2004 - these three and no other
-        ):
+        case {
+            "payload": str(payload),
+            "payloadType": str(payload_type),
+            "signatures": [_, *_] as signatures,
+            **rest,
+        } if not rest:
             parsed = tuple(_parse_signature(signature, index) for index, signature in enumerate(signatures))
         case _:
             raise _malformed("expected an envelope of `payload`, `payloadType` and at least one of `signatures`")
-    if any(one.keyid >= other.keyid for one, other in zip(parsed, parsed[1:], strict=False)):
+    if any(one.keyid >= other.keyid for one, other in itertools.pairwise(parsed)):
         raise _malformed("`/signatures`: expected one signature a key, in order of `keyid`")
     payload_bytes = _decode(payload, "/payload")
     return ParsedEnvelope(payload_type=payload_type, payload=payload_bytes, signatures=parsed, raw=raw)
@@ -259,9 +264,9 @@ def sign_envelope(payload: JsonObject, payload_type: str, signers: Sequence[Sign
     return canonical_bytes(written)
 
 
-def _parse_signature(signature: object, index: int) -> EnvelopeSignature:
+def _parse_signature(signature: Json, index: int) -> EnvelopeSignature:
     match signature:
-        case {"keyid": str(keyid), "sig": str(sig)} if len(signature) == 2:  # noqa: PLR2004 - these two and no other
+        case {"keyid": str(keyid), "sig": str(sig), **rest} if not rest:
             value = _decode(sig, f"/signatures/{index}/sig")
         case _:
             raise _malformed(f"`/signatures/{index}`: expected `keyid` and `sig`")

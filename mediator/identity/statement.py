@@ -171,13 +171,13 @@ def parse_operators(raw: bytes) -> Operators:
 def write_operators(operators: Mapping[str, Operator]) -> bytes:
     """Return the operators file that names these people."""
     entries: list[Json] = [
-        {"key": person.public.text, "name": person.name, "roles": sorted(person.roles)}
+        {"key": person.public.text, "name": person.name, "roles": [*sorted(person.roles)]}
         for person in sorted(operators.values(), key=lambda person: person.name)
     ]
     return canonical_bytes({"operators": entries, "version": 1})
 
 
-def sign_statement(  # noqa: PLR0913 - the members of a statement
+def sign_statement(
     key: SigningKey,
     *,
     act: Act,
@@ -222,7 +222,9 @@ def verify_statement(raw: bytes, operators: Keyholders, expected: Act) -> Verifi
         } if not rest and _is_count(at) and _is_count(serial):
             pass
         case _:
-            raise _malformed("/payload", "expected `act`, `at`, `serial`, `subject`, `tenant`, `who` and no other member")
+            raise _malformed(
+                "/payload", "expected `act`, `at`, `serial`, `subject`, `tenant`, `who` and no other member"
+            )
     if act != expected:
         raise _malformed("/payload/act", f"expected `{expected}`")
     if who != holder.name:

@@ -12,7 +12,7 @@ from mediator.effect import Effect
 from mediator.manifest.manifest import Owner
 
 
-def draft_manifest(  # noqa: PLR0913 - a manifest's members
+def draft_manifest(
     local_name: str,
     offered: Sequence[Json],
     *,

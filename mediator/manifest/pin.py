@@ -137,7 +137,7 @@ class Raise:
     sensitivity: int | None = None
 
 
-def approve_pins(  # noqa: PLR0913 - what an approval says
+def approve_pins(
     pins_lock: bytes | None,
     server: str,
     manifest: VerifiedManifest,
