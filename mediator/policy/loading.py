@@ -23,7 +23,7 @@ from mediator.canonical import JsonObject
 from mediator.policy.context import BASE
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import Policy, Uid, finding_of, is_tool_action, policy_from
-from mediator.policy.schema import CALL_GROUP, LIST_ACTION, ToolSchema, schema_text
+from mediator.policy.schema import LIST_ACTION, ToolSchema, schema_text
 from mediator.policy.source import Source, split_policies
 
 _ANY_TOOL: Final = "any-tool"  # stands for every tool in validation; no policy can name it

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, final
 
-_TOKENS: Final = re.compile(r"""(?P<blank>\s+|//[^\n\r]*)|(?P<end>;)|(?:"(?:[^"\\]|\\.)*"|.)""", re.DOTALL)
+_TOKENS: Final = re.compile(r"""(?P<blank>\s+|//[^\n\r]*)|(?P<end>;)|"(?:[^"\\]|\\.)*"|[^\s/";]+|.""", re.DOTALL)
 
 
 @final
