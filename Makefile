@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
-CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/canonical.py,mediator/settings.py,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
+CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
 .PHONY: help demo test check lock bench-core clean
 
