@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, assert_never
 
 from mediator.effect import Effect
@@ -32,7 +31,8 @@ class Entry:
 
     def matches(self, server: str, tool: str) -> bool:
         """Tell whether the pattern holds for this tool."""
-        return _expression(self.pattern).fullmatch(f"{server}/{tool}") is not None
+        server_half, tool_half = self.pattern.split("/", 1)
+        return _is_match(server_half, server) and _is_match(tool_half, tool)
 
     def names(self, server: str, tool: str, effect: Effect) -> bool:
         """Tell whether this entry lists the effect and is specific enough for it (P6)."""
@@ -42,9 +42,9 @@ class Entry:
             case Effect.READ:
                 return True
             case Effect.WRITE:
-                return self.pattern.split("/", 1)[0] == server
+                return "*" not in self.pattern.split("/", 1)[0]
             case Effect.DELETE | Effect.SEND | Effect.EXEC:
-                return self.pattern == f"{server}/{tool}"
+                return "*" not in self.pattern
             case _:
                 assert_never(effect)
 
@@ -77,8 +77,21 @@ def parse_pattern(text: str) -> str:
     return pattern
 
 
-@lru_cache(maxsize=4096)
-def _expression(pattern: str) -> re.Pattern[str]:
-    server, tool = pattern.split("/", 1)
-    halves = ("[^/]*".join(map(re.escape, server.split("*"))), ".*".join(map(re.escape, tool.split("*"))))
-    return re.compile("/".join(halves), re.DOTALL)
+def _is_match(pattern: str, text: str) -> bool:
+    """Tell whether the text is the pattern with any runs of characters for its `*`.
+
+    From left to right, each literal at its first place: linear, where a regular expression of many stars is not.
+    """
+    head, *literals = pattern.split("*")
+    if not literals:
+        return text == head
+    tail = literals.pop()
+    if not text.startswith(head) or not text.endswith(tail) or len(text) < len(head) + len(tail):
+        return False
+    start, end = len(head), len(text) - len(tail)
+    for literal in literals:
+        found = text.find(literal, start, end)
+        if found < 0:
+            return False
+        start = found + len(literal)
+    return True

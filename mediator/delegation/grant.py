@@ -7,8 +7,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum, unique
+from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.authority import Authority, Entry, parse_pattern
@@ -57,6 +58,9 @@ class Grant:
     state: GrantState
 
 
+_FIELDS: Final = frozenset({field.name for field in fields(Grant)} - {"authority"} | {"entries", "pin_serial"})
+
+
 def grant_form(grant: Grant) -> JsonObject:
     """Return the JSON form: what is stored, covered by the MAC, and kept with a decision."""
     entries: list[Json] = [
@@ -93,6 +97,8 @@ def parse_grant(form: JsonObject) -> Grant:
 
     Raises `Refused(CHAIN_INVALID)` for any other form: a grant that cannot be read gives nothing.
     """
+    if set(form) != _FIELDS:  # a member that we do not know may have narrowed it
+        raise Refused(Reason.CHAIN_INVALID, "a stored grant does not have the members of a grant")
     try:
         return Grant(
             id=_text(form["id"]),
@@ -119,13 +125,13 @@ def parse_grant(form: JsonObject) -> Grant:
             tenant=_text(form["tenant"]),
             state=GrantState(_text(form["state"])),
         )
-    except (KeyError, ValueError) as error:
+    except (Refused, ValueError) as error:
         raise Refused(Reason.CHAIN_INVALID, f"a stored grant cannot be read: {error}") from error
 
 
 def _entry(form: Json) -> Entry:
-    if not isinstance(form, dict):
-        raise _not("an object", form)
+    if not isinstance(form, dict) or set(form) != {"pattern", "effects"}:
+        raise _not("an entry of authority", form)
     effects = frozenset(Effect(_text(effect)) for effect in _list(form["effects"]))
     return Entry(pattern=parse_pattern(_text(form["pattern"])), effects=effects)
 

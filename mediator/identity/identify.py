@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass
 from typing import Final, final
 
-from mediator.canonical import Json, JsonObject
+from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.evidence import Seal, Secret
 from mediator.identity.keys import KeySet
 from mediator.identity.principal import Principal
@@ -37,8 +37,11 @@ class Identified:
 
     @property
     def holder(self) -> str:
-        """Whose this is, in one string: a session belongs to one holder and is not found by any other."""
-        return f"{self.claims.issuer} {self.claims.subject} {self.claims.grant}"
+        """Whose this is, in one string: a session belongs to one holder and is not found by any other.
+
+        JSON, because a subject may hold any character: two holders never come to the same string.
+        """
+        return canonical_bytes([self.claims.issuer, self.claims.subject, self.claims.grant]).decode()
 
 
 def identify(
@@ -83,7 +86,5 @@ def recall_identity(form: JsonObject) -> Identified:
 
 
 def _identified(claims: VerifiedClaims, proof: str) -> Identified:
-    principal = Principal(
-        actor=claims.subject, subject=claims.subject, issuer=claims.issuer, lineage=claims.lineage
-    )
+    principal = Principal(actor=claims.subject, subject=claims.subject, issuer=claims.issuer, lineage=claims.lineage)
     return Identified(claims=claims, principal=principal, proof=proof, seal=_SEAL)

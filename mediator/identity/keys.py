@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mediator.canonical import Digest, Json, JsonObject, digest_of
+from mediator.identity.dsse import PublicKey
 from mediator.refusal import Reason, Refused
 
 ALGORITHMS: Final = ("EdDSA", "ES256", "ES384", "PS256", "RS256")
@@ -90,14 +92,30 @@ def _key(name: str, form: Json, algorithms: tuple[str, ...]) -> IssuerKey:
     if not isinstance(operations, list) or "verify" not in operations:
         raise _bad(name, f"key `{key_id}` is not for verifying (`key_ops`)")
     fitting = [algorithm for algorithm in algorithms if _KEY_KINDS[algorithm] == kind]
-    declared = form.get("alg")
-    algorithm = declared if isinstance(declared, str) else (fitting[0] if len(fitting) == 1 else None)
-    if algorithm not in fitting:
+    # Where the key does not say it, the issuer's settings must leave one algorithm for its kind.
+    algorithm = form.get("alg") if "alg" in form else (fitting[0] if len(fitting) == 1 else None)
+    if not isinstance(algorithm, str) or algorithm not in fitting:
         raise _bad(name, f"key `{key_id}` needs an `alg` of its kind among {', '.join(algorithms)}")
     try:
-        return IssuerKey(key_id=key_id, algorithm=algorithm, key=jwt.PyJWK(form, algorithm=algorithm))
+        key = jwt.PyJWK(form, algorithm=algorithm)
+        key.Algorithm.prepare_key(key.key)  # the curve is the algorithm's own
     except jwt.PyJWTError as error:
-        raise _bad(name, f"key `{key_id}` cannot be read") from error
+        raise _bad(name, f"key `{key_id}` cannot be read, or is not of the kind that `{algorithm}` wants") from error
+    _must_be_strong(name, key_id, key)
+    return IssuerKey(key_id=key_id, algorithm=algorithm, key=key)
+
+
+def _must_be_strong(name: str, key_id: str, key: jwt.PyJWK) -> None:
+    if weakness := key.Algorithm.check_key_length(key.key):  # RSA below 2048 bits (RFC 7518 §3.3)
+        raise _bad(name, f"key `{key_id}` is too short: {weakness}")
+    if key.key_type != "OKP":
+        return
+    if not isinstance(key.key, Ed25519PublicKey):
+        raise _bad(name, f"key `{key_id}` is not Ed25519, the one curve served for `EdDSA`")
+    try:
+        PublicKey(raw=key.key.public_bytes_raw())
+    except Refused as error:
+        raise _bad(name, f"key `{key_id}`: {error.detail}") from error
 
 
 def _bad(name: str, detail: str) -> Refused:

@@ -21,7 +21,7 @@ from typing import Final, final
 
 import jwt
 
-from mediator.canonical import Digest, Json, JsonLimits, JsonObject, parse_object
+from mediator.canonical import SAFE_INTEGER, Digest, Json, JsonLimits, JsonObject, parse_object
 from mediator.evidence import Seal, Secret
 from mediator.identity.keys import IssuerKey, KeySet
 from mediator.refusal import Reason, Refused
@@ -53,7 +53,9 @@ class VerifiedClaims:
         _SEAL.must_be(seal)
 
 
-def verify_token(token: Secret, keys: KeySet, audiences: frozenset[str], now_ms: int, skew_seconds: int) -> VerifiedClaims:
+def verify_token(
+    token: Secret, keys: KeySet, audiences: frozenset[str], now_ms: int, skew_seconds: int
+) -> VerifiedClaims:
     """Return what the token says, if all of it holds now.
 
     Raises `Refused`: `BAD_CREDENTIAL`, `UNKNOWN_ISSUER`, `UNKNOWN_KEY`, `EXPIRED_CREDENTIAL`, `WRONG_AUDIENCE`.
@@ -73,10 +75,7 @@ def verify_token(token: Secret, keys: KeySet, audiences: frozenset[str], now_ms:
     key = _find_key(header, claims, keys)
     if header.get("alg") != key.algorithm:  # RFC 8725 §3.1: the key says which algorithm, never the token
         raise _bad("`alg` is not that of the key")
-    try:
-        jwt.PyJWS().decode(text, key.key, algorithms=[key.algorithm])
-    except jwt.PyJWTError as error:
-        raise _bad("the signature does not hold") from error
+    _must_be_signed(text, key)
 
     # 4. time
     issued_at, expires_at = _seconds(claims, "iat"), _seconds(claims, "exp")
@@ -149,14 +148,19 @@ def recall_claims(form: JsonObject) -> VerifiedClaims:
 
 
 def _parse(text: str) -> tuple[JsonObject, JsonObject]:
-    parts = text.split(".")
-    if len(parts) != 3 or len(text) > _LIMITS.bytes_max:  # noqa: PLR2004 - RFC 7515 §7.1: header, payload, signature
-        raise _bad("not a token in three parts of at most 16 KiB")
-    header, claims, _signature = (_decoded(part) for part in parts)
+    header, claims = _split(text)
     try:
         return parse_object(header, _LIMITS), parse_object(claims, _LIMITS)
     except Refused as error:
         raise _bad(error.detail) from error
+
+
+def _split(text: str) -> tuple[bytes, bytes]:
+    parts = text.split(".", 3) if len(text) <= _LIMITS.bytes_max else ()
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §7.1: header, payload, signature
+        raise _bad("not a token in three parts of at most 16 KiB")
+    header, claims, _signature = map(_decoded, parts)
+    return header, claims
 
 
 def _decoded(part: str) -> bytes:
@@ -179,6 +183,13 @@ def _find_key(header: JsonObject, claims: JsonObject, keys: KeySet) -> IssuerKey
     if key is None:
         raise Refused(Reason.UNKNOWN_KEY, f"issuer `{issuer.issuer}` has no such key")
     return key
+
+
+def _must_be_signed(text: str, key: IssuerKey) -> None:
+    try:
+        jwt.PyJWS().decode(text, key.key, algorithms=[key.algorithm])
+    except jwt.PyJWTError as error:
+        raise _bad("the signature does not hold") from error
 
 
 def _audience(claims: JsonObject) -> tuple[str, ...]:
@@ -210,6 +221,8 @@ def _seconds(claims: JsonObject, name: str) -> int:
     value: Json = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(f"the claim `{name}` is missing or not a time")
+    if not 0 <= value <= SAFE_INTEGER:  # a record must be able to write it down
+        raise _bad(f"the claim `{name}` is no time that anybody lives to see")
     return int(value)
 
 

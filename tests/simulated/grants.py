@@ -1,0 +1,52 @@
+"""Grants for tests: one good root, and whatever is asked for otherwise.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mediator.delegation.authority import Authority, Entry
+from mediator.delegation.grant import Grant, GrantState
+from mediator.effect import Effect
+from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW_MS
+
+
+def authority(*entries: str, pin_serial: int = 7) -> Authority:
+    """Return the authority of entries written `<pattern> <effect>,<effect>`."""
+    made = []
+    for entry in entries:
+        pattern, _, effects = entry.partition(" ")
+        made.append(Entry(pattern=pattern, effects=frozenset(map(Effect, effects.split(",")))))
+    return Authority(entries=tuple(made), pin_serial=pin_serial)
+
+
+def a_grant(**changed: Any) -> Grant:
+    """Return an open root grant, changed as asked; its root and its statement follow its id."""
+    name = changed.get("id", "g-1")
+    grant = Grant(
+        id=name,
+        parent=None,
+        root=name,
+        agent="planner",
+        agent_class="assistant",
+        team="research",
+        owner="alice@example.com",
+        issuer=ISSUER,
+        purpose="tell the time",
+        authority=authority("clock/* read"),
+        audience=AUDIENCE,
+        opened_ms=NOW_MS - 60_000,
+        expires_ms=NOW_MS + 900_000,
+        idle_ms=None,
+        max_calls=None,
+        depth=0,
+        max_depth=0,
+        salt="5a17" * 8,
+        statement_digest=f"sha256:{name}",
+        tenant="default",
+        state=GrantState.OPEN,
+    )
+    return replace(grant, **changed)

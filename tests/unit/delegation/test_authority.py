@@ -1,0 +1,161 @@
+"""Authority: what is matched is seen, what is covered may be called; patterns are closed when they are granted.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediator.delegation.authority import Entry, parse_pattern
+from mediator.effect import Effect
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.grants import authority
+
+PRIVILEGED = [effect for effect in Effect if effect.is_privileged]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "server", "tool", "matches"),
+    [
+        ("clock/now", "clock", "now", True),
+        ("clock/now", "clock", "NOW", False),
+        ("clock/now", "clock", "now ", False),
+        ("clock/now", "clock", "nowhere", False),
+        ("clock/now", "xclock", "now", False),
+        ("clock/*", "clock", "now", True),
+        ("clock/*", "clocks", "now", False),
+        ("clock/*", "clock", "", True),
+        ("*/now", "clock", "now", True),
+        ("*/*", "clock", "now", True),
+        ("clock/get_*", "clock", "get_time", True),
+        ("clock/get_*", "clock", "reget_time", False),
+        ("clock/*_time", "clock", "get_time", True),
+        ("clock/*_time", "clock", "get_time_zone", False),
+        ("clock/a*b*c", "clock", "a-b-b-c", True),
+        ("clock/a*b*c", "clock", "a-c-b", False),
+        ("clock/ab*ba", "clock", "aba", False),
+        ("clock/ab*ba", "clock", "abba", True),
+        ("clock/a**a", "clock", "aa", True),
+        ("clock/*b*b*", "clock", "b", False),
+        ("clock/g.t", "clock", "get", False),
+        ("clock/*", "clock", "line\nbreak", True),
+        ("clock/a/b", "clock", "a/b", True),
+        ("*/b", "clock/a", "b", True),
+        ("clock/b", "clock/a", "b", False),
+    ],
+)
+def test_a_star_stands_for_any_run_of_characters_in_its_half(
+    pattern: str, server: str, tool: str, matches: bool
+) -> None:
+    """Ours: nothing but `*` is special, and case counts."""
+    assert Entry(pattern=pattern, effects=frozenset()).matches(server, tool) is matches
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=10))
+def test_matching_is_that_of_the_shell(pattern: str, text: str) -> None:
+    """Ours, against the standard library's matcher."""
+    entry = Entry(pattern=f"s/{pattern}", effects=frozenset())
+    assert entry.matches("s", text) is fnmatch.fnmatchcase(text, pattern)
+
+
+def test_a_pattern_of_many_stars_costs_no_more_than_another() -> None:
+    """Ours: whoever writes patterns must not be able to stop the loop; a backtracking matcher would not end."""
+    entry = Entry(pattern="s/" + "*a" * 64, effects=frozenset())
+    assert not entry.matches("s", "a" * 63 + "b")
+    assert not entry.matches("s", "b" * 100_000)
+
+
+@promise("P6")
+@pytest.mark.parametrize("effect", PRIVILEGED)
+def test_a_star_alone_names_no_privileged_effect(effect: Effect) -> None:
+    """Ours."""
+    everything = authority(f"*/* {','.join(Effect)}")
+    assert everything.matches("files", "remove", 7)
+    assert not everything.covers("files", "remove", effect, 7)
+    assert everything.covers("files", "remove", Effect.READ, 7)
+
+
+@promise("P6")
+def test_writing_is_named_by_its_server() -> None:
+    """Ours: a pattern with a literal server is enough."""
+    assert authority("files/* write").covers("files", "save", Effect.WRITE, 7)
+    assert not authority("*/save write").covers("files", "save", Effect.WRITE, 7)
+    assert not authority("file*/save write").covers("files", "save", Effect.WRITE, 7)
+
+
+@promise("P6")
+@pytest.mark.parametrize("effect", [Effect.DELETE, Effect.SEND, Effect.EXEC])
+def test_what_cannot_be_undone_is_named_in_full(effect: Effect) -> None:
+    """Ours: a tool that calls itself `*` is named by nobody."""
+    assert authority(f"files/remove {effect}").covers("files", "remove", effect, 7)
+    for pattern in ("files/*", "*/remove", "files/remov*", "files/remove*", "*/*"):
+        assert not authority(f"{pattern} {effect}").covers("files", "remove", effect, 7)
+    assert not authority(f"files/* {effect}").covers("files", "*", effect, 7)
+
+
+def test_an_entry_names_the_effects_that_it_lists() -> None:
+    """Ours: one effect brings no other."""
+    assert not authority("files/save write").covers("files", "save", Effect.READ, 7)
+    assert not authority("files/save read").covers("files", "save", Effect.WRITE, 7)
+    assert authority("files/save read", "files/save write").covers("files", "save", Effect.WRITE, 7)
+    assert not authority("files/load write").covers("files", "save", Effect.WRITE, 7)
+
+
+@promise("P3")
+def test_what_is_pinned_later_is_out_of_sight() -> None:
+    """Ours: patterns are closed when they are granted."""
+    given_at_7 = authority("clock/* read", pin_serial=7)
+    assert given_at_7.matches("clock", "now", 7)
+    assert given_at_7.covers("clock", "now", Effect.READ, 7)
+    assert not given_at_7.matches("clock", "now", 8)
+    assert not given_at_7.covers("clock", "now", Effect.READ, 8)
+
+
+@promise("P7")
+def test_no_entry_gives_nothing() -> None:
+    """Empty is never permission."""
+    assert not authority().matches("clock", "now", 1)
+    assert not authority().covers("clock", "now", Effect.READ, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"), [("*", "*/*"), ("clock/*", "clock/*"), ("a-b.c_d/E*", "a-b.c_d/E*"), ("s/a/b", "s/a/b")]
+)
+def test_a_pattern_is_read(text: str, pattern: str) -> None:
+    """Ours."""
+    assert parse_pattern(text) == pattern
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "clock",
+        "/",
+        "clock/",
+        "/now",
+        "**",
+        "clock/now\n",
+        "clock/n w",
+        "clock /now",
+        "clock/now,",
+        "clöck/now",
+        "clock/[a-z]",
+        "clock/?",
+        "clock/\x00",
+        "c" * 129 + "/x",
+        "x/" + "c" * 129,
+        "�/x",
+    ],
+)
+def test_what_is_no_pattern_is_refused(text: str) -> None:
+    """Ours."""
+    with pytest.raises(Refused) as stop:
+        parse_pattern(text)
+    assert stop.value.reason is Reason.MALFORMED
