@@ -22,6 +22,8 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
+_ID_LENGTH_MAX: Final = 256  # ours: an id goes into records and spans; a UUID has 36 characters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -70,7 +72,9 @@ def parse_message(body: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> Message:
 def find_request_id(body: JsonObject) -> RequestId | None:
     """Return the id under which a refusal of this message can be sent, if it has a usable one."""
     request_id = body.get("id")
-    return request_id if isinstance(request_id, int | str) and not isinstance(request_id, bool) else None
+    if isinstance(request_id, str):
+        return request_id if len(request_id) <= _ID_LENGTH_MAX else None
+    return request_id if isinstance(request_id, int) and not isinstance(request_id, bool) else None
 
 
 def _parse_call(value: JsonObject) -> Request | Notification:
@@ -85,7 +89,7 @@ def _parse_call(value: JsonObject) -> Request | Notification:
         return Notification(method=method, params=params)
     request_id = find_request_id(value)
     if request_id is None:  # MCP: the id must not be null
-        raise _invalid("`id` must be a string or an integer")
+        raise _invalid(f"`id` must be an integer or a string of at most {_ID_LENGTH_MAX} characters")
     return Request(id=request_id, method=method, params=params)
 
 
