@@ -1,0 +1,294 @@
+"""How we hear tool servers: strictly, bounded, and with one refusal for nonsense.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediator.canonical import canonical_bytes
+from mediator.refusal import Reason, Refused
+from mediator.wire.hearing import (
+    Answer,
+    HearingLimits,
+    Listener,
+    Listing,
+    nonsense,
+    read_discover,
+    read_initialize,
+    read_message,
+    unavailable,
+)
+from mediator.wire.jsonrpc import Notification
+from mediator.wire.methods import Era
+from tests.promises import promise
+
+LIMITS: Final = HearingLimits()
+
+
+def said(**fields: Any) -> bytes:
+    return canonical_bytes({"jsonrpc": "2.0", **fields})
+
+
+def listener(**limits: int) -> Listener:
+    return Listener(request_id=7, result_bytes_max=1000, limits=HearingLimits(**limits))
+
+
+def answered(result: Any = None, error: Any = None, size: int = 10) -> Answer:
+    return Answer(result=result, error=error, size_bytes=size)
+
+
+def reason_of(caught: pytest.ExceptionInfo[Refused]) -> Reason:
+    return caught.value.reason
+
+
+# --- one answer ------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_the_response_under_our_id() -> None:
+    """JSON-RPC 2.0 §5."""
+    raw = said(id=7, result={"content": []})
+    assert listener().take(raw) == Answer(result={"content": []}, error=None, size_bytes=len(raw))
+
+
+def test_an_error_is_an_answer_too_and_may_stand_under_null() -> None:
+    """JSON-RPC 2.0 §5: the id is null where the request's id could not be read."""
+    mine, nobodys = said(id=7, error={"code": -32602, "message": "m"}), said(id=None, error={"code": -32700})
+
+    assert listener().take(mine) == answered(error={"code": -32602, "message": "m"}, size=len(mine))
+    assert listener().take(nobodys) == answered(error={"code": -32700}, size=len(nobodys))
+
+
+def test_what_is_no_answer_is_dropped_and_counted_and_requests_are_noted() -> None:
+    """Ours: nothing that a server volunteers reaches an agent; its requests get -32601."""
+    hearing = listener()
+
+    assert hearing.take(said(method="notifications/progress", params={"progress": 1})) is None
+    assert hearing.take(said(id="q1", method="sampling/createMessage")) is None
+
+    assert hearing.noise == 2
+    assert hearing.asked == ["q1"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nonsense:
+    raw: bytes
+    reason: Reason = Reason.TOOL_SERVER_INVALID
+
+
+NONSENSE: Final = {
+    "another request's id": Nonsense(raw=said(id=8, result={})),
+    "our id as a string": Nonsense(raw=said(id="7", result={})),
+    "our id as true": Nonsense(raw=said(id=True, result={})),
+    "a result under null": Nonsense(raw=said(id=None, result={})),
+    "a result that is no object": Nonsense(raw=said(id=7, result=[])),
+    "a result that is null": Nonsense(raw=said(id=7, result=None)),
+    "a result and an error": Nonsense(raw=said(id=7, result={}, error={})),
+    "neither": Nonsense(raw=said(id=7)),
+    "an error that is no object": Nonsense(raw=said(id=7, error="no")),
+    "no version": Nonsense(raw=b'{"id":7,"result":{}}'),
+    "a batch": Nonsense(raw=b'[{"jsonrpc":"2.0","id":7,"result":{}}]'),
+    "two answers": Nonsense(raw=said(id=7, result={}) + said(id=7, result={})),
+    "the same key twice": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{"a":1,"a":2}}'),
+    "the same key twice, on top": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{},"result":{"x":1}}'),
+    "no UTF-8": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{"a":"\xff"}}'),
+    "a lone surrogate": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{"a":"\\ud800"}}'),
+    "NaN": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{"a":NaN}}'),
+    "half an answer": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{'),
+    "nothing": Nonsense(raw=b""),
+    "depth without end": Nonsense(raw=b'{"jsonrpc":"2.0","id":7,"result":{"a":' + b"[" * 400 + b"]" * 400 + b"}}"),
+    "too large": Nonsense(raw=said(id=7, result={"a": "x" * 1000}), reason=Reason.RESULT_TOO_LARGE),
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize("case", NONSENSE.values(), ids=NONSENSE.keys())
+def test_nonsense_is_refused(case: Nonsense) -> None:
+    """Ours, and JSON-RPC 2.0 where it is a matter of form."""
+    with pytest.raises(Refused) as caught:
+        listener().take(case.raw)
+    assert reason_of(caught) is case.reason
+
+
+def test_too_many_messages_beside_the_answer_are_refused() -> None:
+    """Ours: a server that talks and talks costs its own call."""
+    hearing = listener(noise_max=2)
+    note = said(method="notifications/message")
+    assert (hearing.take(note), hearing.take(note)) == (None, None)
+    with pytest.raises(Refused) as caught:
+        hearing.take(note)
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+def test_too_many_bytes_beside_the_answer_are_refused() -> None:
+    """Ours, as above."""
+    with pytest.raises(Refused) as caught:
+        listener(noise_bytes_max=10).drop(11)
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_refused(raw: bytes) -> None:
+    """House style: whatever the bytes, nothing but `Refused`."""
+    try:
+        read_message(raw, LIMITS)
+    except Refused as stop:
+        assert stop.reason is Reason.TOOL_SERVER_INVALID
+
+
+def test_a_message_is_read_by_the_strict_reader() -> None:
+    """Ours."""
+    assert read_message(said(method="x"), LIMITS) == Notification(method="x", params={})
+
+
+# --- a list ----------------------------------------------------------------------------------------------------------
+
+
+def page(*tools: Any, cursor: Any = None, size: int = 10) -> Answer:
+    return answered(result={"tools": list(tools)} | ({} if cursor is None else {"nextCursor": cursor}), size=size)
+
+
+def test_a_list_is_read_over_all_its_pages() -> None:
+    """MCP pagination; the empty string is a cursor."""
+    listing = Listing(limits=LIMITS)
+
+    listing.take(page({"name": "a"}, cursor=""))
+    assert (listing.is_complete, listing.cursor) == (False, "")
+    listing.take(page({"name": "b"}, cursor="2"))
+    assert (listing.is_complete, listing.cursor) == (False, "2")
+    listing.take(page({"name": "c", "x-unknown": 1}))
+
+    assert listing.is_complete
+    assert listing.tools == [{"name": "a"}, {"name": "b"}, {"name": "c", "x-unknown": 1}]
+
+
+PAGES: Final = {
+    "no list": (answered(result={}), {}),
+    "tools that are no list": (answered(result={"tools": {}}), {}),
+    "a tool that is no object": (page("echo"), {}),
+    "a cursor that is no string": (page(cursor=1), {}),
+    "an error": (answered(error={"code": -32603}), {}),
+    "too many tools": (page({}, {}), {"tools_max": 1}),
+    "too many bytes": (page(size=11), {"offer_bytes_max": 10}),
+    "too many pages": (page(cursor="1"), {"pages_max": 1}),
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize(("answer", "limits"), PAGES.values(), ids=PAGES.keys())
+def test_a_page_beyond_form_or_limits_is_refused(answer: Answer, limits: dict[str, int]) -> None:
+    """Ours; the numbers of design 5.2."""
+    with pytest.raises(Refused) as caught:
+        Listing(limits=HearingLimits(**limits)).take(answer)
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+def test_a_list_that_turns_in_a_circle_is_refused() -> None:
+    """Ours: a cursor that came before would come for ever."""
+    listing = Listing(limits=LIMITS)
+    listing.take(page(cursor="1"))
+    listing.take(page(cursor="2"))
+    with pytest.raises(Refused) as caught:
+        listing.take(page(cursor="1"))
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+# --- who it is -------------------------------------------------------------------------------------------------------
+
+
+def test_an_initialize_result_names_the_version_and_may_bring_instructions() -> None:
+    """MCP lifecycle: the server answers with a version that it supports; we accept any legacy one that we know."""
+    result = {"protocolVersion": "2024-11-05", "instructions": "hi", "serverInfo": {"name": "s"}}
+
+    introduction = read_initialize(answered(result=result), "1")
+
+    assert (introduction.tongue.era, introduction.tongue.version) == (Era.LEGACY, "2024-11-05")
+    assert introduction.instructions == "hi"
+    assert introduction.server_info == {"name": "s"}
+    assert introduction.tools == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered(error={"code": -32601}),
+        answered(result={}),
+        answered(result={"protocolVersion": 1}),
+        answered(result={"protocolVersion": "2099-01-01"}),
+        answered(result={"protocolVersion": "2026-07-28"}),
+        answered(result={"protocolVersion": "2025-11-25", "instructions": 1}),
+    ],
+    ids=["error", "no version", "a number", "unknown", "the modern one", "instructions that are no text"],
+)
+def test_a_handshake_that_agrees_on_no_version_is_refused(answer: Answer) -> None:
+    """MCP lifecycle: a client that does not support the server's version disconnects."""
+    with pytest.raises(Refused) as caught:
+        read_initialize(answer, "1")
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+def test_a_discover_result_with_the_modern_version_is_the_modern_era() -> None:
+    """MCP 2026-07-28, versioning."""
+    result = {
+        "supportedVersions": ["2025-11-25", "2026-07-28"],
+        "instructions": "hi",
+        "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "s"}},
+    }
+
+    introduction = read_discover(answered(result=result), "1")
+
+    assert introduction is not None
+    assert (introduction.tongue.era, introduction.tongue.version) == (Era.MODERN, "2026-07-28")
+    assert introduction.instructions == "hi"
+    assert introduction.server_info == {"name": "s"}
+
+
+def test_a_discover_result_without_identity_has_none() -> None:
+    """MCP 2026-07-28: a server should identify itself, and need not."""
+    introduction = read_discover(answered(result={"supportedVersions": ["2026-07-28"], "_meta": 1}), "1")
+    assert introduction is not None
+    assert introduction.server_info is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered(error={"code": -32601}),
+        answered(error={"code": "x"}),
+        answered(error={"code": -32022}),
+        answered(error={"code": -32022, "data": {"supported": ["2025-11-25"]}}),
+        answered(result={}),
+        answered(result={"supportedVersions": "2026-07-28"}),
+        answered(result={"supportedVersions": ["2025-11-25"]}),
+    ],
+    ids=["no method", "no code", "no data", "legacy only", "empty", "no list", "a list without it"],
+)
+def test_any_other_answer_to_discover_leads_to_initialize(answer: Answer) -> None:
+    """MCP 2026-07-28, versioning: fall back unless the server is modern beyond doubt."""
+    assert read_discover(answer, "1") is None
+
+
+def test_a_modern_server_that_shares_no_version_is_refused() -> None:
+    """MCP 2026-07-28, versioning: nothing to fall back to."""
+    with pytest.raises(Refused) as caught:
+        read_discover(answered(error={"code": -32022, "data": {"supported": ["2099-01-01"]}}), "1")
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+def test_the_code_of_an_answer_is_its_errors_code() -> None:
+    """Ours."""
+    assert answered(result={}).error_code is None
+    assert answered(error={"code": True}).error_code is None
+    assert answered(error={"code": -1}).error_code == -1
+
+
+def test_two_reasons_are_made_here() -> None:
+    """Ours."""
+    assert nonsense("x").reason is Reason.TOOL_SERVER_INVALID
+    assert unavailable("x").reason is Reason.TOOL_SERVER_UNAVAILABLE
