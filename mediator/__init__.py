@@ -8,3 +8,20 @@ go down only; `docs/architecture.md` has the picture, `pyproject.toml` the contr
 
 SPDX-License-Identifier: Apache-2.0
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+__version__ = "0.1.0"
+
+_EXPORTS: Final = {"Mediator": "mediator.assembly.mediator", "Settings": "mediator.settings.sections"}
+
+
+def __getattr__(name: str) -> object:
+    """Return what the package exports, imported when it is first asked for: no command pays for what it does not use."""
+    if name not in _EXPORTS:
+        message = f"module `mediator` has no attribute `{name}`"
+        raise AttributeError(message)
+    return getattr(import_module(_EXPORTS[name]), name)
