@@ -39,11 +39,13 @@ from mediator.policy.request import (
     TaskFacts,
 )
 from mediator.refusal import Reason, Refused
+from mediator.wire.param_headers import ANNOTATION, check_param_headers, declared_headers
 from mediator.wire.tool_call import ToolCall
 
 __all__ = ["Claim", "Deliberation", "Ids", "Spans", "Step", "Verdict", "agent_facts", "deliberate", "is_visible", "refuse_if_frozen", "refuse_if_tool_frozen", "withdraw"]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
+_PARAM_HEADER: Final = ANNOTATION.encode()  # few tools declare any: the others cost one look at their bytes
 
 
 @unique
@@ -228,7 +230,9 @@ def _judge(  # noqa: PLR0913 - as above
         raise Refused(Reason.UNKNOWN_TOOL, f"`{call.name}` is not pinned, is quarantined, or is not visible")
     findings.tool = tool
     findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
-    # ... and then: the arguments fit the pinned schema.
+    # ... and then: the headers repeat the arguments where the pinned schema says so, and the arguments fit it.
+    if _PARAM_HEADER in tool.shown(era_modern=True, own_name=True):
+        check_param_headers(declared_headers(_input_schema(tool)), call)
     tool.schema.check_arguments(call.arguments)
 
     # 3. Decide: authority AND policy.
@@ -347,6 +351,12 @@ def _request(  # noqa: PLR0913 - as above
         ),
         arguments=call.arguments,
     )
+
+
+def _input_schema(tool: PinnedTool) -> JsonObject:
+    schema = tool.definition["inputSchema"]
+    assert isinstance(schema, dict)  # nothing else can be pinned
+    return schema
 
 
 def _not_covered(tool: PinnedTool) -> Refused:
