@@ -1,0 +1,142 @@
+"""A running mediator: every port filled, everything that was started owned, and ended in order.
+
+Nothing is decided here. `open_mediator` takes the owner lock first: one machine has one set of tool server
+processes, counters and labels for a folder. Ending is the reverse of starting, each part within its own time.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from mediator import __version__
+from mediator.adapters.clock_system import SystemClock
+from mediator.adapters.credentials_references import ReferencedCredentials
+from mediator.adapters.ids_random import RandomIds
+from mediator.adapters.ledger_segments import SegmentLedger
+from mediator.adapters.owner_flock import own
+from mediator.adapters.store_sqlite import SqliteStore
+from mediator.adapters.tool_servers_routed import RoutedToolServers
+from mediator.adapters.trust_held import HeldTrust
+from mediator.assembly.desk import Desk
+from mediator.assembly.folder import Folder, read_key, read_operators, read_secret
+from mediator.assembly.servers import make_tool_servers, resolve_reference
+from mediator.assembly.trust import load_trust
+from mediator.canonical import JsonLimits
+from mediator.manifest.pin import PinProblem
+from mediator.mediation.fence import Fence
+from mediator.mediation.holding import Holding
+from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.ports import Tracer
+from mediator.mediation.reply import ServerFacts
+from mediator.refusal import Refused
+from mediator.settings.sections import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mediator:
+    """What a start leaves behind: the corridor, the desk, and what they rest on."""
+
+    folder: Folder
+    settings: Settings
+    base_url: str
+    corridor: Corridor
+    desk: Desk
+    ports: Ports
+    trust: HeldTrust
+    store: SqliteStore
+    problems: tuple[PinProblem, ...]
+
+    async def hold_to_pins(self) -> dict[str, str]:
+        """Compare each pinned server's whole offer with its pins; returns what could not be asked, by name.
+
+        A server that is down now is compared when it is next begun, before any call reaches it.
+        """
+        unreachable: dict[str, str] = {}
+
+        async def compare(server: str) -> None:
+            try:
+                with anyio.fail_after(self.settings.limits.start_seconds):
+                    await self.ports.tool_servers.offered(server)
+            except (Refused, TimeoutError) as error:
+                unreachable[server] = getattr(error, "detail", "") or "no answer in time"
+
+        async with anyio.create_task_group() as comparing:
+            for server in sorted({tool.server for tool in self.trust.snapshot().pins}):
+                comparing.start_soon(compare, server)
+        return unreachable
+
+
+@asynccontextmanager
+async def open_mediator(
+    folder: Folder, settings: Settings, base_url: str, tracer: Tracer, alarm: Callable[[str], None]
+) -> AsyncIterator[Mediator]:
+    """Start everything but the doors; what was started is ended when the context is left.
+
+    Raises `Refused` naming what stops the start: the owner lock, a file, a statement, the ledger, the store.
+    """
+    async with AsyncExitStack() as ending:
+        ending.enter_context(own(folder.lock_file))
+        issuer_key = read_key(folder.key_file("issuer"))
+        store = ending.enter_context(SqliteStore(folder.store_file, read_secret(folder.key_file("grants")), alarm=alarm))
+        clock = SystemClock()
+        loaded = load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
+        trust = HeldTrust(loaded.snapshot, store.bump_epoch)
+        ledger = await ending.enter_async_context(
+            SegmentLedger(folder.ledger, claims=store, clock=clock, segment_bytes_max=settings.ledger.segment_bytes_max)
+        )
+        fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
+        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)
+        tool_servers = RoutedToolServers(make_tool_servers(folder, settings, holding, fence))
+        ending.push_async_callback(tool_servers.aclose)
+        bearers = {
+            server.name: resolve_reference(server.credential)
+            for server in settings.tool_servers
+            if server.credential is not None
+        }
+        ports = Ports(
+            clock=clock,
+            ids=RandomIds(),
+            trust=trust,
+            circumstances=store,
+            claims=store,
+            ledger=ledger,
+            credentials=ReferencedCredentials(bearers),
+            tool_servers=tool_servers,
+            tracer=tracer,
+        )
+        yield Mediator(
+            folder=folder,
+            settings=settings,
+            base_url=base_url,
+            corridor=Corridor(
+                ports=ports,
+                facts=ServerFacts(version=__version__, metadata_url=f"{base_url}/.well-known/oauth-protected-resource"),
+                json_limits=JsonLimits(
+                    bytes_max=settings.limits.body_bytes_max, depth_max=settings.limits.json_depth_max
+                ),
+                close_seconds=settings.limits.close_seconds,
+                alarm=alarm,
+                fence=fence,
+            ),
+            desk=Desk(
+                settings=settings,
+                operators=read_operators(folder),
+                trust=trust,
+                store=store,
+                ledger=ledger,
+                clock=clock,
+                issuer_key=issuer_key,
+                base_url=base_url,
+                ended=tool_servers.end_task,
+            ),
+            ports=ports,
+            trust=trust,
+            store=store,
+            problems=loaded.problems,
+        )

@@ -1,0 +1,63 @@
+"""An agent as one would write it: the SDK's own client over HTTP, with a bearer token, unmodified.
+
+It knows nothing of the mediator but its address. What it is refused it reads like any other answer.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, TextContent
+
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the agent was told: text, and where it was refused the reason that stands beside it."""
+
+    text: str
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A connected client."""
+
+    client: Client
+
+    async def tools(self) -> list[str]:
+        """Return the names of the tools that exist for it."""
+        return sorted(tool.name for tool in (await self.client.list_tools()).tools)
+
+    async def call(self, name: str, arguments: dict[str, object]) -> Answer:
+        """Call a tool, and return what a model would read."""
+        try:
+            return _answer(await self.client.call_tool(name, arguments))
+        except MCPError as error:
+            data = error.data
+            reason = data.get("reason") if isinstance(data, dict) else None
+            return Answer(text=error.message, refused=str(reason or error.code))
+
+
+@asynccontextmanager
+async def connected(url: str, token: str) -> AsyncIterator[Agent]:
+    """Connect with this token; the session ends with the context."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=_SECONDS) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, cache=None) as client:
+            yield Agent(client)
+
+
+def _answer(result: CallToolResult) -> Answer:
+    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    refusal = (result.meta or {}).get("org.mcp-mediator/refusal")
+    return Answer(text=text, refused=str(refusal["reason"]) if isinstance(refusal, dict) else None)

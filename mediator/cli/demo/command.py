@@ -1,0 +1,69 @@
+"""The command itself: set the stage, tell the story, draw what is left of it, verify the ledger, leave nothing.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from mediator.adapters.ledger_segments import read_entries
+from mediator.cli.demo.picture import draw_decisions, draw_traces
+from mediator.cli.demo.servers import find_servers, install_servers
+from mediator.cli.demo.stage import Stage, set_stage
+from mediator.cli.demo.story import Story, meet_drift, prepare, use_tools
+
+_ServersOption = Annotated[
+    Path | None,
+    typer.Option("--servers", help="A virtual environment that holds mcp-server-time and mcp-server-git."),
+]
+
+
+def demo(servers: _ServersOption = None) -> None:
+    """Show the main job on real tool servers: allowed, refused and drifted calls, with their trace."""
+    console = Console(highlight=False)
+    began = time.monotonic()
+    with set_stage() as stage:
+        with _environment(console, stage, servers) as executables:
+            story = Story(console)
+            _tell(story, stage, executables)
+        seconds = time.monotonic() - began
+    console.print()
+    if story.failures:
+        console.print(Text(f"{len(story.failures)} came out otherwise than told", style="bold red"))
+        raise typer.Exit(1)
+    console.print(Text(f"Everything came out as told, in {seconds:.0f} s. Nothing is left behind.", style="bold green"))
+
+
+def _tell(story: Story, stage: Stage, executables: dict[str, Path]) -> None:
+    port = prepare(story, stage, executables)
+    url = stage.start_mediator()
+    anyio.run(use_tools, story, stage, url)
+    anyio.run(meet_drift, story, stage, url, port)
+    story.act("7  Every decision was written down before the act")
+    entries = list(read_entries(stage.work / ".mediator" / "ledger"))
+    draw_decisions(story.console, entries)
+    story.console.print()
+    draw_traces(story.console, entries)
+    story.command("ledger", "verify")
+    verified = stage.mediator("ledger", "verify")
+    story.expects("the ledger verifies: nothing was edited, dropped or left open", verified, holds=True)
+
+
+@contextmanager
+def _environment(console: Console, stage: Stage, servers: Path | None) -> Iterator[dict[str, Path]]:
+    if servers is not None:
+        yield find_servers(servers.resolve())
+        return
+    with console.status("installing mcp-server-time and mcp-server-git into an environment of their own"):
+        executables = install_servers(stage.root / "servers")
+    yield executables
