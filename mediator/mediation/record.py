@@ -153,14 +153,15 @@ def decision_values(deliberation: Deliberation) -> JsonObject:
     }
 
 
-def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int) -> JsonObject:
-    """Return the ledger entry of what became of an allowed call."""
+def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int, *, forwarded: bool) -> JsonObject:
+    """Return the ledger entry of what became of an allowed call; `forwarded`: its permit was used up."""
     entry: JsonObject = {
         "kind": "outcome",
         "id": decision.entry["id"],
         "at": now_ms,
         "decision": {"stream": decision.receipt.stream, "index": decision.receipt.index},
         "outcome": str(_outcome(ending)),
+        "forwarded": forwarded,
         "reason": None,
         "detail": None,
         "result": None,
