@@ -69,10 +69,14 @@ class Desk:
         whose tokens another issuer makes.
         """
         grant, now_ms = self._live(grant_id), self.clock.now_ms()
-        if grant.issuer != self._local_issuer():
+        if not self.makes_tokens_for(grant):
             raise Refused(Reason.NOT_COVERED, f"tokens for `{grant_id}` are made by `{grant.issuer}`")
         seconds = min(self.settings.delegation.token_minutes_max * 60, (grant.expires_ms - now_ms) // 1000)
         return mint(grant, self.issuer_key, now_ms=now_ms, seconds=seconds), seconds
+
+    def makes_tokens_for(self, grant: Grant) -> bool:
+        """Tell whether this task's tokens are ours to make."""
+        return grant.issuer == self._local_issuer()
 
     async def complete(self, raw: bytes) -> Grant:
         """Complete the task that this statement names, and end what was started for it.

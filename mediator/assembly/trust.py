@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediator.adapters.engine_cedar import prepare_engine
+from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
+from mediator.adapters.minter_jwt import jwk_set
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
@@ -21,7 +22,6 @@ from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
 from mediator.manifest.signature import parse_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
-from mediator.policy.digest import policy_set_digest
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import ToolFacts
 from mediator.refusal import Reason, Refused
@@ -109,27 +109,11 @@ def _keys(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: s
     for issuer in settings.issuers:
         name = issuer.issuer or base_url
         if issuer.keys_file is None:
-            issuers[name] = (issuer_key_set(issuer_key), ("EdDSA",))
+            issuers[name] = (jwk_set(issuer_key), ("EdDSA",))
         else:
             keys = parse_object(read_file(folder.root / issuer.keys_file))
             issuers[name] = (keys, issuer.algorithms)
     return key_set(issuers)
-
-
-def issuer_key_set(key: PublicKey) -> JsonObject:
-    """Return the local issuer's public key as a JSON Web Key Set (RFC 8037 §2)."""
-    return {
-        "keys": [
-            {
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "x": key.text.removeprefix("ed25519:"),
-                "kid": key.keyid,
-                "alg": "EdDSA",
-                "use": "sig",
-            }
-        ]
-    }
 
 
 def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinSet) -> CedarEngine:
