@@ -104,6 +104,15 @@ def canonical_bytes(value: Json) -> bytes:
         raise ValueError(message) from error
 
 
+def readable_bytes(value: Json) -> bytes:
+    """Return the value over several lines, keys sorted, for a file that people review; the reader gives it back.
+
+    Raises `ValueError` as `canonical_bytes`.
+    """
+    canonical_bytes(value)  # what has no canonical form has no readable one either
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def digest_of(value: Json) -> Digest:
     """Return the digest of the value's RFC 8785 form."""
     return digest_of_bytes(canonical_bytes(value))

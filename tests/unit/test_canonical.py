@@ -27,6 +27,7 @@ from mediator.canonical import (
     parse_json,
     parse_object,
     pointer_to,
+    readable_bytes,
 )
 from mediator.refusal import Reason, Refused
 
@@ -333,6 +334,17 @@ def test_what_has_no_canonical_form_is_a_value_error(value: Json) -> None:
     """Ours: a digest of something that reads otherwise elsewhere would be worse than none."""
     with pytest.raises(ValueError):
         canonical_bytes(value)
+
+
+def test_what_people_review_stands_over_several_lines_and_is_read_as_the_same_value() -> None:
+    """Ours: manifests are reviewed as text."""
+    value: Json = {"b": [1, 1.5, "é"], "a": {"c": None}}
+
+    assert readable_bytes(value).decode().splitlines()[:3] == ["{", '  "a": {', '    "c": null']
+    assert readable_bytes(value).endswith(b"}\n")
+    assert parse_json(readable_bytes(value)) == value
+    with pytest.raises(ValueError):
+        readable_bytes({"a": float("nan")})
 
 
 def test_a_digest_is_over_the_canonical_bytes() -> None:
