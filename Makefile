@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# On a machine with Python 3.11 or newer and make, each target makes what it needs: one virtual environment, filled from
+# On a machine with Python 3.11 or newer and make, each target makes what it needs: a virtual environment, filled from
 # the hash-locked requirements, refilled only when a lock changed. pip obeys the user's own settings (PIP_*, pip.conf).
 
 SHELL := /bin/sh
@@ -9,6 +9,7 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+SERVERS := .venv-servers
 # The newest interpreter that is new enough and runs (a shim of a version manager may stand there for nothing).
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
     "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
@@ -26,8 +27,8 @@ CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/can
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.runtime ## real tool servers, a real agent, every decision explained (about a minute)
-	@$(BIN)/mediator demo
+demo: $(VENV)/.runtime $(SERVERS)/.ready ## real tool servers, a real agent, every decision explained (about a minute)
+	@$(BIN)/mediator demo --servers $(SERVERS)
 
 test: $(VENV)/.dev ## all tests, with the floors of coverage
 	@$(BIN)/python -m coverage erase
@@ -46,20 +47,19 @@ check: $(VENV)/.dev ## style, types, and who may import whom
 bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_core.py
 
-lock: ## resolve the dependencies again and write the locks, hashes and all
-	@$(MAKE) --no-print-directory $(VENV)/bin/python
+lock: | $(VENV)/bin/python ## resolve the dependencies again and write the locks, hashes and all
 	@echo "resolving" && $(PIP_INSTALL) 'pip-tools>=7.6'
 	@env -u PIP_FIND_LINKS $(BIN)/python .ci/lock.py $(LOCK_ARGS)
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	rm -f .coverage .coverage.*
 	find mediator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(SERVERS)/bin/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with its venv module was found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "making $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV)
+	@echo "making $(@D:/bin=) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(@D:/bin=)
 
 # What the mediator runs on, and the demo's agents.
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
@@ -71,4 +71,10 @@ $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "installing requirements/dev.lock"
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# The demo's tool servers, which no one here wrote, know nothing of the mediator's environment.
+$(SERVERS)/.ready: requirements/demo-servers.lock | $(SERVERS)/bin/python
+	@echo "installing requirements/demo-servers.lock"
+	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo-servers.lock
 	@touch $@

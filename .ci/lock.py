@@ -34,3 +34,4 @@ def compile_lock(name: str, *arguments: str) -> None:
 
 compile_lock("runtime", "--extra=demo", "--build-deps-for=editable", "pyproject.toml")
 compile_lock("dev", "--extra=dev", "--constraint=requirements/runtime.lock", "pyproject.toml")
+compile_lock("demo-servers", "requirements/demo-servers.in")
