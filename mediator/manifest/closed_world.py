@@ -70,6 +70,19 @@ def close(schema: JsonObject, opens: frozenset[str]) -> JsonObject:
     return _Closing(schemas, read_dialect(schema), opens).written()
 
 
+def names_argument(schema: JsonObject, opens: frozenset[str], pointer: str) -> bool:
+    """Tell whether arguments can have something at this pointer: a named key, or one below what is opened."""
+    reading = _Closing(subschemas_of(schema), read_dialect(schema), opens)
+    here = reading.side_by_side("")
+    for step in pointer.split("/")[1:]:
+        if not here.isdisjoint(opens):
+            return True
+        key = step.replace("~1", "/").replace("~0", "~")
+        named = [below for one in here for name, below in reading.named(one, "properties") if name == key]
+        here = {place for below in named for place in reading.side_by_side(below)}
+    return bool(here)
+
+
 class _Closing:
     """One run of `close`: the schemas by pointer, and the targets of `$ref`s met so far."""
 
@@ -80,6 +93,7 @@ class _Closing:
         self._targets: dict[str, str] = {}
 
     def written(self) -> JsonObject:
+        """The closed world as a schema."""
         closed = self._place("")
         definitions: JsonObject = {_NOTHING: {"maxProperties": 0, "items": {"$ref": f"#/$defs/{_NOTHING}"}}}
         while waiting := [(name, target) for target, name in self._targets.items() if name not in definitions]:
@@ -93,9 +107,9 @@ class _Closing:
             return names
         nothing: JsonObject = {"$ref": f"#/$defs/{_NOTHING}"}
         place: JsonObject = {"unevaluatedProperties": False, "unevaluatedItems": nothing, **names}
-        side_by_side = self._side_by_side(pointer)
-        if any(one in self._opens or self._named(one, "patternProperties") for one in side_by_side):
-            names_here = {name for one in side_by_side for name, _ in self._named(one, "properties")}
+        side_by_side = self.side_by_side(pointer)
+        if any(one in self._opens or self.named(one, "patternProperties") for one in side_by_side):
+            names_here = {name for one in side_by_side for name, _ in self.named(one, "properties")}
             place[APART_KEYWORD] = [*sorted(names_here)]
         return place
 
@@ -104,7 +118,7 @@ class _Closing:
         schema = self._effective(pointer)
         written: JsonObject = {}
         for keyword in ("properties", "patternProperties"):
-            if children := self._named(pointer, keyword):
+            if children := self.named(pointer, keyword):
                 written[keyword] = {name: self._place(below) for name, below in children}
         if in_place := [names for names in self._in_place(pointer) if names]:
             written["allOf"] = [*in_place]
@@ -130,7 +144,7 @@ class _Closing:
             then, otherwise = (self._single(pointer, keyword) for keyword in ("then", "else"))
             written.extend({"if": _ask_only(condition), "then": self._names(below)} for below in then)
             written.extend({"if": _ask_only(condition), "else": self._names(below)} for below in otherwise)
-        dependent = [*self._named(pointer, "dependentSchemas"), *self._named(pointer, "dependencies")]
+        dependent = [*self.named(pointer, "dependentSchemas"), *self.named(pointer, "dependencies")]
         if dependent:
             written.append({"dependentSchemas": {name: self._names(below) for name, below in dependent}})
         return written
@@ -159,7 +173,7 @@ class _Closing:
             opened["items"] = True
         return opened
 
-    def _side_by_side(self, pointer: str) -> set[str]:
+    def side_by_side(self, pointer: str) -> set[str]:
         """The schemas that may apply to the same place as this one, itself included."""
         found: set[str] = set()
         waiting = [pointer]
@@ -171,7 +185,7 @@ class _Closing:
                 waiting.extend(below for keyword in ("allOf", "anyOf", "oneOf") for below in self._listed(one, keyword))
                 waiting.extend(below for keyword in ("then", "else") for below in self._single(one, keyword))
                 waiting.extend(
-                    below for keyword in ("dependentSchemas", "dependencies") for _, below in self._named(one, keyword)
+                    below for keyword in ("dependentSchemas", "dependencies") for _, below in self.named(one, keyword)
                 )
         return found
 
@@ -197,7 +211,8 @@ class _Closing:
         said = self._effective(pointer).get(keyword)
         return [pointer + pointer_to(keyword, index) for index in range(len(said))] if isinstance(said, list) else []
 
-    def _named(self, pointer: str, keyword: str) -> list[tuple[str, str]]:
+    def named(self, pointer: str, keyword: str) -> list[tuple[str, str]]:
+        """The schemas that a keyword holds by name."""
         said = self._effective(pointer).get(keyword)
         if not isinstance(said, dict):
             return []

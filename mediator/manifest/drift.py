@@ -1,22 +1,30 @@
-"""Drift: what a server offers now, against what was pinned.
+"""Drift: what a server offers now, against what was pinned, field by field.
+
+Pure. It judges nothing: whatever differs is quarantined (P3), and the kinds are there for the reviewer's eye, never
+for waving a change through. Rules:
+
+- A pinned tool is unchanged when its RFC 8785 bytes are those of the pin: key order and white space may change,
+  nothing else may. A name that is offered twice is changed, whatever stands under it.
+- Whatever the server lists, comparing does not fail: what is no tool is told as unreadable.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import final
+from types import MappingProxyType
+from typing import Final, TypeAlias, final
 
-from mediator.canonical import Json
+from mediator.canonical import Json, JsonObject, canonical_bytes, pointer_to
 from mediator.manifest.pin import PinnedTool
 
 
 @unique
 class Kind(StrEnum):
-    """What a change does to what callers may send or what the model reads; a best effort, for the reviewer."""
+    """What a change does to the values that fit, or to the words; a best effort, for the reviewer."""
 
     NARROWS = "narrows"
     WIDENS = "widens"
@@ -27,10 +35,10 @@ class Kind(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One field that differs. None stands for absent: JSON's null is written `null` in the text forms."""
+    """One field that differs, with both sides as RFC 8785 text; None where it is absent."""
 
     pointer: str
-    old: str | None  # RFC 8785 text, or None where absent
+    old: str | None
     new: str | None
     kind: Kind
 
@@ -56,7 +64,7 @@ class Missing:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """Offered under a pinned name, but otherwise than pinned."""
+    """Offered under a pinned name, but otherwise than pinned; without fields where it is offered more than once."""
 
     server: str
     tool: str
@@ -66,7 +74,7 @@ class Changed:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """Offered, but not pinned; for agents it does not exist."""
+    """Offered, but not pinned: for agents it does not exist."""
 
     tool: str
 
@@ -74,7 +82,7 @@ class Added:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """An entry of the list that is no tool: not an object, without a name, or a name offered twice."""
+    """An entry of the list that is no tool, or bears a name that stood there before."""
 
     index: int
     detail: str
@@ -94,9 +102,141 @@ class OfferComparison:
     @property
     def quarantined(self) -> frozenset[tuple[str, str]]:
         """The `(server, tool)` pairs that must be gone for agents: for `PinSet.without`."""
-        return frozenset((one.server, one.tool) for one in (*self.missing, *self.changed))
+        missing = {(one.server, one.tool) for one in self.missing}
+        return frozenset(missing | {(one.server, one.tool) for one in self.changed})
 
 
 def compare(pinned: Iterable[PinnedTool], offered: Sequence[Json]) -> OfferComparison:
     """Compare one server's pins with its full list, as raw JSON; never raises, whatever is offered."""
-    raise NotImplementedError
+    pins = {tool.name: tool for tool in pinned}
+    found: dict[str, JsonObject] = {}
+    doubled: set[str] = set()
+    unreadable: list[Unreadable] = []
+    for index, entry in enumerate(offered):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(name, str):
+            unreadable.append(Unreadable(index=index, detail="not an object with a name"))
+        elif name in found:
+            doubled.add(name)
+            unreadable.append(Unreadable(index=index, detail="a name that stands in the list before"))
+        else:
+            found[name] = entry
+    unchanged: list[Unchanged] = []
+    missing: list[Missing] = []
+    changed: list[Changed] = []
+    for name, tool in pins.items():
+        if name not in found:
+            missing.append(Missing(server=tool.server, tool=name))
+        elif name in doubled:
+            changed.append(Changed(server=tool.server, tool=name, fields=()))
+        elif fields := changes_between(tool.definition, found[name]):
+            changed.append(Changed(server=tool.server, tool=name, fields=fields))
+        else:
+            unchanged.append(Unchanged(server=tool.server, tool=name))
+    return OfferComparison(
+        unchanged=tuple(unchanged),
+        missing=tuple(missing),
+        changed=tuple(changed),
+        added=tuple(Added(tool=name) for name in found if name not in pins),
+        unreadable=tuple(unreadable),
+    )
+
+
+def changes_between(old: JsonObject, new: JsonObject) -> tuple[FieldChange, ...]:
+    """Return each field in which two definitions differ; none exactly where their RFC 8785 bytes are equal."""
+    return tuple(_differences(old, new, ()))
+
+
+@final
+class _Absent:
+    """What stands where a member is not there, since JSON's null is a value."""
+
+
+_ABSENT: Final = _Absent()
+_Side: TypeAlias = "Json | _Absent"
+# Lists that are sets: their order says nothing, and they are compared as wholes.
+_SETS: Final[frozenset[str | int]] = frozenset({"enum", "required", "type"})
+# Maps from names that authors choose: what is below them is a schema, not a keyword.
+_BY_NAME: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_WORDS: Final[frozenset[str | int]] = frozenset({"$comment", "description", "examples", "title"})
+_LOWER_BOUNDS: Final[frozenset[str | int]] = frozenset(
+    {"exclusiveMinimum", "minItems", "minLength", "minProperties", "minimum"}
+)
+_UPPER_BOUNDS: Final[frozenset[str | int]] = frozenset(
+    {"exclusiveMaximum", "maxItems", "maxLength", "maxProperties", "maximum"}
+)
+_CONSTRAINTS: Final[frozenset[str | int]] = frozenset(
+    {"const", "enum", "multipleOf", "pattern", "required", "type", "uniqueItems"}
+)
+_OPENNESS: Final[frozenset[str | int]] = frozenset({"additionalProperties"})
+_OPPOSITE: Final[Mapping[Kind, Kind]] = MappingProxyType({Kind.NARROWS: Kind.WIDENS, Kind.WIDENS: Kind.NARROWS})
+
+
+def _differences(old: _Side, new: _Side, path: tuple[str | int, ...]) -> Iterator[FieldChange]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and not _is_keyword(path, _SETS):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(before, after, (*path, index))
+    elif _text(old) != _text(new):
+        yield FieldChange(pointer=pointer_to(*path), old=_text(old), new=_text(new), kind=_kind(path, old, new))
+
+
+def _kind(path: tuple[str | int, ...], old: _Side, new: _Side) -> Kind:
+    if _is_keyword(path, _WORDS) and all(isinstance(side, (str, list, _Absent)) for side in (old, new)):
+        return Kind.REWORDS
+    if path[0] not in {"inputSchema", "outputSchema"}:
+        return Kind.UNCLEAR
+    if len(path) > 1 and path[-2] == "properties" and isinstance(old, _Absent):
+        return Kind.WIDENS  # in a closed world a new name is a key that may now be sent
+    if len(path) > 1 and path[-2] == "properties" and isinstance(new, _Absent):
+        return Kind.NARROWS
+    return _kind_of_constraint(path, old, new)
+
+
+def _kind_of_constraint(path: tuple[str | int, ...], old: _Side, new: _Side) -> Kind:
+    if _is_keyword(path, _OPENNESS):
+        return _kind_of_openness(old, new)
+    if _is_keyword(path, _CONSTRAINTS | _LOWER_BOUNDS | _UPPER_BOUNDS):
+        if isinstance(old, _Absent):
+            return Kind.NARROWS
+        if isinstance(new, _Absent):
+            return Kind.WIDENS
+    if isinstance(old, (int, float)) and isinstance(new, (int, float)):
+        if _is_keyword(path, _LOWER_BOUNDS):
+            return Kind.NARROWS if new > old else Kind.WIDENS
+        if _is_keyword(path, _UPPER_BOUNDS):
+            return Kind.NARROWS if new < old else Kind.WIDENS
+    if _is_keyword(path, _SETS):
+        before, after = _elements(old), _elements(new)
+        larger = Kind.NARROWS if path[-1] == "required" else Kind.WIDENS
+        if before < after:
+            return larger
+        return _OPPOSITE[larger] if after < before else Kind.UNCLEAR
+    return Kind.UNCLEAR
+
+
+def _kind_of_openness(old: _Side, new: _Side) -> Kind:
+    match (True if isinstance(old, _Absent) else old, True if isinstance(new, _Absent) else new):
+        case True, True:
+            return Kind.REWORDS
+        case (_, False) | (True, _):
+            return Kind.NARROWS
+        case (False, _) | (_, True):
+            return Kind.WIDENS
+        case _:
+            return Kind.UNCLEAR
+
+
+def _is_keyword(path: tuple[str | int, ...], keywords: frozenset[str | int]) -> bool:
+    """Tell whether the path ends in one of these keywords, and not in a property that bears its name."""
+    return bool(path) and path[-1] in keywords and not (len(path) > 1 and path[-2] in _BY_NAME)
+
+
+def _elements(side: _Side) -> frozenset[str | None]:
+    return frozenset(map(_text, side)) if isinstance(side, list) else frozenset({_text(side)})
+
+
+def _text(side: _Side) -> str | None:
+    return None if isinstance(side, _Absent) else canonical_bytes(side).decode()

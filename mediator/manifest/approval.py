@@ -1,0 +1,142 @@
+"""Approving: a reviewer's statements about tools of a verified manifest, added to `pins.lock`.
+
+Pure: it returns the file's new bytes; the command writes them. What it writes is what `pin.py` will accept: a tool
+that would not load is refused here, with the next step. Rules:
+
+- The reviewer is an operator whose key signed no part of the manifest; a review may tighten and never loosen.
+- Serials rise over the whole file. A tool's newer statement takes the place of its older one.
+- A name on `/mcp` that breaks the rules, or is taken, must be assigned by hand; a proposal is made.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import final
+
+from mediator.effect import Effect
+from mediator.identity.dsse import SigningKey
+from mediator.identity.statement import Act, Operators, sign_statement
+from mediator.manifest.declaration import prepare_tool
+from mediator.manifest.lock import Approval, SignedApproval, parse_lock, verified_only, write_lock
+from mediator.manifest.manifest import LOCAL_NAME, ManifestTool
+from mediator.manifest.names import natural_name, propose_name, why_not
+from mediator.manifest.signature import VerifiedManifest
+from mediator.refusal import Reason, Refused
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    """What a reviewer tightens at approval; None: as the owner declared it."""
+
+    effect: Effect | None = None
+    sensitivity: int | None = None
+
+
+AS_DECLARED = Raise()
+
+
+def approve_pins(
+    pins_lock: bytes | None,
+    server: str,
+    manifest: VerifiedManifest,
+    *,
+    tools: frozenset[str] | None,
+    reviewer: SigningKey,
+    operators: Operators,
+    at: int,
+    raises: Raise = AS_DECLARED,
+    assigned: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Return `pins.lock` with the reviewer's statements for these tools (None: all of the manifest) added.
+
+    `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand. Raises `Refused`
+    for whatever `load_pins` would not accept.
+    """
+    # 1. Who approves may approve, and does not approve their own work.
+    who = operators.get(reviewer.public.keyid)
+    if who is None or not who.may(Act.PIN_APPROVE):
+        raise Refused(Reason.UNKNOWN_KEY, "the reviewer's key is no operator's who may approve pins: add the operator")
+    if reviewer.public.keyid in manifest.signer_keyids:
+        raise Refused(Reason.BAD_CREDENTIAL, f"`{who.name}` signed this manifest: another key must review it")
+    if not LOCAL_NAME.fullmatch(server):
+        raise Refused(Reason.MALFORMED, "a server's local name is 1 to 20 of lower-case letters, digits and `-`")
+    # 2. What is approved is there, and newer than what was approved before.
+    chosen = _chosen(manifest, tools, assigned)
+    statements = parse_lock(pins_lock)
+    existing = verified_only(statements, operators)
+    _must_not_roll_back(server, manifest, existing)
+    replaced = {(server, tool.name) for tool in chosen}
+    kept = [one for one in existing if (one.approval.server, one.approval.tool) not in replaced]
+    # 3. One statement a tool, each with a serial of its own.
+    taken = {one.approval.assigned.casefold() for one in kept}
+    serial = max((one.statement.serial for one in existing), default=0)
+    added: list[bytes] = []
+    for tool in chosen:
+        name = _name(server, tool.name, assigned.get(tool.name), frozenset(taken))
+        taken.add(name.casefold())
+        approval = _approval(server, manifest, tool, name, raises)
+        serial += 1
+        subject = approval.as_subject()
+        added.append(sign_statement(reviewer, act=Act.PIN_APPROVE, subject=subject, who=who.name, at=at, serial=serial))
+    gone = {one.statement.raw for one in existing} - {one.statement.raw for one in kept}
+    return write_lock([*(raw for raw in statements if raw not in gone), *added])
+
+
+def _chosen(
+    manifest: VerifiedManifest, tools: frozenset[str] | None, assigned: Mapping[str, str]
+) -> Sequence[ManifestTool]:
+    there = {tool.name: tool for tool in manifest.manifest.tools}
+    names = frozenset(there) if tools is None else tools
+    if not names:
+        raise Refused(Reason.MALFORMED, "nothing to approve: the manifest has no tool")
+    for name in sorted(names | frozenset(assigned)):
+        if name not in there:
+            raise Refused(Reason.UNKNOWN_TOOL, f"the manifest has no tool `{name}`")
+    return [there[name] for name in sorted(names)]
+
+
+def _must_not_roll_back(server: str, manifest: VerifiedManifest, existing: Sequence[SignedApproval]) -> None:
+    approved = max((one.approval.manifest_serial for one in existing if one.approval.server == server), default=0)
+    if manifest.manifest.serial < approved:
+        told = f"serial {manifest.manifest.serial} is below {approved}, which was approved: an old manifest came back"
+        raise Refused(Reason.BAD_CREDENTIAL, told)
+
+
+def _name(server: str, tool: str, by_hand: str | None, taken: frozenset[str]) -> str:
+    name = natural_name(server, tool) if by_hand is None else by_hand
+    if (wrong := why_not(name, server, taken)) is not None:
+        proposal = propose_name(server, tool, taken)
+        detail = f"the name `{name}` for `{tool}` is {wrong}: assign one with `--as`, for example `{proposal}`"
+        raise Refused(Reason.MALFORMED, detail)
+    return name
+
+
+def _approval(server: str, manifest: VerifiedManifest, tool: ManifestTool, name: str, raises: Raise) -> Approval:
+    assert tool.effect is not None  # a verified manifest leaves none open
+    effect = tool.effect if raises.effect is None else raises.effect
+    sensitivity = tool.sensitivity if raises.sensitivity is None else raises.sensitivity
+    if tool.effect.is_stricter_than(effect) or not tool.sensitivity <= sensitivity <= 3:  # noqa: PLR2004 - the scale's end
+        declared = f"`{tool.effect}`, sensitivity {tool.sensitivity}"
+        raise Refused(Reason.MALFORMED, f"`{tool.name}` is declared {declared}: a review may only tighten it")
+    try:
+        prepare_tool(tool)
+    except Refused as unfit:
+        raise Refused(Reason.MALFORMED, f"`{tool.name}` cannot be pinned: {unfit.detail}") from unfit
+    return Approval(
+        server=server,
+        server_name=manifest.manifest.server.name,
+        tool=tool.name,
+        digest=tool.digest,
+        declared=tool.declared_digest,
+        about=manifest.manifest.about_digest,
+        manifest_serial=manifest.manifest.serial,
+        signers=manifest.signer_keyids,
+        assigned=name,
+        effect=effect,
+        sensitivity=sensitivity,
+    )

@@ -1,0 +1,128 @@
+"""`pins.lock`: the list of the reviewers' signed statements, and what each of them approves.
+
+Pure: it reads and writes the file's form, and verifies whose statements they are. Whether an approval is of what is
+there now is `pin.py`'s to say. The file is its own RFC 8785 form: `{"version": 1, "statements": [envelope, ...]}`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
+from mediator.effect import Effect
+from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_statement
+from mediator.manifest.fields import malformed, read_fields
+from mediator.manifest.manifest import LOCAL_NAME, REGISTRY_NAME
+from mediator.refusal import Refused
+
+_SUBJECT: Final = (
+    *("server", "server_name", "tool", "digest", "declared", "about", "manifest_serial", "signers"),
+    *("assigned", "effect", "sensitivity"),
+)
+_KEYID: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What a reviewer approves: this tool of this server, exactly so, under this name and at least this strictly."""
+
+    server: str
+    """The local name."""
+    server_name: str
+    """The registry-style name."""
+    tool: str
+    digest: Digest
+    """Of the definition."""
+    declared: Digest
+    """Of the manifest's whole entry: definition and declarations."""
+    about: Digest
+    """Of what the manifest says of server, publisher, owner, and of the instructions."""
+    manifest_serial: int
+    signers: frozenset[str]
+    """Key ids."""
+    assigned: str
+    effect: Effect
+    sensitivity: int
+
+    def as_subject(self) -> JsonObject:
+        """The approval as the subject of a statement."""
+        return {
+            "server": self.server,
+            "server_name": self.server_name,
+            "tool": self.tool,
+            "digest": self.digest,
+            "declared": self.declared,
+            "about": self.about,
+            "manifest_serial": self.manifest_serial,
+            "signers": [*sorted(self.signers)],
+            "assigned": self.assigned,
+            "effect": self.effect.value,
+            "sensitivity": self.sensitivity,
+        }
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedApproval:
+    """An approval and the verified statement that makes it."""
+
+    approval: Approval
+    statement: VerifiedStatement
+
+
+def parse_lock(raw: bytes | None) -> tuple[bytes, ...]:
+    """Return the statements' envelopes, unverified; none where there is no file.
+
+    Raises `Refused(MALFORMED)` when the file as a whole is not in its one form.
+    """
+    if raw is None:
+        return ()
+    lock = parse_object(raw)
+    top = read_fields(lock, "", ("version", "statements"))
+    top.count("version", 1, 1)
+    if canonical_bytes(lock) != raw:
+        raise malformed("", "not in RFC 8785 form: only `mediator pin approve` writes this file; restore it")
+    return tuple(canonical_bytes(statement) for statement in top.objects("statements"))
+
+
+def write_lock(statements: Sequence[bytes]) -> bytes:
+    """Return the file that holds these statements."""
+    envelopes: list[Json] = [parse_object(statement) for statement in statements]
+    return canonical_bytes({"version": 1, "statements": envelopes})
+
+
+def verify_approval(raw: bytes, operators: Keyholders) -> SignedApproval:
+    """Return the approval that a statement makes; raises `Refused`, nothing else."""
+    statement = verify_statement(raw, operators, Act.PIN_APPROVE)
+    subject = read_fields(statement.subject, "/subject", _SUBJECT)
+    approval = Approval(
+        server=subject.text("server", LOCAL_NAME, "a server's local name"),
+        server_name=subject.text("server_name", REGISTRY_NAME, "a registry-style name"),
+        tool=subject.text("tool"),
+        digest=subject.digest("digest"),
+        declared=subject.digest("declared"),
+        about=subject.digest("about"),
+        manifest_serial=subject.count("manifest_serial", 1),
+        signers=subject.texts("signers", _KEYID, "a key id"),
+        assigned=subject.text("assigned"),
+        effect=subject.member_of("effect", Effect),
+        sensitivity=subject.count("sensitivity", 0, 3),
+    )
+    return SignedApproval(approval=approval, statement=statement)
+
+
+def verified_only(statements: Sequence[bytes], operators: Keyholders) -> tuple[SignedApproval, ...]:
+    """Return the approvals of those statements that hold; the others are passed over."""
+    found: list[SignedApproval] = []
+    for raw in statements:
+        try:
+            found.append(verify_approval(raw, operators))
+        except Refused:
+            continue
+    return tuple(found)
