@@ -1,0 +1,181 @@
+"""`mediator policy`: check the policies, run their cases, put them in force.
+
+A set of policies is in force when an operator's statement names its digest; an edited file is not, until somebody
+activates the set again. A mediator that runs obeys the set that it started with.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from mediator.adapters.engine_cedar import CaseResult, PolicyFinding, Severity, check_policies, run_cases
+from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
+from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
+from mediator.canonical import Digest, Json
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note, print_json, say, show_table
+from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
+from mediator.cli.keys import operator_key
+from mediator.identity.dsse import SigningKey
+from mediator.identity.statement import Act, Operators, sign_statement, verify_statement
+from mediator.policy.digest import policy_set_digest
+from mediator.policy.finding import PolicySetInvalid
+from mediator.refusal import Reason, Refused
+
+group = typer.Typer(no_args_is_help=True, help="Check the policies, run their cases, put them in force.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group to the command."""
+    app.add_typer(group, name="policy")
+
+
+@group.command("check")
+def check(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+    """Check every policy against the pinned tools; exit 1 if the set cannot be put in force."""
+    set_up = open_set_up(folder)
+    texts = read_policies(set_up.policies)
+    findings = _findings(set_up, texts)
+    in_force = _is_in_force(set_up, policy_set_digest(texts))
+    if as_json:
+        found = [_finding_form(finding) for finding in findings]
+        print_json({"digest": policy_set_digest(texts), "in_force": in_force, "findings": found})
+    else:
+        _show_findings(findings)
+        _say_check(texts, findings, in_force)
+    if _errors(findings):
+        raise typer.Exit(1)
+
+
+@group.command("test")
+def test(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+    """Run the cases in `cases/` beside the policies; exit 1 if one comes out otherwise than it says."""
+    set_up = open_set_up(folder)
+    files = sorted((set_up.policies / "cases").glob("*.json"))
+    if not files:
+        where = set_up.shown(set_up.policies / "cases")
+        detail = f"there are no cases in `{where}`"
+        raise Refused(Reason.MALFORMED, detail, remedy="write one: `policies/README.md` shows the form")
+    try:
+        results = run_cases(read_policies(set_up.policies), {file.name: read_file(file) for file in files})
+    except PolicySetInvalid as error:
+        raise _invalid(error.findings) from error
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        print_json([_result_form(result) for result in results])
+    else:
+        rows = [
+            (("ok", GOOD) if one.passed else ("FAILED", BAD), one.file, one.name, one.expected, "" if one.passed else one.got)
+            for one in results
+        ]
+        show_table(("", "file", "case", "expected", "got"), rows)
+        say((f"{len(results) - len(failed)} of {len(results)} as expected", BAD if failed else GOOD))
+    if failed:
+        raise typer.Exit(1)
+
+
+@group.command("activate")
+def activate(
+    operator: Annotated[str, typer.Option(metavar="WHO", help="The operator who signs.")], folder: FolderOption = HERE
+) -> None:
+    """Put the policies in force as they stand: an operator's signed statement that names their digest."""
+    set_up = open_set_up(folder)
+    texts = read_policies(set_up.policies)
+    findings = _findings(set_up, texts)
+    if _errors(findings):
+        raise _invalid(findings)
+    operators = read_operators(set_up.folder)
+    digest = policy_set_digest(texts)
+    path = set_up.policies / ACTIVATION_FILE
+    key = operator_key(set_up.folder, operators, operator, Act.POLICY_ACTIVATE)
+    serial = next_serial(path, operators, Act.POLICY_ACTIVATE)
+    replace_file(path, activation(key, operator, digest, serial))
+    say(("in force: ", GOOD), f"{len(texts)} files, {digest}")
+    say(f"  signed by {operator}, written to {set_up.shown(path)}")
+    say(("a mediator that runs obeys them once it is started again", QUIET))
+
+
+def activation(key: SigningKey, who: str, digest: Digest, serial: int) -> bytes:
+    """Return an operator's statement that puts the policies of this digest in force."""
+    return sign_statement(
+        key, act=Act.POLICY_ACTIVATE, subject={"digest": digest}, who=who, at=now_ms(), serial=serial
+    )
+
+
+def _findings(set_up: SetUp, texts: Mapping[str, str]) -> list[PolicyFinding]:
+    if not texts:
+        where = set_up.shown(set_up.policies)
+        raise Refused(
+            Reason.MALFORMED, f"there is no policy in `{where}`: nothing would be allowed", remedy="add `*.cedar` files"
+        )
+    operators = read_operators(set_up.folder)
+    pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
+    for problem in problems:
+        tool = f"{problem.server}/{problem.tool}" if problem.tool is not None else problem.server
+        note(("warning: ", WARN), f"`{tool}` is not pinned: {problem.detail}")
+    return check_policies(texts, [tool_facts(tool) for tool in pins])
+
+
+def _is_in_force(set_up: SetUp, digest: Digest) -> bool:
+    path = set_up.policies / ACTIVATION_FILE
+    raw = find_file(path)
+    if raw is None:
+        return False
+    with about(set_up.shown(path), "an operator runs `mediator policy activate`"):
+        return _activates(raw, read_operators(set_up.folder), digest)
+
+
+def _activates(raw: bytes, operators: Operators, digest: Digest) -> bool:
+    return verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject == {"digest": digest}
+
+
+def _errors(findings: Sequence[PolicyFinding]) -> list[PolicyFinding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def _invalid(findings: Sequence[PolicyFinding]) -> Refused:
+    first, *more = _errors(findings)
+    count = f" (and {len(more)} more)" if more else ""
+    return Refused(Reason.POLICY_ERROR, f"{first}{count}", remedy=f"{first.remedy}; `mediator policy check` shows all")
+
+
+def _show_findings(findings: Sequence[PolicyFinding]) -> None:
+    for finding in findings:
+        style = BAD if finding.severity is Severity.ERROR else WARN
+        say((f"{finding.severity}: ", style), str(finding))
+        say((" next: ", NAME), finding.remedy)
+
+
+def _say_check(texts: Mapping[str, str], findings: Sequence[PolicyFinding], in_force: bool) -> None:
+    errors = len(_errors(findings))
+    warnings = len(findings) - errors
+    say(f"{len(texts)} files: {errors} errors, {warnings} warnings", "" if errors else "; fit to be put in force")
+    if in_force:
+        say(("in force as they stand", GOOD))
+    else:
+        say(("not in force as they stand", WARN), ": an operator runs `mediator policy activate --operator WHO`")
+
+
+def _finding_form(finding: PolicyFinding) -> Json:
+    return {
+        "severity": str(finding.severity),
+        "file": finding.file,
+        "line": finding.line,
+        "policy": finding.policy_id,
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def _result_form(result: CaseResult) -> Json:
+    return {
+        "file": result.file,
+        "case": result.name,
+        "passed": result.passed,
+        "expected": result.expected,
+        "got": result.got,
+    }
