@@ -16,23 +16,32 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NoReturn, final
 
 import cedarpy
 
-from mediator.canonical import Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
+from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.policy.cases import CaseResult, PolicyCase, parse_cases, told
 from mediator.policy.context import approval_of_this_request
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
 from mediator.policy.loading import load_policies
-from mediator.policy.policy import Policy, Uid
+from mediator.policy.policy import Policy
 from mediator.policy.request import AccessRequest, Action, AgentFacts, ApprovalFacts, ToolFacts
-from mediator.policy.schema import ContextReader, ToolSchema, agent_entity, entities_of, prepare_tool
-from mediator.policy.slicing import PolicyIndex
+from mediator.policy.schema import (
+    LIST_ACTION,
+    ContextReader,
+    ToolSchema,
+    agent_entity,
+    entities_of,
+    prepare_tool,
+    question_text,
+)
+from mediator.policy.slicing import Entity, PolicyIndex
+from mediator.policy.types import Record
 from mediator.refusal import Reason, Refused
 
 __all__ = [
@@ -40,12 +49,13 @@ __all__ = [
     "check_policies", "policy_set_digest", "prepare_engine", "run_cases",
 ]  # fmt: skip
 
-PAIRS_MAX: Final = 4_096  # agent and tool: two small handles each
-SLICES_MAX: Final = 1_024
+SUBJECTS_MAX: Final = 65_536  # agent, action and tool: three references each
+ENTITIES_MAX: Final = 4_096  # 12 kB each, and only where a condition looks at agent or tool
+SLICES_MAX: Final = 2_048  # 40 kB each: most of it the schema of a question
 ANSWERS_MAX: Final = 8_192
 ANSWER_CONTEXT_MAX_BYTES: Final = 2_048  # a longer context is asked each time: together 16 MiB at most
 
-_COMPILED_LIMITS: Final = JsonLimits(bytes_max=64 * 1024 * 1024, depth_max=2_000)  # four levels to each `&&`
+_COMPILED_LIMITS: Final = JsonLimits(bytes_max=64 * 1024 * 1024, depth_max=DEPTH_CEILING)  # some ninety `&&`
 _FAILED_POLICY: Final = re.compile(r"\Aerror while evaluating policy `policy([0-9]+)`")
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
 # Asked about, never granted: an approver that no policy can name.
@@ -118,9 +128,6 @@ def _prepare_tools(tools: Iterable[ToolFacts]) -> dict[str, ToolSchema]:
 class _Compiler:
     """Cedar's parser and validator, as `load_policies` asks for them."""
 
-    def __init__(self) -> None:
-        self._schema = lru_cache(maxsize=64)(cedarpy.Schema.from_str)
-
     def compile(self, text: str) -> JsonObject:
         compiled = cedarpy.policies_to_json_str(text)
         try:
@@ -137,33 +144,38 @@ class _Compiler:
                 message = "one policy without slots was expected; a policy ends with `;`"
                 raise ValueError(message)
 
-    def validate(self, text: str, schema: str) -> tuple[str, ...]:
-        found = cedarpy.validate_policies(text, self._schema(schema))
-        if found.validation_passed:
-            return ()
-        return tuple(error.error.removeprefix("for policy `policy0`, ") for error in found.errors) or ("not valid",)
+    def validate(self, texts: Sequence[str], schema: str) -> Sequence[tuple[int, str]]:
+        found = cedarpy.validate_policies("\n".join(texts), schema)
+        if not found.validation_passed and not found.errors:
+            return [(index, "not valid") for index in range(len(texts))]
+        return [
+            (int(error.policy_id.removeprefix("policy")), re.sub(r"\Afor policy `policy[0-9]+`, ", "", error.error))
+            for error in found.errors
+        ]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Subject:
+    """Who asks, which action, which tool."""
+
+    agent: AgentFacts
+    action: Entity
+    tool: ToolSchema
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Slice:
-    """The policies that can matter for some agents, one action and one tool; and what they want to see."""
+    """The policies that can matter, and what they want to see. `policies` stand in the order of the handle's."""
 
     policies: tuple[Policy, ...]
     handle: cedarpy.PolicySet
     schema: cedarpy.Schema
     read: ContextReader
     asks_for_approval: bool
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Prepared:
-    """All that stands before a call comes: the slice, the entities, and who, does what, with what."""
-
-    slice: _Slice
-    entities: cedarpy.Entities
-    question: Mapping[str, Mapping[str, str]]
+    looks_at_entities: bool
+    first_subject: _Subject
 
 
 @final
@@ -175,8 +187,9 @@ class CedarEngine:
         self._tools: Final = dict(tools)
         self._policies: Final = {policy.id: policy for policy in policies}
         self._index: Final = PolicyIndex(self._policies.values())
-        self._prepared: Final = lru_cache(maxsize=PAIRS_MAX)(self._prepare)
-        self._sliced: Final = lru_cache(maxsize=SLICES_MAX)(self._slice)
+        self._slices: dict[tuple[str, tuple[str, ...]], _Slice] = {}
+        self._sliced_for: Final = lru_cache(maxsize=SUBJECTS_MAX)(self._slice_for)
+        self._entities: Final = lru_cache(maxsize=ENTITIES_MAX)(self._entities_of)
         self._remembered: Final = lru_cache(maxsize=ANSWERS_MAX)(self._ask)
 
     @property
@@ -197,35 +210,39 @@ class CedarEngine:
             raise
 
     def _evaluate(self, request: AccessRequest) -> Decision:
-        prepared = self._prepared(request.principal, request.action, request.key)
+        sliced, subject = self._sliced_for(request.principal, request.action, request.key)
         if request.action is Action.LIST:
-            return self._answer(prepared, {})
+            return self._answer(sliced, subject, {})
         base, arguments = request.base, request.arguments
         if base is None or arguments is None:
             return self._denied(Reason.POLICY_ERROR)
-        attributes, opaque = prepared.slice.read(base, arguments)
-        decision = self._answer(prepared, attributes)
+        attributes, opaque = sliced.read(base, arguments)
+        decision = self._answer(sliced, subject, attributes)
         if (
             decision.reason is Reason.DENIED_BY_POLICY
-            and prepared.slice.asks_for_approval
+            and sliced.asks_for_approval
             and approval_of_this_request(base) is None
         ):
             # The design's one question more: would an approval of this very request turn the denial?
             approval = ApprovalFacts(approver=_SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
-            turned, _ = prepared.slice.read(replace(base, approval=approval), arguments)
-            if self._answer(prepared, turned).verdict is Verdict.ALLOW:
+            turned, _ = sliced.read(replace(base, approval=approval), arguments)
+            if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
                 decision = replace(decision, reason=Reason.APPROVAL_REQUIRED, remedy=_APPROVE)
         return replace(decision, opaque=opaque) if opaque else decision
 
-    def _answer(self, prepared: _Prepared, attributes: JsonObject) -> Decision:
+    def _answer(self, sliced: _Slice, subject: _Subject, attributes: JsonObject) -> Decision:
         context = canonical_bytes(attributes).decode()
-        return (self._remembered if len(context) <= ANSWER_CONTEXT_MAX_BYTES else self._ask)(prepared, context)
+        ask = self._remembered if len(context) <= ANSWER_CONTEXT_MAX_BYTES else self._ask
+        return ask(sliced, subject, context)
 
-    def _ask(self, prepared: _Prepared, context: str) -> Decision:
-        sliced = prepared.slice
-        answer = cedarpy.is_authorized(
-            {**prepared.question, "context": context}, sliced.handle, prepared.entities, sliced.schema
-        )
+    def _ask(self, sliced: _Slice, subject: _Subject, context: str) -> Decision:
+        question = {
+            "principal": {"type": "Mediator::Agent", "id": subject.agent.id},
+            "action": subject.action.uid._asdict(),
+            "resource": subject.tool.resource().uid._asdict(),
+            "context": context,
+        }
+        answer = cedarpy.is_authorized(question, sliced.handle, self._entities(subject), sliced.schema)
         if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
             failed = (_FAILED_POLICY.match(error) for error in answer.diagnostics.errors)
             return self._denied(Reason.POLICY_ERROR, [sliced.policies[int(found[1])] for found in failed if found])
@@ -250,45 +267,46 @@ class CedarEngine:
             sentence=sentence if reason is Reason.DENIED_BY_POLICY else None,
         )
 
-    # --- preparation, each once for many calls ------------------------------------------------------------------------
+    # --- preparation, once for many calls -----------------------------------------------------------------------------
 
-    def _prepare(self, agent: AgentFacts, action: Action, key: str) -> _Prepared:
+    def _slice_for(self, agent: AgentFacts, action: Action, key: str) -> tuple[_Slice, _Subject]:
         if (tool := self._tools.get(key)) is None:
             _unknown_tool(key)
-        principal, resource = agent_entity(agent), tool.resource()
-        name = key if action is Action.CALL else str(action)
-        policies = self._index.slice_for(principal, tool.action(name), resource)
-        sliced = self._sliced(action, key, tuple(policy.id for policy in policies))
-        entities = canonical_bytes(entities_of(agent, tool.tool)).decode()
-        return _Prepared(
-            slice=sliced,
-            entities=cedarpy.Entities.from_json_str(entities, sliced.schema),
-            question={
-                "principal": _question(principal.uid),
-                "action": _question(tool.action(name).uid),
-                "resource": _question(resource.uid),
-            },
-        )
+        subject = _Subject(agent=agent, action=tool.action(key if action is Action.CALL else LIST_ACTION), tool=tool)
+        policies = self._index.slice_for(agent_entity(agent), subject.action, tool.resource())
+        # Listings ask the same of every tool, so they share their slices; a call's context is its tool's own.
+        place = (subject.action.uid.id, tuple(policy.id for policy in policies))
+        if (sliced := self._slices.get(place)) is None:
+            if len(self._slices) >= SLICES_MAX:
+                self._slices.pop(next(iter(self._slices)), None)
+            sliced = self._slices[place] = _slice_of(policies, subject, action)
+        # Scopes matched already. If no condition looks at who and what, the answer is the same for all of this slice.
+        return sliced, subject if sliced.looks_at_entities else sliced.first_subject
 
-    def _slice(self, action: Action, key: str, names: tuple[str, ...]) -> _Slice:
-        tool, policies = self._tools[key], tuple(self._policies[name] for name in names)
-        wanted = frozenset(path for policy in policies for path in policy.mentions.paths if action is Action.CALL)
-        schema = cedarpy.Schema.from_str(tool.text(wanted))
-        return _Slice(
-            policies=policies,
-            handle=cedarpy.PolicySet.from_str("\n".join(policy.source.text for policy in policies)),
-            schema=schema,
-            read=tool.reader(wanted),
-            asks_for_approval=any(policy.mentions.reads("approval") for policy in policies),
-        )
+    @staticmethod
+    def _entities_of(subject: _Subject) -> cedarpy.Entities:
+        entities = entities_of(subject.agent, subject.action, subject.tool.tool)
+        return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
+
+
+def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -> _Slice:
+    mentions = [policy.mentions for policy in policies]
+    wanted = frozenset(path for mention in mentions for path in mention.paths)
+    is_call = action is Action.CALL
+    text = subject.tool.question_text(wanted) if is_call else question_text(LIST_ACTION, Record(members={}))
+    return _Slice(
+        policies=policies,
+        handle=cedarpy.PolicySet.from_str("\n".join(policy.source.text for policy in policies)),
+        schema=cedarpy.Schema.from_str(text),
+        read=subject.tool.reader(wanted),
+        asks_for_approval=any(mention.reads("approval") for mention in mentions),
+        looks_at_entities=any(mention.variables & {"principal", "resource"} for mention in mentions),
+        first_subject=subject,
+    )
 
 
 def _ids_of(policies: Iterable[Policy]) -> tuple[str, ...]:
     return tuple(sorted(policy.id for policy in policies))
-
-
-def _question(uid: Uid) -> Mapping[str, str]:
-    return {"type": uid.type, "id": uid.id}
 
 
 def _unknown_tool(key: str) -> NoReturn:

@@ -16,7 +16,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from mediator.canonical import JsonObject
@@ -42,8 +43,8 @@ class PolicyCompiler(Protocol):
         """Return the one policy of this text in the engine's JSON form; raise `ValueError` if it is not one policy."""
         ...
 
-    def validate(self, text: str, schema: str) -> tuple[str, ...]:
-        """Return what is wrong with this policy under this schema."""
+    def validate(self, texts: Sequence[str], schema: str) -> Sequence[tuple[int, str]]:
+        """Return what is wrong with these policies under this schema, each with the index of its policy."""
         ...
 
 
@@ -73,8 +74,8 @@ def load_policies(
             else:
                 findings += found
     findings += _same_ids(policies)
+    findings += _ill_typed(policies, tools, compiler)
     for policy in policies:
-        findings += _ill_typed(policy, tools, compiler)
         findings += _unknown_names(policy, tools)
     if not any(not policy.forbids for policy in policies):
         findings.append(_about_the_set("no policy permits anything: every call would be denied"))
@@ -100,25 +101,36 @@ def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:
             yield finding_of(policy, f"the `@id` is taken by the policy at {where}", "choose another")
 
 
-def _ill_typed(policy: Policy, tools: Mapping[str, ToolSchema], compiler: PolicyCompiler) -> Iterator[PolicyFinding]:
-    for name, schema in _schemas_for(policy, tools):
-        # The same fault under every tool's schema is one fault.
-        if messages := compiler.validate(policy.source.text, schema):
-            for message in messages:
-                text = _one_line(message)
+def _ill_typed(
+    policies: Iterable[Policy], tools: Mapping[str, ToolSchema], compiler: PolicyCompiler
+) -> Iterator[PolicyFinding]:
+    # Those that are checked for the same tool, and name the same actions, are checked in one go.
+    groups: defaultdict[tuple[str, frozenset[str]], list[Policy]] = defaultdict(list)
+    for policy in policies:
+        for checked_for in _checked_for(policy, tools):
+            groups[checked_for, policy.actions].append(policy)
+    told: set[tuple[str, str]] = set()
+    for (checked_for, actions), group in groups.items():
+        schema = tools[checked_for].text(actions) if checked_for else _text_for_any_tool(actions)
+        for index, message in compiler.validate([policy.source.text for policy in group], schema):
+            policy, text = group[index], _one_line(message)
+            if (policy.id, text) not in told:  # the same fault under every tool's schema is one fault
+                told.add((policy.id, text))
                 remedy = next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY)
-                yield finding_of(policy, f"{text} (checked for {name})", remedy)
-            return
+                yield finding_of(policy, f"{text} (checked for {checked_for or 'any tool'})", remedy)
 
 
-def _schemas_for(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[tuple[str, str]]:
+def _checked_for(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[str]:
+    """Yield the tools under whose schemas the policy must be well typed; the empty name stands for any tool."""
     if not policy.tools:
-        groups = [name for name in policy.actions if not is_tool_action(name) and name != LIST_ACTION]
-        yield "any tool", schema_text(_ANY_TOOL, groups, BASE, policy.actions)
-    if policy.tools or policy.mentions.asks_for_action:
-        for key in policy.tools or tools:
-            if (tool := tools.get(key)) is not None:
-                yield f"`{key}`", tool.text(others=policy.actions)
+        yield ""
+    if policy.tools or "action" in policy.mentions.variables:
+        yield from (key for key in policy.tools or tools if key in tools)
+
+
+def _text_for_any_tool(actions: frozenset[str]) -> str:
+    groups = [name for name in actions if not is_tool_action(name) and name != LIST_ACTION]
+    return schema_text(_ANY_TOOL, groups, BASE, actions)
 
 
 def _unknown_names(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[PolicyFinding]:

@@ -20,11 +20,11 @@ ACTION_TYPE: Final = "Mediator::Action"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mentions:
-    """What the conditions of one policy name: paths of the context, actions, and whether they look at `action`."""
+    """What the conditions of one policy name: paths of the context, actions, and which other variables."""
 
     paths: Paths
     actions: frozenset[str]
-    asks_for_action: bool
+    variables: frozenset[str]
 
     def reads(self, attribute: str) -> bool:
         """Tell whether this attribute of the context, or the context as a whole, is named."""
@@ -35,7 +35,7 @@ def mentions_of(conditions: Json) -> Mentions:
     """Return what these conditions (a list of `{kind, body}`) name."""
     paths: set[Path] = set()
     actions: set[str] = set()
-    asks_for_action = False
+    variables: set[str] = set()
     waiting = [condition.get("body") for condition in _objects(conditions)]
     while waiting:
         node = waiting.pop()
@@ -51,9 +51,9 @@ def mentions_of(conditions: Json) -> Mentions:
         elif isinstance(record := node.get("Record"), dict):
             waiting.extend(record.values())  # its keys are an author's words, not operators
         else:
-            asks_for_action = asks_for_action or node == {"Var": "action"}
+            variables |= _variables_in(node)
             waiting.extend(node.values())
-    return Mentions(paths=frozenset(paths), actions=frozenset(actions), asks_for_action=asks_for_action)
+    return Mentions(paths=frozenset(paths), actions=frozenset(actions), variables=frozenset(variables))
 
 
 def _objects(value: Json) -> list[dict[str, Json]]:
@@ -82,6 +82,14 @@ def _presence_of(node: dict[str, Json]) -> Path | None:
             return (*path, name)
         case _:
             return None
+
+
+def _variables_in(node: dict[str, Json]) -> frozenset[str]:
+    match node:
+        case {"Var": str(name)}:
+            return frozenset({name})
+        case _:
+            return frozenset()
 
 
 def _actions_in(value: Json) -> frozenset[str]:

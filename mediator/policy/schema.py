@@ -67,12 +67,16 @@ class ToolSchema:
         domains = (f"domain:{tool.domain}",) if tool.domain else ()
         return (CALL_GROUP, f"effect:{tool.effect}", f"server:{tool.server}", *domains)
 
-    def text(self, wanted: Paths = EVERYTHING, others: Iterable[str] = ()) -> str:
-        """Return the schema, its context pruned to what is wanted; `others` are actions that policies name beside."""
-        return schema_text(self.tool.key, self.groups, pruned(self.context, wanted), others)
+    def text(self, others: Iterable[str] = ()) -> str:
+        """Return the schema to validate policies against; `others` are actions that they name beside the tool's own."""
+        return schema_text(self.tool.key, self.groups, self.context, others)
+
+    def question_text(self, wanted: Paths = EVERYTHING) -> str:
+        """Return the schema to ask with: of the context, what is wanted; of all else, the names alone."""
+        return question_text(self.tool.key, pruned(self.context, wanted))
 
     def reader(self, wanted: Paths = EVERYTHING) -> ContextReader:
-        """Return the function that reads a call's context, exactly as `text` of the same paths declares it.
+        """Return the function that reads a call's context, exactly as `question_text` of the same paths declares it.
 
         What it returns raises `Refused` (`ARGUMENTS_INVALID`) for arguments that do not fit the pinned schema.
         """
@@ -138,14 +142,20 @@ def schema_text(action: str, groups: Iterable[str], context: Record, others: Ite
     return "\n".join(lines) + "\n"
 
 
+def question_text(action: str, context: Record) -> str:
+    """Return a schema with this action alone: what a question is held to, since validation is done with by then."""
+    applies = f"appliesTo {{ principal: [Agent], resource: [Tool], context: {text_of(context)} }}"
+    return f"namespace Mediator {{ entity Agent; entity Tool; action {quoted(action)} {applies}; }}\n"
+
+
 def agent_entity(agent: AgentFacts) -> Entity:
     """Return the agent instance in its class and its team."""
     groups = {Uid("Mediator::AgentClass", agent.agent_class), Uid("Mediator::Team", agent.team)}
     return Entity(uid=Uid("Mediator::Agent", agent.id), within=frozenset(uid for uid in groups if uid.id))
 
 
-def entities_of(agent: AgentFacts, tool: ToolFacts) -> list[Json]:
-    """Return the entities that an evaluation needs, in the engine's JSON form: this agent, this tool, what they are in."""
+def entities_of(agent: AgentFacts, action: Entity, tool: ToolFacts) -> list[Json]:
+    """Return the entities of an evaluation, in the engine's JSON form: agent, action and tool, and what they are in."""
     owner = Uid("Mediator::User", agent.owner)
     own: JsonObject = {
         "server": tool.server,
@@ -163,6 +173,7 @@ def entities_of(agent: AgentFacts, tool: ToolFacts) -> list[Json]:
     return [
         _entity(Uid("Mediator::Agent", agent.id), {"owner": {"__entity": _uid_json(owner)}}, groups),
         _entity(owner, {"name": agent.owner}),
+        _entity(action.uid, {}, action.within),
         *(_entity(group) for group in groups),
         _entity(_tool_uid(tool), own, [_server_uid(tool)]),
         _entity(_server_uid(tool), {}, domains),

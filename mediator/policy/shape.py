@@ -110,7 +110,7 @@ class _Unfolding:
     def _own_keywords(self, schema: JsonObject, depth: int, followed: frozenset[str]) -> _Shape:
         shape = _Shape(kinds=_stated_kinds(schema) & _kinds_of_values(schema))
         properties, required = schema.get("properties"), schema.get("required")
-        if isinstance(properties, dict):
+        if isinstance(properties, dict) and (properties or not _is_map(schema)):
             members = {name: self.shape(inner, depth + 1, followed) for name, inner in properties.items()}
             shape = replace(shape, members=members)
         if isinstance(required, list):
@@ -128,6 +128,10 @@ class _Unfolding:
 
 def _schemas(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
+
+
+def _is_map(schema: JsonObject) -> bool:
+    return schema.get("additionalProperties", False) is not False or "patternProperties" in schema
 
 
 def _stated_kinds(schema: JsonObject) -> frozenset[str]:

@@ -29,17 +29,17 @@ def split_policies(file: str, text: str) -> list[Source]:
     """Return the policies' texts, in order. What follows the last semicolon is one more, unless it is blank."""
     found: list[Source] = []
     start, first = 0, -1  # of the text; of its first token that is not blank
+    counted, line = 0, 1  # up to where lines were counted, and how many
     for token in _TOKENS.finditer(text):
         if token.lastgroup == "blank":
             continue
-        first = token.start() if first < 0 else first
+        if first < 0:
+            first = token.start()
+            line += text.count("\n", counted, first)
+            counted = first
         if token.lastgroup == "end":
-            found.append(_source(file, text, start, first, token.end()))
+            found.append(Source(file=file, line=line, text=text[start : token.end()]))
             start, first = token.end(), -1
     if first >= 0:
-        found.append(_source(file, text, start, first, len(text)))
+        found.append(Source(file=file, line=line, text=text[start:]))
     return found
-
-
-def _source(file: str, text: str, start: int, first: int, end: int) -> Source:
-    return Source(file=file, line=text.count("\n", 0, first) + 1, text=text[start:end])
