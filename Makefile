@@ -57,7 +57,8 @@ clean: ## remove what was made here
 	find mediator tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/bin/python $(SERVERS)/bin/python:
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with its venv module was found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "make: \`$(PYTHON)\` is no Python 3.11 or newer with its venv module; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "making $(@D:/bin=) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(@D:/bin=)
 
