@@ -75,7 +75,7 @@ class PinnedTool:
     expires: int
     """Milliseconds since the epoch: from then on the pin is none."""
     schema: PreparedSchema
-    forms: ShownForms = field(repr=False)
+    shown_forms: ShownForms = field(repr=False)
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -84,8 +84,8 @@ class PinnedTool:
     def shown(self, *, era_modern: bool, own_name: bool) -> bytes:
         """The RFC 8785 bytes of the definition as an agent sees it (P2)."""
         if era_modern:
-            return self.forms.modern if own_name else self.forms.modern_assigned
-        return self.forms.legacy if own_name else self.forms.legacy_assigned
+            return self.shown_forms.modern if own_name else self.shown_forms.modern_assigned
+        return self.shown_forms.legacy if own_name else self.shown_forms.legacy_assigned
 
 
 @final
@@ -107,13 +107,16 @@ class PinSet:
     digest: Digest
     serial: int
     """The highest of the pins': a grant made now covers nothing that is pinned later."""
-    instructions_by_server: Mapping[str, str]
-    _by_own_name: Mapping[tuple[str, str], PinnedTool] = field(repr=False, compare=False)
-    _by_assigned_name: Mapping[str, PinnedTool] = field(repr=False, compare=False)
+    instructions_by_server: Mapping[str, str] = MappingProxyType({})
+    _by_own_name: Mapping[tuple[str, str], PinnedTool] = field(init=False, repr=False, compare=False)
+    _by_assigned_name: Mapping[str, PinnedTool] = field(init=False, repr=False, compare=False)
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
+        own_names = {(tool.server, tool.name): tool for tool in self.tools}
+        object.__setattr__(self, "_by_own_name", MappingProxyType(own_names))
+        object.__setattr__(self, "_by_assigned_name", MappingProxyType({tool.assigned: tool for tool in self.tools}))
 
     def __iter__(self) -> Iterator[PinnedTool]:
         return iter(self.tools)
@@ -276,7 +279,7 @@ def _pin(signed: SignedApproval, verified: VerifiedManifest) -> PinnedTool:
         pin_serial=signed.statement.serial,
         expires=verified.expires,
         schema=prepare_tool(tool),
-        forms=shown_forms(tool.definition, approval.assigned),
+        shown_forms=shown_forms(tool.definition, approval.assigned),
         seal=_SEAL,
     )
 
@@ -306,8 +309,6 @@ def _pin_set(tools: tuple[PinnedTool, ...], serial: int, instructions: Mapping[s
         digest=digest_of([[tool.server, tool.name, tool.statement_digest, tool.manifest_digest] for tool in ordered]),
         serial=serial,
         instructions_by_server=MappingProxyType({name: text for name, text in instructions.items() if name in servers}),
-        _by_own_name=MappingProxyType({(tool.server, tool.name): tool for tool in ordered}),
-        _by_assigned_name=MappingProxyType({tool.assigned: tool for tool in ordered}),
         seal=_SEAL,
     )
 
