@@ -15,7 +15,7 @@ from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, digest
 from mediator.evidence import Seal
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, Transport
-from mediator.wire.envelope import ENVELOPE_KEYS, Envelope
+from mediator.wire.envelope import ENVELOPE_KEYS, HEADER_MISMATCH, Envelope
 from mediator.wire.frame import Frame
 from mediator.wire.header_value import decode_header_value
 from mediator.wire.jsonrpc import INVALID_PARAMS, Request, RequestId
@@ -26,6 +26,7 @@ _SEAL: Final = Seal("mediator.wire.tool_call")
 
 METHOD: Final = "tools/call"
 PARAM_HEADER_PREFIX: Final = "mcp-param-"
+_PARAM_HEADERS_MAX: Final = 64  # one for each argument that a tool declares; a record keeps them
 _NAME_LENGTH_MAX: Final = 128  # MCP `server/tools`
 _TRACE_PARENT: Final = "traceparent"
 _READ: Final = ENVELOPE_KEYS | {_TRACE_PARENT}
@@ -211,16 +212,14 @@ def _http_trace_parent(arrival: Arrival) -> TraceParent | None:
 
 
 def _param_headers(arrival: Arrival) -> ParamHeaders:
-    return tuple(
-        (name[len(PARAM_HEADER_PREFIX) :], digest_of_header(value))
-        for name, value in arrival.headers
-        if name.startswith(PARAM_HEADER_PREFIX)
-    )
+    came = [header for header in arrival.headers if header[0].startswith(PARAM_HEADER_PREFIX)]
+    if len(came) > _PARAM_HEADERS_MAX:
+        detail = f"more than {_PARAM_HEADERS_MAX} `{PARAM_HEADER_PREFIX}*` headers"
+        raise Refused(Reason.HEADER_MISMATCH, detail, sentence=detail, code=HEADER_MISMATCH)
+    return tuple((name[len(PARAM_HEADER_PREFIX) :], _digest_of(decode_header_value(value))) for name, value in came)
 
 
-def digest_of_header(value: str) -> Digest | None:
-    """Return the digest of the text that a header value stands for; nothing where it does not decode."""
-    text = decode_header_value(value)
+def _digest_of(text: str | None) -> Digest | None:
     return None if text is None else digest_of_bytes(text.encode())
 
 

@@ -1,0 +1,48 @@
+"""Unit tests of mediator/wire/methods.py.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import mcp_types
+from mcp_types import version
+from mcp_types.methods import CLIENT_REQUESTS
+
+from mediator.wire import envelope
+from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, NOTIFICATIONS, REQUESTS, Era
+
+
+def test_our_versions_are_those_of_the_protocol() -> None:
+    """The protocol's own tables as oracle; read here so that a start does not pay for importing them."""
+    assert version.HANDSHAKE_PROTOCOL_VERSIONS == LEGACY_VERSIONS
+    assert version.MODERN_PROTOCOL_VERSIONS == MODERN_VERSIONS
+
+
+def test_every_method_that_we_serve_exists_in_its_era() -> None:
+    """The protocol's own tables as oracle."""
+    for era, method in REQUESTS:
+        for spoken in LEGACY_VERSIONS if era is Era.LEGACY else MODERN_VERSIONS:
+            assert (method, spoken) in CLIENT_REQUESTS
+
+
+def test_what_is_not_served_here_is_not_in_the_table() -> None:
+    """Issue 2: prompts, resources, subscriptions, logging and completion are refused by the table."""
+    assert {method for _, method in REQUESTS} == {
+        "initialize",
+        "ping",
+        "server/discover",
+        "tools/call",
+        "tools/list",
+    }
+    assert {method for _, method in NOTIFICATIONS} == {"notifications/initialized", "notifications/cancelled"}
+
+
+def test_our_codes_and_keys_are_those_of_the_protocol() -> None:
+    """The protocol's own tables as oracle."""
+    assert envelope.VERSION_KEY == mcp_types.PROTOCOL_VERSION_META_KEY
+    assert envelope.CAPABILITIES_KEY == mcp_types.CLIENT_CAPABILITIES_META_KEY
+    assert envelope.CLIENT_INFO_KEY == mcp_types.CLIENT_INFO_META_KEY
+    assert envelope.LOG_LEVEL_KEY == mcp_types.LOG_LEVEL_META_KEY
+    assert envelope.HEADER_MISMATCH == mcp_types.HEADER_MISMATCH
+    assert envelope.UNSUPPORTED_VERSION == mcp_types.UNSUPPORTED_PROTOCOL_VERSION
