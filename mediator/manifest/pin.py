@@ -107,7 +107,7 @@ class PinSet:
     digest: Digest
     serial: int
     """The highest of the pins': a grant made now covers nothing that is pinned later."""
-    instructions_by_server: Mapping[str, str] = MappingProxyType({})
+    instructions_by_server: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     _by_own_name: Mapping[tuple[str, str], PinnedTool] = field(init=False, repr=False, compare=False)
     _by_assigned_name: Mapping[str, PinnedTool] = field(init=False, repr=False, compare=False)
     seal: InitVar[Seal]
