@@ -24,7 +24,7 @@ from typing import Final, NoReturn, final
 import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
-from mediator.policy.cases import CaseResult, PolicyCase, parse_cases, told
+from mediator.policy.cases import CaseResult, parse_cases, result_of
 from mediator.policy.context import approval_of_this_request
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
@@ -99,19 +99,8 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
             why = error.detail if isinstance(error, Refused) else str(error)
             results.append(CaseResult(file=file, name="", passed=False, expected="a file of cases", got=why))
             continue
-        results += [_result_of(file, case, engine) for case in parsed.cases]
+        results += [result_of(file, case, engine) for case in parsed.cases]
     return results
-
-
-def _result_of(file: str, case: PolicyCase, engine: CedarEngine) -> CaseResult:
-    decision = engine.evaluate(case.request)
-    return CaseResult(
-        file=file,
-        name=case.name,
-        passed=case.expected.is_met_by(decision),
-        expected=str(case.expected),
-        got=told(decision),
-    )
 
 
 def _prepare_tools(tools: Iterable[ToolFacts]) -> dict[str, ToolSchema]:
@@ -300,7 +289,7 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         schema=cedarpy.Schema.from_str(text),
         read=subject.tool.reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),
-        looks_at_entities=any(mention.variables & {"principal", "resource"} for mention in mentions),
+        looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,
     )
 

@@ -15,6 +15,7 @@ from typing import Final, NoReturn, TypeVar, final
 from mediator.canonical import Json, JsonObject, parse_object
 from mediator.effect import Effect
 from mediator.policy.decision import Decision, Verdict
+from mediator.policy.engine import PolicyEngine
 from mediator.policy.request import (
     AccessRequest,
     Action,
@@ -84,9 +85,16 @@ class CaseResult:
     got: str
 
 
-def told(decision: Decision) -> str:
-    """Return the decision in the words in which a case expects one."""
-    return _told(decision.verdict, decision.reason, decision.determining)
+def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
+    """Return what becomes of the case when this engine is asked."""
+    decision = engine.evaluate(case.request)
+    return CaseResult(
+        file=file,
+        name=case.name,
+        passed=case.expected.is_met_by(decision),
+        expected=str(case.expected),
+        got=_told(decision.verdict, decision.reason, decision.determining),
+    )
 
 
 def parse_cases(raw: bytes) -> CaseFile:

@@ -124,7 +124,7 @@ def _checked_for(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[st
     """Yield the tools under whose schemas the policy must be well typed; the empty name stands for any tool."""
     if not policy.tools:
         yield ""
-    if policy.tools or "action" in policy.mentions.variables:
+    if policy.tools or policy.mentions.asks_for_action:
         yield from (key for key in policy.tools or tools if key in tools)
 
 

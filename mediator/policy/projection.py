@@ -20,11 +20,15 @@ ACTION_TYPE: Final = "Mediator::Action"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mentions:
-    """What the conditions of one policy name: paths of the context, actions, and which other variables."""
+    """What the conditions of one policy name: paths of the context, actions by name, `action`, agents and tools.
+
+    `looks_at_entities`: the answer may depend on who asks or on which tool, beyond what the scope says.
+    """
 
     paths: Paths
     actions: frozenset[str]
-    variables: frozenset[str]
+    asks_for_action: bool
+    looks_at_entities: bool
 
     def reads(self, attribute: str) -> bool:
         """Tell whether this attribute of the context, or the context as a whole, is named."""
@@ -35,7 +39,7 @@ def mentions_of(conditions: Json) -> Mentions:
     """Return what these conditions (a list of `{kind, body}`) name."""
     paths: set[Path] = set()
     actions: set[str] = set()
-    variables: set[str] = set()
+    asks_for_action = looks_at_entities = False
     waiting = [condition.get("body") for condition in _objects(conditions)]
     while waiting:
         node = waiting.pop()
@@ -47,13 +51,22 @@ def mentions_of(conditions: Json) -> Mentions:
         if (path := _path_of(node)) is not None or (path := _presence_of(node)) is not None:
             paths.add(path)
         elif "Value" in node:
-            actions |= _actions_in(node["Value"])
+            named_action = _action_named_by(node["Value"])
+            actions |= named_action
+            # Any other literal entity: what it has, and what it is in, is known only if it is asked about.
+            looks_at_entities = looks_at_entities or (isinstance(node["Value"], dict) and not named_action)
         elif isinstance(record := node.get("Record"), dict):
             waiting.extend(record.values())  # its keys are an author's words, not operators
         else:
-            variables |= _variables_in(node)
+            asks_for_action = asks_for_action or node == {"Var": "action"}
+            looks_at_entities = looks_at_entities or node in ({"Var": "principal"}, {"Var": "resource"})
             waiting.extend(node.values())
-    return Mentions(paths=frozenset(paths), actions=frozenset(actions), variables=frozenset(variables))
+    return Mentions(
+        paths=frozenset(paths),
+        actions=frozenset(actions),
+        asks_for_action=asks_for_action,
+        looks_at_entities=looks_at_entities,
+    )
 
 
 def _objects(value: Json) -> list[dict[str, Json]]:
@@ -84,15 +97,7 @@ def _presence_of(node: dict[str, Json]) -> Path | None:
             return None
 
 
-def _variables_in(node: dict[str, Json]) -> frozenset[str]:
-    match node:
-        case {"Var": str(name)}:
-            return frozenset({name})
-        case _:
-            return frozenset()
-
-
-def _actions_in(value: Json) -> frozenset[str]:
+def _action_named_by(value: Json) -> frozenset[str]:
     match value:
         case {"__entity": {"type": str(kind), "id": str(name)}} if kind == ACTION_TYPE:
             return frozenset({name})
