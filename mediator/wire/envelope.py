@@ -44,6 +44,8 @@ ENVELOPE_KEYS: Final = frozenset({VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY
 VERSION_HEADER: Final = "mcp-protocol-version"
 METHOD_HEADER: Final = "mcp-method"
 NAME_HEADER: Final = "mcp-name"
+PARAM_HEADER_PREFIX: Final = "mcp-param-"
+TRACE_HEADER: Final = "traceparent"
 _ROUTING_HEADERS: Final = frozenset({VERSION_HEADER, METHOD_HEADER, NAME_HEADER})
 
 _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
@@ -53,15 +55,31 @@ _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What a message was found to speak. `meta` is its `params._meta`: an object, and for the rest unread."""
+    """What a message was found to speak.
+
+    `meta` is its `params._meta`: an object, and for the rest unread. `param_headers` are its `Mcp-Param-*` headers,
+    without the prefix, as they came (none in the legacy era, which knows none); `trace_headers` its `traceparent`.
+    """
 
     era: Era
     version: str | None
     meta: JsonObject
+    param_headers: tuple[tuple[str, str], ...]
+    trace_headers: tuple[str, ...]
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
+
+
+@dataclass(slots=True)
+class _Headers:
+    """The headers that are MCP's business, from one walk over all of them; local to this module."""
+
+    routing: dict[str, str]
+    twice: set[str]
+    params: list[tuple[str, str]]
+    trace: list[str]
 
 
 def classify(arrival: Arrival, message: Request | Notification) -> Envelope:
@@ -70,39 +88,43 @@ def classify(arrival: Arrival, message: Request | Notification) -> Envelope:
     Raises `Refused`: `HEADER_MISMATCH`, or `MALFORMED` with the protocol's own code.
     """
     meta = message.params.get("_meta", {})
-    headers, twice = _routing_headers(arrival)
-    if arrival.transport is Transport.HTTP and VERSION_HEADER in twice:
+    headers = _sort(arrival)
+    if arrival.transport is Transport.HTTP and VERSION_HEADER in headers.twice:
         raise _mismatch(f"`{VERSION_HEADER}` stands twice")
     if not _is_modern(arrival, headers, message.method, meta, wants_answer=isinstance(message, Request)):
-        return _legacy(arrival, message, meta)
+        return _legacy(arrival, headers, message, meta)
     if isinstance(message, Notification):
         return _modern_notice(arrival, headers, meta)
-    return _modern(arrival, message, headers, twice, meta)
+    return _modern(arrival, headers, message, meta)
 
 
 def guess_era(arrival: Arrival, members: JsonObject) -> Era:
     """Return the era to answer in, of what may be no message at all; never raises."""
-    headers, _ = _routing_headers(arrival)
+    headers = _sort(arrival)
     params = members.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     is_modern = _is_modern(arrival, headers, members.get("method"), meta, wants_answer="id" in members)
     return Era.MODERN if is_modern else Era.LEGACY
 
 
-def _routing_headers(arrival: Arrival) -> tuple[dict[str, str], set[str]]:
-    headers: dict[str, str] = {}
-    twice: set[str] = set()
+def _sort(arrival: Arrival) -> _Headers:
+    headers = _Headers(routing={}, twice=set(), params=[], trace=[])
     for name, value in arrival.headers:
         if name in _ROUTING_HEADERS:
-            if name in headers:
-                twice.add(name)
-            headers.setdefault(name, value)
-    return headers, twice
+            if name in headers.routing:
+                headers.twice.add(name)
+            else:
+                headers.routing[name] = value
+        elif name.startswith(PARAM_HEADER_PREFIX):
+            headers.params.append((name[len(PARAM_HEADER_PREFIX) :], value))
+        elif name == TRACE_HEADER:
+            headers.trace.append(value)
+    return headers
 
 
-def _is_modern(arrival: Arrival, headers: dict[str, str], method: object, meta: object, *, wants_answer: bool) -> bool:
+def _is_modern(arrival: Arrival, headers: _Headers, method: object, meta: object, *, wants_answer: bool) -> bool:
     if arrival.transport is Transport.HTTP:
-        version = headers.get(VERSION_HEADER)
+        version = headers.routing.get(VERSION_HEADER)
         return version is not None and version not in LEGACY_VERSIONS
     if method == "initialize":  # a handshake exists in the legacy era alone
         return False
@@ -112,7 +134,7 @@ def _is_modern(arrival: Arrival, headers: dict[str, str], method: object, meta: 
     return not wants_answer and arrival.session is None
 
 
-def _legacy(arrival: Arrival, message: Request | Notification, meta: object) -> Envelope:
+def _legacy(arrival: Arrival, headers: _Headers, message: Request | Notification, meta: object) -> Envelope:
     if not isinstance(meta, dict):
         raise _malformed("`params._meta` must be an object", INVALID_PARAMS)
     is_handshake = message.method == "initialize"
@@ -124,36 +146,48 @@ def _legacy(arrival: Arrival, message: Request | Notification, meta: object) -> 
     if session is None and not needs_none and not may_ping:
         raise _malformed("no session: `initialize` first, or send the envelope of the modern era", INVALID_REQUEST)
     version = session.version if session is not None and not is_handshake else None
-    return Envelope(era=Era.LEGACY, version=version, meta=meta, seal=_SEAL)
+    trace = tuple(headers.trace)
+    return Envelope(era=Era.LEGACY, version=version, meta=meta, param_headers=(), trace_headers=trace, seal=_SEAL)
 
 
-def _modern_notice(arrival: Arrival, headers: dict[str, str], meta: object) -> Envelope:
+def _modern_notice(arrival: Arrival, headers: _Headers, meta: object) -> Envelope:
     if not isinstance(meta, dict):
         raise _malformed("`params._meta` must be an object", INVALID_PARAMS)
     # The only thing that is required of one is a version that is served; there is nothing for it to act on.
-    version = headers[VERSION_HEADER] if arrival.transport is Transport.HTTP else meta.get(VERSION_KEY)
+    version = headers.routing[VERSION_HEADER] if arrival.transport is Transport.HTTP else meta.get(VERSION_KEY)
     if version is not None:
         _require_served(version)
-    return Envelope(era=Era.MODERN, version=MODERN_VERSIONS[-1], meta=meta, seal=_SEAL)
+    return _modern_envelope(headers, MODERN_VERSIONS[-1], meta)
 
 
-def _modern(arrival: Arrival, request: Request, headers: dict[str, str], twice: set[str], meta: object) -> Envelope:
+def _modern(arrival: Arrival, headers: _Headers, request: Request, meta: object) -> Envelope:
     # 1. A reader of the first copy and a reader of the last would disagree.
-    if arrival.transport is Transport.HTTP and twice:
-        raise _mismatch(f"`{min(twice)}` stands twice")
+    if arrival.transport is Transport.HTTP and headers.twice:
+        raise _mismatch(f"`{min(headers.twice)}` stands twice")
     # 2. The envelope is there.
     if not isinstance(meta, dict) or VERSION_KEY not in meta or CAPABILITIES_KEY not in meta:
         raise _malformed(f"`params._meta` must carry `{VERSION_KEY}` and `{CAPABILITIES_KEY}`", INVALID_PARAMS)
     version = meta[VERSION_KEY]
     # 3. Headers and body agree; before the next rung, so that who contradicts itself is told that.
     if arrival.transport is Transport.HTTP:
-        _require_agreement(request, headers, version)
+        _require_agreement(request, headers.routing, version)
     # 4. The version is served.
     served = _require_served(version)
     # 5. What is in the envelope has its form. Nothing of it is a fact for a decision.
     if not isinstance(meta[CAPABILITIES_KEY], dict) or not isinstance(meta.get(CLIENT_INFO_KEY, {}), dict):
         raise _malformed(f"`{CAPABILITIES_KEY}` and `{CLIENT_INFO_KEY}` must be objects", INVALID_PARAMS)
-    return Envelope(era=Era.MODERN, version=served, meta=meta, seal=_SEAL)
+    return _modern_envelope(headers, served, meta)
+
+
+def _modern_envelope(headers: _Headers, version: str, meta: JsonObject) -> Envelope:
+    return Envelope(
+        era=Era.MODERN,
+        version=version,
+        meta=meta,
+        param_headers=tuple(headers.params),
+        trace_headers=tuple(headers.trace),
+        seal=_SEAL,
+    )
 
 
 def _require_agreement(request: Request, headers: dict[str, str], version: object) -> None:

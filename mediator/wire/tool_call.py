@@ -7,7 +7,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import InitVar, dataclass
 from typing import Final, TypeAlias, final
 
@@ -15,7 +14,7 @@ from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, digest
 from mediator.evidence import Seal
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, Transport
-from mediator.wire.envelope import ENVELOPE_KEYS, HEADER_MISMATCH, Envelope
+from mediator.wire.envelope import ENVELOPE_KEYS, HEADER_MISMATCH, PARAM_HEADER_PREFIX, Envelope
 from mediator.wire.frame import Frame
 from mediator.wire.header_value import decode_header_value
 from mediator.wire.jsonrpc import INVALID_PARAMS, Request, RequestId
@@ -25,11 +24,11 @@ from mediator.wire.trace_parent import TraceParent, find_trace_parent
 _SEAL: Final = Seal("mediator.wire.tool_call")
 
 METHOD: Final = "tools/call"
-PARAM_HEADER_PREFIX: Final = "mcp-param-"
 _PARAM_HEADERS_MAX: Final = 64  # one for each argument that a tool declares; a record keeps them
 _NAME_LENGTH_MAX: Final = 128  # MCP `server/tools`
-_TRACE_PARENT: Final = "traceparent"
-_READ: Final = ENVELOPE_KEYS | {_TRACE_PARENT}
+_TRACE_KEY: Final = "traceparent"
+_META_READ: Final = ENVELOPE_KEYS | {_TRACE_KEY}
+_PARAMS_READ: Final = frozenset({"name", "arguments", "_meta"})
 _DROPPED_MAX: Final = 32  # names; an agent may send thousands, and a record holds them
 _DROPPED_LENGTH_MAX: Final = 64
 
@@ -89,7 +88,6 @@ def parse_tool_call(arrival: Arrival, request: Request, envelope: Envelope) -> T
         raise _invalid("`arguments` must be an object")
     if envelope.version is None:
         raise _invalid("a call is made in a session, or in an envelope")
-    is_modern_http = envelope.era is Era.MODERN and arrival.transport is Transport.HTTP
     return _make_call(
         request_id=request.id,
         era=envelope.era,
@@ -98,9 +96,9 @@ def parse_tool_call(arrival: Arrival, request: Request, envelope: Envelope) -> T
         server=arrival.server,
         name=name,
         arguments=arguments,
-        trace_parent=find_trace_parent(envelope.meta.get(_TRACE_PARENT)),
-        http_trace_parent=_http_trace_parent(arrival),
-        param_headers=_param_headers(arrival) if is_modern_http else (),
+        trace_parent=find_trace_parent(envelope.meta.get(_TRACE_KEY)),
+        http_trace_parent=_http_trace_parent(envelope),
+        param_headers=_param_headers(envelope) if envelope.param_headers else (),
         dropped=_dropped(params, envelope.meta),
         source=arrival.source,
     )
@@ -203,20 +201,19 @@ def _make_call(
     )
 
 
-def _http_trace_parent(arrival: Arrival) -> TraceParent | None:
-    match arrival.header(_TRACE_PARENT):
+def _http_trace_parent(envelope: Envelope) -> TraceParent | None:
+    match envelope.trace_headers:
         case (value,):
             return find_trace_parent(value)
         case _:  # W3C Trace Context §3.2: more than one is as none
             return None
 
 
-def _param_headers(arrival: Arrival) -> ParamHeaders:
-    came = [header for header in arrival.headers if header[0].startswith(PARAM_HEADER_PREFIX)]
-    if len(came) > _PARAM_HEADERS_MAX:
+def _param_headers(envelope: Envelope) -> ParamHeaders:
+    if len(envelope.param_headers) > _PARAM_HEADERS_MAX:
         detail = f"more than {_PARAM_HEADERS_MAX} `{PARAM_HEADER_PREFIX}*` headers"
         raise Refused(Reason.HEADER_MISMATCH, detail, sentence=detail, code=HEADER_MISMATCH)
-    return tuple((name[len(PARAM_HEADER_PREFIX) :], _digest_of(decode_header_value(value))) for name, value in came)
+    return tuple((name, _digest_of(decode_header_value(value))) for name, value in envelope.param_headers)
 
 
 def _digest_of(text: str | None) -> Digest | None:
@@ -224,16 +221,13 @@ def _digest_of(text: str | None) -> Digest | None:
 
 
 def _dropped(params: JsonObject, meta: JsonObject) -> tuple[str, ...]:
-    known = ("name", "arguments", "_meta")
-    return _bounded(
-        [*(key for key in meta if key not in _READ), *(f"params.{key}" for key in params if key not in known)]
-    )
-
-
-def _bounded(names: list[str]) -> tuple[str, ...]:
-    shown: Iterable[str] = (name[:_DROPPED_LENGTH_MAX] for name in names[:_DROPPED_MAX])
-    rest = len(names) - _DROPPED_MAX
-    return (*shown, f"(and {rest} more)") if rest > 0 else tuple(shown)
+    if meta.keys() <= _META_READ and params.keys() <= _PARAMS_READ:
+        return ()
+    names = [key for key in meta if key not in _META_READ]
+    names += [f"params.{key}" for key in params if key not in _PARAMS_READ]
+    shown = tuple(name[:_DROPPED_LENGTH_MAX] for name in names[:_DROPPED_MAX])
+    rest = len(names) - len(shown)
+    return (*shown, f"(and {rest} more)") if rest else shown
 
 
 def _trace_form(parent: TraceParent | None) -> JsonObject | None:

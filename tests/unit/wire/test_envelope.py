@@ -280,7 +280,7 @@ def test_a_legacy_notification_needs_no_session() -> None:
 def test_an_envelope_is_made_only_where_it_was_checked() -> None:
     """House style: the chain of evidence."""
     with pytest.raises(TypeError):
-        Envelope(era=Era.MODERN, version=MODERN, meta={}, seal=Seal("mine"))
+        Envelope(era=Era.MODERN, version=MODERN, meta={}, param_headers=(), trace_headers=(), seal=Seal("mine"))
 
 
 @pytest.mark.parametrize(
