@@ -28,7 +28,7 @@ _SEAL: Final = Seal("mediator.inspection.release")
 OUR_PREFIX: Final = "org.mcp-mediator/"
 _OURS: Final = frozenset({"traceparent", "tracestate", "baggage", "io.modelcontextprotocol/serverInfo"})
 _CODES_NOT_PASSED: Final = range(-32099, -31999)  # JSON-RPC 2.0 §5.1 and MCP `basic/index`: they steer the transport
-_MESSAGE_MAX: Final = 4096
+_OUR_CODES: Final = frozenset({-31401, -31403, -31503})  # a tool server does not refuse in our name
 
 
 @final
@@ -95,7 +95,7 @@ def inspect(result: ToolResult, tool: PinnedTool, bytes_max: int) -> Released:
     return _release(cleaned, result, tool, removed=removed, is_protocol_error=False, is_error=is_error)
 
 
-def _release(  # noqa: PLR0913 - the parts of one value
+def _release(
     body: JsonObject, result: ToolResult, tool: PinnedTool, *, removed: int, is_protocol_error: bool, is_error: bool
 ) -> Released:
     return Released(
@@ -117,6 +117,8 @@ def _check_form(body: JsonObject) -> None:
         raise _invalid("a result that is not complete")
     if "isError" in body and not isinstance(body["isError"], bool):
         raise _invalid("`isError` is not a boolean")
+    if not isinstance(body.get("_meta", {}), dict):
+        raise _invalid("`_meta` is not an object")
     content = body.get("content")
     if not isinstance(content, list):
         raise _invalid("`content` is not a list")
@@ -129,21 +131,25 @@ def _checked_error(error: JsonObject) -> JsonObject:
     code, message = error.get("code"), error.get("message")
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(message, str):
         raise _invalid("an error without a code or a message")
-    if code in _CODES_NOT_PASSED:
-        raise _invalid(f"an error code that steers the transport: {code}")
-    return {**error, "message": message[:_MESSAGE_MAX]}
+    if code in _CODES_NOT_PASSED or code in _OUR_CODES:
+        raise _invalid(f"an error code that is not a tool server's to give: {code}")
+    return error
 
 
 def _without_ours(body: JsonObject) -> tuple[JsonObject, int]:
-    """Take out what only we may say: of the result, and of each content block."""
+    """Take out what only we may say: of the result, of each content block, and of a resource that one embeds."""
     cleaned, removed = _without_our_meta(body)
     content = cleaned["content"]
     assert isinstance(content, list)  # checked with the form
-    if any(isinstance(block, dict) and "_meta" in block for block in content):
+    if any("_meta" in block or "resource" in block for block in content if isinstance(block, dict)):
         blocks: list[Json] = []
         for block in content:
             assert isinstance(block, dict)  # checked with the form
             clean_block, count = _without_our_meta(block)
+            resource = clean_block.get("resource")
+            if isinstance(resource, dict):
+                clean_resource, more = _without_our_meta(resource)
+                clean_block, count = {**clean_block, "resource": clean_resource}, count + more
             removed += count
             blocks.append(clean_block)
         cleaned = {**cleaned, "content": blocks}

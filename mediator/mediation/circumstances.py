@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
@@ -34,6 +35,18 @@ class Circumstances:
     frozen: frozenset[str]
 
 
+UNKNOWN: Final = Circumstances(
+    epoch=0,
+    grants=(),
+    calls=0,
+    last_used_ms=None,
+    spent=frozenset(),
+    labels=frozenset(),
+    frozen=frozenset(),
+)
+"""What stands in a record where nothing could be gathered: no grant, so that it would never allow anything."""
+
+
 def circumstances_form(circumstances: Circumstances) -> JsonObject:
     """Return the JSON form that a record keeps."""
     return {
@@ -50,7 +63,7 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
 def parse_circumstances(form: JsonObject) -> Circumstances:
     """Return what `circumstances_form` wrote.
 
-    Raises `Refused(MALFORMED)` for any other form.
+    Raises `Refused(MALFORMED)` for any other form, and as `parse_grant`.
     """
     match form:
         case {
@@ -61,15 +74,33 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "spent": list(spent),
             "labels": list(labels),
             "frozen": list(frozen),
-        }:
+            **rest,
+        } if not rest:
             return Circumstances(
                 epoch=epoch,
-                grants=tuple(parse_grant(grant) for grant in grants if isinstance(grant, dict)),
+                grants=tuple(map(_grant, grants)),
                 calls=calls,
                 last_used_ms=last_used_ms,
-                spent=frozenset(str(name) for name in spent),
-                labels=frozenset(str(name) for name in labels),
-                frozen=frozenset(str(name) for name in frozen),
+                spent=_names(spent),
+                labels=_names(labels),
+                frozen=_names(frozen),
             )
         case _:
-            raise Refused(Reason.MALFORMED, "recorded circumstances cannot be read")
+            raise _unreadable()
+
+
+def _grant(form: Json) -> Grant:
+    if not isinstance(form, dict):
+        raise _unreadable()
+    return parse_grant(form)
+
+
+def _names(forms: list[Json]) -> frozenset[str]:
+    names = frozenset(form for form in forms if isinstance(form, str))
+    if len(names) != len(forms):  # something else among them, or one twice: not what was written
+        raise _unreadable()
+    return names
+
+
+def _unreadable() -> Refused:
+    return Refused(Reason.MALFORMED, "recorded circumstances cannot be read")

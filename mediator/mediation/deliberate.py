@@ -14,12 +14,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import InitVar, dataclass
 from enum import StrEnum, unique
 from typing import Final, final
 
-from mediator.canonical import JsonObject, canonical_bytes
+from mediator.canonical import JsonObject
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.delegation.grant import Grant
 from mediator.effect import Effect
@@ -27,24 +26,30 @@ from mediator.evidence import Seal
 from mediator.identity.identify import Identified
 from mediator.manifest.pin import PinnedTool
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
+from mediator.mediation.question import call_question, list_question, request_hash
 from mediator.mediation.trust import TrustSnapshot
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.request import (
-    AccessRequest,
-    Action,
-    AgentFacts,
-    BaseFacts,
-    ChainFacts,
-    GrantFacts,
-    TaskFacts,
-)
 from mediator.refusal import Reason, Refused
 from mediator.wire.param_headers import ANNOTATION, check_param_headers, declared_headers
 from mediator.wire.tool_call import ToolCall
 
-__all__ = ["Claim", "Deliberation", "Ids", "Spans", "Step", "Verdict", "agent_facts", "deliberate", "is_visible", "refuse_if_frozen", "refuse_if_tool_frozen", "withdraw"]
+__all__ = [
+    "Claim",
+    "Deliberation",
+    "Ids",
+    "Spans",
+    "Step",
+    "Verdict",
+    "deliberate",
+    "is_visible",
+    "unjudged",
+    "withdraw",
+]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
+
+_NAME_MAX: Final = 128  # MCP 2025-11-25, `server/tools`: what a tool name may have at most
 _PARAM_HEADER: Final = ANNOTATION.encode()  # few tools declare any: the others cost one look at their bytes
 
 
@@ -52,6 +57,7 @@ _PARAM_HEADER: Final = ANNOTATION.encode()  # few tools declare any: the others 
 class Step(StrEnum):
     """The step at which the judgement ended."""
 
+    NONE = "none"  # identified, but not judged: the facts could not be had, or the judgement itself failed
     DELEGATION = "delegation"
     RESOLVE = "resolve"
     DECIDE = "decide"
@@ -153,7 +159,7 @@ class _Findings:
     claims: tuple[Claim, ...] = ()
 
 
-def deliberate(  # noqa: PLR0913 - the whole input of a judgement, by name, is the point
+def deliberate(
     *,
     call: ToolCall,
     identity: Identified,
@@ -189,6 +195,37 @@ def deliberate(  # noqa: PLR0913 - the whole input of a judgement, by name, is t
     )
 
 
+def unjudged(
+    *,
+    call: ToolCall,
+    identity: Identified,
+    snapshot: TrustSnapshot,
+    circumstances: Circumstances,
+    now_ms: int,
+    ids: Ids,
+    stop: Refused,
+) -> Deliberation:
+    """Return the denial of an identified call that could not be judged: it leaves a record like any other (P9)."""
+    return Deliberation(
+        ids=ids,
+        call=call,
+        identity=identity,
+        snapshot=snapshot,
+        circumstances=circumstances,
+        now_ms=now_ms,
+        step=Step.NONE,
+        verdict=Verdict.DENY,
+        stop=stop,
+        chain=None,
+        tool=None,
+        decision=None,
+        request_hash=None,
+        claims=(),
+        spans=_spans(ids, call),
+        seal=_SEAL,
+    )
+
+
 def withdraw(deliberation: Deliberation, stop: Refused) -> Deliberation:
     """Return the denial that stands in place of a judgement which the shell could not commit."""
     return Deliberation(
@@ -211,7 +248,7 @@ def withdraw(deliberation: Deliberation, stop: Refused) -> Deliberation:
     )
 
 
-def _judge(  # noqa: PLR0913 - as above
+def _judge(
     findings: _Findings,
     call: ToolCall,
     identity: Identified,
@@ -227,7 +264,7 @@ def _judge(  # noqa: PLR0913 - as above
     findings.step = Step.RESOLVE
     tool = snapshot.pins.resolve(call.name, call.server)
     if tool is None or not is_visible(tool, chain.presented, snapshot, now_ms):
-        raise Refused(Reason.UNKNOWN_TOOL, f"`{call.name}` is not pinned, is quarantined, or is not visible")
+        raise _unknown_tool(call.name)
     findings.tool = tool
     findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
     # ... and then: the headers repeat the arguments where the pinned schema says so, and the arguments fit it.
@@ -240,7 +277,7 @@ def _judge(  # noqa: PLR0913 - as above
     refuse_if_tool_frozen(tool, circumstances)
     covers = chain.authority.covers(tool.server, tool.name, tool.effect, tool.pin_serial)
     decision = findings.decision = snapshot.policies.evaluate(
-        _request(call, identity, circumstances, chain, tool, findings.request_hash, now_ms, covers=covers)
+        call_question(call, identity, circumstances, chain, tool, findings.request_hash, now_ms, covers=covers)
     )
     if not covers:
         raise _not_covered(tool)
@@ -258,105 +295,21 @@ def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot, now_ms: 
     """Tell whether the tool exists for this caller: its pin holds, a pattern matches, `list` is allowed on stable facts."""
     if tool.expires <= now_ms or not grant.authority.matches(tool.server, tool.name, tool.pin_serial):
         return False
-    decision = snapshot.policies.evaluate(
-        AccessRequest(
-            principal=agent_facts(grant),
-            action=Action.LIST,
-            server=tool.server,
-            tool=tool.name,
-            base=None,
-            arguments=None,
-        )
-    )
-    return decision.verdict is Verdict.ALLOW
-
-
-def agent_facts(grant: Grant) -> AgentFacts:
-    """Return what policy may know of the agent: from the stored grant, never from a token."""
-    return AgentFacts(id=grant.agent, owner=grant.owner, agent_class=grant.agent_class, team=grant.team)
-
-
-def request_hash(chain: DelegationChain, tool: PinnedTool, arguments_bytes: bytes) -> str:
-    """Return `sha256:` over the task's salt and the RFC 8785 form of the request: what an approval is bound to.
-
-    The form is `{arguments, pin, purpose, server, task, tool}`; the arguments' bytes are spliced in, so that
-    what is hashed is what is forwarded.
-    """
-    rest: JsonObject = {
-        "pin": tool.digest,
-        "purpose": chain.presented.purpose,
-        "server": tool.server,
-        "task": chain.root.id,
-        "tool": tool.name,
-    }
-    form = b'{"arguments":' + arguments_bytes + b"," + canonical_bytes(rest)[1:]
-    return "sha256:" + hashlib.sha256(chain.root.salt.encode() + form).hexdigest()
-
-
-def refuse_if_frozen(chain: DelegationChain, circumstances: Circumstances) -> None:
-    """Raise `Refused(FROZEN)` where the agent, its class, its owner, a task of the chain or everything is stopped."""
-    grant = chain.presented
-    names = {"everything", f"agent:{grant.agent}", f"class:{grant.agent_class}", f"owner:{grant.owner}"}
-    names.update(f"task:{link.id}" for link in chain.links)
-    if stopped := sorted(names & circumstances.frozen):
-        raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
-
-
-def refuse_if_tool_frozen(tool: PinnedTool, circumstances: Circumstances) -> None:
-    """Raise `Refused(FROZEN)` where the tool or its server is stopped."""
-    if stopped := sorted({f"tool:{tool.server}/{tool.name}", f"server:{tool.server}"} & circumstances.frozen):
-        raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
-
-
-def _request(  # noqa: PLR0913 - as above
-    call: ToolCall,
-    identity: Identified,
-    circumstances: Circumstances,
-    chain: DelegationChain,
-    tool: PinnedTool,
-    hashed: str,
-    now_ms: int,
-    *,
-    covers: bool,
-) -> AccessRequest:
-    grant = chain.presented
-    return AccessRequest(
-        principal=agent_facts(grant),
-        action=Action.CALL,
-        server=tool.server,
-        tool=tool.name,
-        base=BaseFacts(
-            chain=ChainFacts(
-                depth=grant.depth,
-                root=chain.root.agent,
-                members=frozenset(link.agent for link in chain.links),
-                connectors=frozenset(),
-            ),
-            grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
-            task=TaskFacts(
-                id=chain.root.id,
-                labels=circumstances.labels,
-                calls=circumstances.calls,
-                age_ms=now_ms - chain.root.opened_ms,
-                novel=frozenset(),
-            ),
-            destination=frozenset(tool.sends_to),
-            proof=identity.proof,
-            approval=None,
-            justified=False,
-            now_ms=now_ms,
-            protocol=call.version,
-            request_hash=hashed,
-            provenance=frozenset(),
-        ),
-        arguments=call.arguments,
-    )
+    return snapshot.policies.evaluate(list_question(grant, tool)).verdict is Verdict.ALLOW
 
 
 def _input_schema(tool: PinnedTool) -> JsonObject:
     schema = tool.definition["inputSchema"]
     assert isinstance(schema, dict)  # nothing else can be pinned
     return schema
+
+
+def _unknown_tool(name: str) -> Refused:
+    # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, and the same for every way of not
+    # existing; told back only where it is a word.
+    own = name if len(name) <= _NAME_MAX and name.isprintable() else None
+    detail = f"`{name[:_NAME_MAX]}` is not pinned, is quarantined, or is not visible"
+    return Refused(Reason.UNKNOWN_TOOL, detail, sentence=own)
 
 
 def _not_covered(tool: PinnedTool) -> Refused:

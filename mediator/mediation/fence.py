@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediator.delegation.chain import prove_chain
-from mediator.mediation.deliberate import refuse_if_frozen, refuse_if_tool_frozen
+from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import CircumstancesSource, Claims, Clock, TrustSource
 from mediator.refusal import Reason, Refused
@@ -30,21 +30,23 @@ class Fence:
         """Return if nothing that concerns this permit has moved.
 
         Raises `Refused`: the chain's or a freeze's own reason, `UNKNOWN_TOOL` for a tool that is pinned no longer,
-        `TRY_AGAIN` where policies or keys were replaced; and what the ports raise.
+        `TRY_AGAIN` where its pin, policies or keys were replaced; and what the ports raise.
         """
         if self.claims.epoch() == permit.epoch:
             return
         judged = permit.committed.deliberation
         snapshot = self.trust.snapshot()
         circumstances = self.circumstances.gather(permit.grant)
-        # The task was used by this very call: idleness counts from what was true when it was judged.
-        chain = prove_chain(
-            judged.identity, circumstances.grants, circumstances.last_used_ms or judged.now_ms, self.clock.now_ms()
-        )
+        now_ms = self.clock.now_ms()
+        # The task is in use by this very call, so it is not idle, however long the call takes.
+        chain = prove_chain(judged.identity, circumstances.grants, now_ms, now_ms)
         refuse_if_frozen(chain, circumstances)
         refuse_if_tool_frozen(permit.tool, circumstances)
         tool = snapshot.pins.find(permit.tool.server, permit.tool.name)
         if tool is None or tool.digest != permit.tool.digest or tool.manifest_digest != permit.tool.manifest_digest:
             raise Refused(Reason.UNKNOWN_TOOL, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
+        # The reviewer's word may have tightened the same definition: what was judged as a read may be an exec now.
+        if tool.statement_digest != permit.tool.statement_digest:
+            raise Refused(Reason.TRY_AGAIN, f"`{permit.tool.server}/{permit.tool.name}` was pinned anew")
         if snapshot.policies.digest != permit.policy_digest or snapshot.keys.digest != judged.snapshot.keys.digest:
             raise Refused(Reason.TRY_AGAIN, "policies or keys were replaced during the call")

@@ -32,7 +32,7 @@ class Holding:
     quarantine: Quarantine
     ledger: Ledger
     clock: Clock
-    _seen: dict[str, Digest] = field(default_factory=dict)
+    _seen: dict[str, Digest] = field(default_factory=dict, init=False, repr=False)
 
     def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
         """Quarantine each pinned tool that is not offered exactly as pinned, and note the difference once."""
@@ -42,8 +42,8 @@ class Holding:
         form = drift_form(server, comparison)
         if form is None or self._seen.get(server) == (digest := digest_of(form)):
             return
-        self._seen[server] = digest
         self.ledger.note("drift", form, self.clock.now_ms())
+        self._seen[server] = digest  # after the note: one that could not be written is written next time
 
 
 def drift_form(server: str, comparison: OfferComparison) -> JsonObject | None:

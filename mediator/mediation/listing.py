@@ -14,7 +14,8 @@ from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.identity.identify import Identified
 from mediator.manifest.pin import PinnedTool
 from mediator.mediation.circumstances import Circumstances
-from mediator.mediation.deliberate import is_visible, refuse_if_frozen
+from mediator.mediation.deliberate import is_visible
+from mediator.mediation.freeze import refuse_if_frozen
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.jsonrpc import INVALID_PARAMS
@@ -68,8 +69,6 @@ def live_chain(identity: Identified, circumstances: Circumstances, now_ms: int) 
     return chain
 
 
-def _visible(
-    chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int
-) -> Iterator[PinnedTool]:
+def _visible(chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int) -> Iterator[PinnedTool]:
     tools = snapshot.pins if server is None else snapshot.pins.of_server(server)
     return (tool for tool in tools if is_visible(tool, chain.presented, snapshot, now_ms))

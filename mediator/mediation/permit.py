@@ -76,20 +76,20 @@ def enforce(committed: Committed) -> Permit:
     Raises `Refused` with the recorded reason for a recorded denial.
     """
     deliberation = committed.deliberation
-    if deliberation.verdict is not Verdict.ALLOW or deliberation.tool is None or deliberation.chain is None:
+    chain, tool, decision = deliberation.chain, deliberation.tool, deliberation.decision
+    if deliberation.verdict is not Verdict.ALLOW or chain is None or tool is None or decision is None:
         raise deliberation.refusal()
-    decision = deliberation.decision
     return Permit(
         decision_id=deliberation.ids.decision_id,
-        tool=deliberation.tool,
+        tool=tool,
         arguments_bytes=deliberation.call.arguments_bytes,
-        grant=deliberation.chain.presented.id,
-        task=deliberation.chain.root.id,
-        agent=deliberation.chain.presented.agent,
+        grant=chain.presented.id,
+        task=chain.root.id,
+        agent=chain.presented.agent,
         epoch=deliberation.circumstances.epoch,
         policy_digest=deliberation.policy_digest,
         spans=deliberation.spans,
-        obligations=decision.obligations if decision is not None else frozenset(),
+        obligations=decision.obligations,
         deadline_seconds=deliberation.deadline_seconds,
         result_bytes_max=deliberation.result_bytes_max,
         committed=committed,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
-from mediator.refusal import Reason
+from mediator.refusal import Reason, Refused
 from mediator.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 
 # Our own codes stand outside -32768..-32000, which JSON-RPC 2.0 §5.1 and MCP reserve.
@@ -95,9 +95,7 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.SNAPSHOT_TOO_OLD: _result("what is trusted could not be refreshed", _LATER, code=UNAVAILABLE, status=503),
     Reason.TRY_AGAIN: _result("what is trusted changed during the call; nothing was done", "try again"),
     Reason.OVERLOADED: _result("too much at once", _LATER, code=UNAVAILABLE, status=503),
-    Reason.TOOL_SERVER_UNAVAILABLE: _result(
-        "the tool server cannot be reached", _LATER, code=UNAVAILABLE, status=503
-    ),
+    Reason.TOOL_SERVER_UNAVAILABLE: _result("the tool server cannot be reached", _LATER, code=UNAVAILABLE, status=503),
     Reason.TOOL_SERVER_INVALID: _result("the tool server's answer was not valid and was withheld", "tell the operator"),
     Reason.DEADLINE_PASSED: _result(
         "the tool server did not answer in time; whether it acted is not known", "check before trying again"
@@ -106,3 +104,32 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.RESULT_WITHHELD: _result("the tool server's answer was withheld", "tell the operator"),
     Reason.INTERNAL: _result("the mediator failed", "tell the operator", code=INTERNAL_ERROR, status=200),
 }
+
+_BEGUN_TRUE: Final = frozenset(
+    {
+        Reason.TOOL_SERVER_INVALID,
+        Reason.DEADLINE_PASSED,
+        Reason.RESULT_TOO_LARGE,
+        Reason.RESULT_WITHHELD,
+        Reason.INTERNAL,
+    }
+)
+"""What stays true when the tool server has been called."""
+
+_BEGUN_FALSE: Final = frozenset({Reason.UNKNOWN_TOOL, Reason.TRY_AGAIN})
+"""What would be untrue then: that there is no such tool, that nothing was done."""
+
+
+def once_begun(stop: Refused) -> Refused:
+    """Return the stop as it must be told once the first byte has gone out: nobody may simply try again then.
+
+    It is carried in a result, for every status was chosen before; and whose trust has moved does not get the answer.
+    """
+    if stop.reason in _BEGUN_TRUE:
+        return stop
+    return Refused(
+        Reason.RESULT_WITHHELD if stop.reason in _BEGUN_FALSE else stop.reason,
+        f"after the call had begun: {stop}",
+        sentence="the call had begun before that, and what it did stands",
+        remedy="check what it did before trying again",
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from mediator.canonical import Json, JsonObject
 from mediator.identity.identify import recall_identity
 from mediator.mediation.circumstances import parse_circumstances
-from mediator.mediation.deliberate import Ids, Step, deliberate, withdraw
+from mediator.mediation.deliberate import Ids, Step, deliberate, unjudged, withdraw
 from mediator.mediation.record import decision_entry
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
@@ -22,7 +22,8 @@ _PLACED: frozenset[str] = frozenset({"stream", "index", "prev"})  # what the led
 def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> JsonObject:
     """Return the entry that the same call leaves under this snapshot; equal to `recorded(entry)` if nothing moved.
 
-    Raises `Refused(MALFORMED)` where entry or values cannot be read, and `Refused(SNAPSHOT_TOO_OLD)` where the
+    What stopped it from outside the judgement (a store that could not be read, an epoch that kept moving) is taken as
+    recorded. Raises `Refused(MALFORMED)` where entry or values cannot be read, and `Refused(SNAPSHOT_TOO_OLD)` where the
     snapshot is not the recorded one: then an answer would say nothing.
     """
     if entry.get("trust") != snapshot.digests():
@@ -30,28 +31,52 @@ def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> Js
     spans, now_ms, decision_id = _object(entry, "spans"), entry.get("at"), entry.get("id")
     if not isinstance(now_ms, int) or not isinstance(decision_id, str):
         raise Refused(Reason.MALFORMED, "a recorded decision without an id or a time")
-    deliberation = deliberate(
-        call=recall_call(_object(entry, "call"), _object(values, "arguments")),
-        identity=recall_identity(_object(entry, "identity")),
-        snapshot=snapshot,
-        circumstances=parse_circumstances(_with_values(_object(entry, "circumstances"), _object(values, "grants"))),
-        now_ms=now_ms,
-        ids=Ids(
-            decision_id=decision_id,
-            trace_id=str(spans.get("trace")),
-            server_span=str(spans.get("server")),
-            decision_span=str(spans.get("decision")),
-            client_span=str(spans.get("client")),
-        ),
+    call = recall_call(_object(entry, "call"), _object(values, "arguments"))
+    identity = recall_identity(_object(entry, "identity"))
+    circumstances = parse_circumstances(_with_values(_object(entry, "circumstances"), _object(values, "grants")))
+    ids = Ids(
+        decision_id=decision_id,
+        trace_id=str(spans.get("trace")),
+        server_span=str(spans.get("server")),
+        decision_span=str(spans.get("decision")),
+        client_span=str(spans.get("client")),
     )
+    if entry.get("step") == Step.NONE:
+        deliberation = unjudged(
+            call=call,
+            identity=identity,
+            snapshot=snapshot,
+            circumstances=circumstances,
+            now_ms=now_ms,
+            ids=ids,
+            stop=_stop(entry),
+        )
+    else:
+        deliberation = deliberate(
+            call=call, identity=identity, snapshot=snapshot, circumstances=circumstances, now_ms=now_ms, ids=ids
+        )
     if entry.get("step") == Step.COMMIT:
-        deliberation = withdraw(deliberation, Refused(Reason.TRY_AGAIN, str(entry.get("detail"))))
+        deliberation = withdraw(deliberation, _stop(entry))
     return decision_entry(deliberation)
 
 
 def recorded(entry: JsonObject) -> JsonObject:
     """Return a ledger entry without its place in the ledger: what `replay` is compared with."""
     return {key: value for key, value in entry.items() if key not in _PLACED}
+
+
+def _stop(entry: JsonObject) -> Refused:
+    """Return the stop that came from outside the judgement, as it was recorded: it cannot be judged again."""
+    match entry:
+        case {
+            "reason": str(reason),
+            "detail": str(detail),
+            "sentence": None | str() as sentence,
+            "remedy": None | str() as remedy,
+        } if reason in set(Reason):
+            return Refused(Reason(reason), detail, sentence=sentence, remedy=remedy)
+        case _:
+            raise Refused(Reason.MALFORMED, "a recorded stop cannot be read")
 
 
 def _with_values(circumstances: JsonObject, kept: JsonObject) -> JsonObject:

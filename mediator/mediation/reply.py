@@ -145,7 +145,7 @@ def refuse(
     return _reply(status or _status(frame, stop, telling), body, headers)
 
 
-def _refuse_call(  # noqa: PLR0913 - the parts of one reply
+def _refuse_call(
     frame: Frame,
     sentence: str,
     refusal: JsonObject,

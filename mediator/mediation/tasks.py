@@ -82,7 +82,7 @@ def parse_task(subject: JsonObject) -> TaskRequest:
             "max_calls": None | int() as max_calls,
             "issuer": None | str() as issuer,
             **rest,
-        } if not rest:
+        } if not rest and not any(isinstance(number, bool) for number in (minutes, idle_minutes, max_calls)):
             pass
         case _:
             raise _malformed("a task needs id, agent, owner, purpose, tools, effects, minutes and their right types")
@@ -101,7 +101,7 @@ def parse_task(subject: JsonObject) -> TaskRequest:
         agent=agent,
         owner=owner,
         purpose=purpose,
-        tools=tuple(parse_pattern(str(tool)) for tool in tools),
+        tools=tuple(_pattern(tool) for tool in tools),
         effects=tuple(_effect(effect) for effect in effects),
         minutes=minutes,
         idle_minutes=idle_minutes,
@@ -110,7 +110,7 @@ def parse_task(subject: JsonObject) -> TaskRequest:
     )
 
 
-def open_task(  # noqa: PLR0913 - what a grant is made of
+def open_task(
     statement: VerifiedStatement,
     *,
     profiles: Sequence[AgentSettings],
@@ -134,7 +134,7 @@ def open_task(  # noqa: PLR0913 - what a grant is made of
         known = ", ".join(f"`{one.name}`" for one in profiles) or "none"
         raise Refused(Reason.NOT_COVERED, f"there is no agent `{request.agent[:64]}`; profiles: {known}")
     if _is_signed_by_an_agent(statement, profiles):
-        if statement.keyid != _keyid(profile):  # A4: an agent's key speaks for no other agent, and for no owner
+        if not _is_signed_by(statement, profile):  # A4: an agent's key speaks for no other agent, and for no owner
             raise Refused(Reason.NOT_COVERED, f"`{statement.who}` cannot open a task for `{profile.name}`")
         _must_be_within(request, profile, limits)
     elif statement.who != request.owner:
@@ -177,7 +177,7 @@ def may_complete(statement: VerifiedStatement, grant: Grant, profiles: Sequence[
     require_fresh(statement, now_ms)
     profile = next((profile for profile in profiles if profile.name == grant.agent), None)
     if _is_signed_by_an_agent(statement, profiles):
-        is_theirs = profile is not None and statement.keyid == _keyid(profile)
+        is_theirs = profile is not None and _is_signed_by(statement, profile)
     else:
         is_theirs = statement.who == grant.owner
     if not is_theirs:
@@ -211,8 +211,19 @@ def _is_signed_by_an_agent(statement: VerifiedStatement, profiles: Sequence[Agen
     return any(statement.keyid == _keyid(profile) for profile in profiles)
 
 
+def _is_signed_by(statement: VerifiedStatement, profile: AgentSettings) -> bool:
+    # By name as well: two profiles with one key do not open tasks for each other.
+    return (statement.keyid, statement.who) == (_keyid(profile), profile.name)
+
+
 def _keyid(profile: AgentSettings) -> str:
     return PublicKey.from_text(profile.key).keyid if profile.key is not None else ""
+
+
+def _pattern(value: Json) -> str:
+    if not isinstance(value, str):
+        raise _malformed("a tool pattern is a string")
+    return parse_pattern(value)
 
 
 def _effect(value: Json) -> Effect:
