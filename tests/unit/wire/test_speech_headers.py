@@ -10,20 +10,31 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.shared.inbound import decode_header_value, encode_header_value, mcp_param_headers, x_mcp_header_map
+from mcp.shared import inbound
 
-from mediator.refusal import Reason, Refused
-from mediator.wire.speech_headers import header_value, param_headers, params_in_headers
+from mediator.wire.param_headers import declared_headers
+from mediator.wire.speech import modern
+from mediator.wire.speech_headers import call_headers, encode_header_value, request_headers
+
+TONGUE: Final = modern("1")
 
 
 @given(st.text() | st.text(alphabet="=?base64 \t\r\nAQ", max_size=20))
 def test_a_value_comes_back_whole_and_never_ends_its_line(text: str) -> None:
     """MCP 2026-07-28, "Value Encoding"; the SDK's codec is the oracle."""
-    value = header_value(text)
+    value = encode_header_value(text)
     assert value.isascii()
     assert value.isprintable()
-    assert decode_header_value(value) == text
-    assert value == encode_header_value(text)
+    assert inbound.decode_header_value(value) == text
+    assert value == inbound.encode_header_value(text)
+
+
+def test_a_request_names_its_version_and_its_method() -> None:
+    """MCP 2026-07-28, "Request Metadata"."""
+    assert request_headers(TONGUE, "tools/list") == [
+        ("MCP-Protocol-Version", "2026-07-28"),
+        ("Mcp-Method", "tools/list"),
+    ]
 
 
 SCHEMA: Final[dict[str, Any]] = {
@@ -32,54 +43,29 @@ SCHEMA: Final[dict[str, Any]] = {
         "region": {"type": "string", "x-mcp-header": "Region"},
         "deep": {"type": "object", "properties": {"n": {"type": "integer", "x-mcp-header": "N"}}},
         "dry": {"type": "boolean", "x-mcp-header": "Dry-Run"},
-        "plain": {"type": "string", "default": {"x-mcp-header": "data, not a schema"}},
-        "any": True,
+        "plain": {"type": "string"},
     },
-    "required": ["region"],
 }
 
 
-def test_annotated_arguments_are_repeated() -> None:
-    """MCP 2026-07-28, "Custom Headers"; the SDK is the oracle."""
+def params(arguments: Any) -> dict[str, str]:
+    headers = call_headers(TONGUE, "t", declared_headers(SCHEMA), arguments)
+    return {name: value for name, value in headers if name.startswith("Mcp-Param-")}
+
+
+def test_a_call_repeats_its_tool_and_its_declared_arguments() -> None:
+    """MCP 2026-07-28, "Custom Headers"; the SDK is the oracle, and headers have no case."""
     arguments: Any = {"region": "eu\n", "deep": {"n": -3}, "dry": True, "plain": "x"}
+    wanted = inbound.mcp_param_headers(inbound.x_mcp_header_map(SCHEMA), arguments)
 
-    headers = dict(params_in_headers(param_headers(SCHEMA), arguments))
-
-    assert headers == {"Mcp-Param-Region": "=?base64?ZXUK?=", "Mcp-Param-N": "-3", "Mcp-Param-Dry-Run": "true"}
-    assert headers == mcp_param_headers(x_mcp_header_map(SCHEMA), arguments)
+    assert call_headers(TONGUE, "t\xe9", (), arguments)[2:] == [("Mcp-Name", "=?base64?dMOp?=")]
+    assert params(arguments) == {
+        name.lower().replace("mcp-param", "Mcp-Param"): value for name, value in wanted.items()
+    }
+    assert params({"dry": False}) == {"Mcp-Param-dry-run": "false"}
 
 
 @pytest.mark.parametrize("arguments", [{}, {"deep": 1}, {"deep": {"n": None}, "region": ["x"]}])
 def test_an_argument_without_a_scalar_value_has_no_header(arguments: Any) -> None:
     """MCP 2026-07-28, "Custom Headers": omitted where there is no value."""
-    assert dict(params_in_headers(param_headers(SCHEMA), arguments)) == {}
-
-
-@pytest.mark.parametrize("schema", [{}, {"type": "object"}, True, None, {"properties": []}, {"$defs": 1, "allOf": 1}])
-def test_a_schema_without_annotations_wants_no_header(schema: Any) -> None:
-    """Ours."""
-    assert param_headers(schema) == ()
-
-
-STRING: Final = {"type": "string", "x-mcp-header": "A"}
-FORBIDDEN: Final[dict[str, Any]] = {
-    "at the root": STRING,
-    "in an array's items": {"properties": {"a": {"type": "array", "items": STRING}}},
-    "below a combination": {"allOf": [{"properties": {"a": STRING}}]},
-    "in a definition": {"$defs": {"a": STRING}},
-    "no string": {"properties": {"a": {"type": "string", "x-mcp-header": 1}}},
-    "no token": {"properties": {"a": {"type": "string", "x-mcp-header": "A\r\nHost: evil"}}},
-    "empty": {"properties": {"a": {"type": "string", "x-mcp-header": ""}}},
-    "on a number": {"properties": {"a": {"type": "number", "x-mcp-header": "A"}}},
-    "on several types": {"properties": {"a": {"type": ["string", "null"], "x-mcp-header": "A"}}},
-    "on no type": {"properties": {"a": {"x-mcp-header": "A"}}},
-    "twice, but for case": {"properties": {"a": STRING, "b": {"type": "string", "x-mcp-header": "a"}}},
-}
-
-
-@pytest.mark.parametrize("schema", FORBIDDEN.values(), ids=FORBIDDEN.keys())
-def test_a_tool_whose_annotation_is_forbidden_cannot_be_called(schema: Any) -> None:
-    """MCP 2026-07-28, "Custom Headers": a client must drop such a tool."""
-    with pytest.raises(Refused) as caught:
-        param_headers(schema)
-    assert caught.value.reason is Reason.TOOL_SERVER_INVALID
+    assert params(arguments) == {}
