@@ -19,15 +19,13 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, Self, final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
@@ -44,6 +42,7 @@ from mediator.canonical import (
     parse_object,
 )
 from mediator.evidence import Seal, Secret
+from mediator.identity.key_text import read_key, write_key
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.identity.dsse")
@@ -51,6 +50,7 @@ _SEAL: Final = Seal("mediator.identity.dsse")
 _KEY_PREFIX: Final = "ed25519:"
 _KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
+_KEYID: Final = re.compile(r"[0-9a-f]{64}")
 _FIELD: Final = 2**255 - 19
 _ORDER_EIGHT: Final = int("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826", 16)
 # The y coordinates of all points of small order on edwards25519 (RFC 8032 §5.1): the list that libsodium refuses.
@@ -75,15 +75,12 @@ class PublicKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read `ed25519:<base64url>`, in its one spelling."""
-        expected = "expected `ed25519:` and 43 characters of base64url without padding"
-        if not text.startswith(_KEY_PREFIX):
-            raise _malformed(f"not a public key: {expected}")
         try:
             raw = base64.b64decode(text.removeprefix(_KEY_PREFIX) + "=", altchars=b"-_", validate=True)
-        except ValueError as error:
-            raise _malformed(f"not a public key: {expected}") from error
+        except ValueError:
+            raw = b""
         if len(raw) != _KEY_BYTES or _key_text(raw) != text:
-            raise _malformed(f"not a public key: {expected}")
+            raise _malformed("not a public key: expected `ed25519:` and 43 characters of base64url without padding")
         return cls(raw=raw)
 
     @property
@@ -114,28 +111,12 @@ class SigningKey:
 
     @classmethod
     def from_pem(cls, pem: Secret, passphrase: Secret | None) -> Self:
-        """Read a PKCS#8 key, locked under a passphrase or not."""
-        password = None if passphrase is None else passphrase.reveal().encode()
-        try:
-            private = serialization.load_pem_private_key(pem.reveal().encode(), password)
-        except TypeError as error:  # cryptography's word for: a passphrase too few or too many
-            lacking = "the key is locked: give its passphrase" if passphrase is None else "the key is not locked"
-            raise Refused(Reason.BAD_CREDENTIAL, lacking) from error
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise Refused(Reason.BAD_CREDENTIAL, "not a private key in PEM, or the wrong passphrase") from error
-        if not isinstance(private, Ed25519PrivateKey):
-            raise _malformed("not an Ed25519 key: make one with `mediator operator add`")
-        return cls(private)
+        """Read a key, locked under a passphrase or not; raises `Refused` as `key_text.read_key` does."""
+        return cls(read_key(pem, passphrase))
 
     def to_pem(self, passphrase: Secret | None) -> Secret:
-        """The key as PKCS#8 in PEM, locked under the passphrase if there is one."""
-        locked: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if passphrase is not None:
-            if not passphrase.reveal():
-                raise Refused(Reason.BAD_CREDENTIAL, "an empty passphrase locks nothing: give one, or none at all")
-            locked = serialization.BestAvailableEncryption(passphrase.reveal().encode())
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        return Secret(self._private.private_bytes(encoding, form, locked).decode())
+        """The key as text, locked under the passphrase if there is one."""
+        return write_key(self._private, passphrase)
 
     def sign(self, message: bytes) -> bytes:
         """The signature of these very bytes."""
@@ -266,10 +247,10 @@ def sign_envelope(payload: JsonObject, payload_type: str, signers: Sequence[Sign
 
 def _parse_signature(signature: Json, index: int) -> EnvelopeSignature:
     match signature:
-        case {"keyid": str(keyid), "sig": str(sig), **rest} if not rest:
+        case {"keyid": str(keyid), "sig": str(sig), **rest} if not rest and _KEYID.fullmatch(keyid):
             value = _decode(sig, f"/signatures/{index}/sig")
         case _:
-            raise _malformed(f"`/signatures/{index}`: expected `keyid` and `sig`")
+            raise _malformed(f"`/signatures/{index}`: expected a `keyid` of 64 hexadecimal digits, and `sig`")
     if len(value) != _SIGNATURE_BYTES:
         raise _malformed(f"`/signatures/{index}/sig`: expected {_SIGNATURE_BYTES} bytes")
     return EnvelopeSignature(keyid=keyid, value=value)
@@ -289,7 +270,7 @@ def _library_key(key: PublicKey) -> SSlibKey:
 def _decode(text: str, where: str) -> bytes:
     try:
         decoded = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise _malformed(f"`{where}`: expected base64") from error
     if base64.b64encode(decoded).decode() != text:  # the slack bits of the last character must be zero
         raise _malformed(f"`{where}`: expected base64 in its one spelling")

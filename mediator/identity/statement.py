@@ -156,7 +156,10 @@ def parse_operators(raw: bytes) -> Operators:
     Raises `Refused` (`MALFORMED`) naming the place. A name and a key each stand once; nobody is without a role.
     """
     match parse_object(raw):
-        case {"version": int(version), "operators": list(entries), **rest} if version == 1 and not rest:
+        case {"version": int(version), "operators": list(entries), **rest} if (version, type(version)) == (
+            1,
+            int,
+        ) and not rest:
             operators = [_parse_operator(entry, f"/operators/{index}") for index, entry in enumerate(entries)]
         case _:
             raise _malformed("", 'expected `{"version": 1, "operators": [...]}` and no other member')

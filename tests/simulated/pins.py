@@ -1,0 +1,119 @@
+"""Pins as the real ones are made: a publisher signs a manifest, a reviewer approves it, and the set is loaded.
+
+No seal is broken here. A test that wants a tool to exist says what it is like, and everything else is filled in.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object
+from mediator.identity.statement import Operators, Role
+from mediator.manifest.approval import approve_pins
+from mediator.manifest.draft import draft_manifest
+from mediator.manifest.manifest import Owner
+from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
+from mediator.manifest.signature import (
+    SignerRule,
+    SignerTrust,
+    parse_trust,
+    sign_manifest,
+    verify_manifest,
+    write_trust,
+)
+from tests.simulated.people import key_of, operators_of
+
+NOW_MS: Final = 1_800_000_000_000  # 2027-01-15T08:00:00Z
+YEAR_MS: Final = 365 * 86_400_000
+OPERATORS: Final[Operators] = operators_of(reviewer=Role.OPERATOR, second=Role.OPERATOR, signer=Role.OPERATOR)
+READ: Final[JsonObject] = {
+    "name": "read",
+    "description": "Read a file",
+    "inputSchema": {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
+}
+
+
+def trust_of(*prefixes: str, threshold: int = 1, signers: tuple[str, ...] = ("signer", "cosigner")) -> SignerTrust:
+    """Return trust in these signers for these prefixes, `local/` where none is given."""
+    keys = {name: key_of(name).public for name in signers}
+    rules = [
+        SignerRule(
+            prefix=prefix,
+            signers=frozenset(key.keyid for key in keys.values()),
+            threshold=threshold,
+            valid_from=NOW_MS - YEAR_MS,
+            valid_until=NOW_MS + YEAR_MS,
+        )
+        for prefix in prefixes or ("local/",)
+    ]
+    return parse_trust(write_trust(keys, rules))
+
+
+TRUST: Final = trust_of()
+
+
+def manifest_of(*definitions: JsonObject, server: str = "files", **declared: Json) -> JsonObject:
+    """Return a manifest of these tools, each declared as reading unless `declared` says otherwise."""
+    draft = draft_manifest(
+        server,
+        definitions or (READ,),
+        publisher="signer",
+        owner=Owner(name="Olga", contact="olga@example.com"),
+        issued=NOW_MS - 86_400_000,
+        expires=NOW_MS + YEAR_MS // 2,
+    )
+    tools: list[Json] = [{**tool, "effect": "read", **declared} for tool in entries(draft)]
+    return {**draft, "tools": tools}
+
+
+def entries(manifest: JsonObject) -> list[JsonObject]:
+    """Return a manifest's entries of tools."""
+    tools = manifest["tools"]
+    assert isinstance(tools, list)
+    return [tool for tool in tools if isinstance(tool, dict)]
+
+
+def with_definition(manifest: JsonObject, index: int, definition: JsonObject) -> JsonObject:
+    """Return the manifest with another definition, and its digest, in one of its entries."""
+    tools: list[Json] = [*entries(manifest)]
+    tools[index] = {**entries(manifest)[index], "definition": definition, "digest": digest_of(definition)}
+    return {**manifest, "tools": tools}
+
+
+def signed(manifest: JsonObject, *signers: str) -> bytes:
+    """Return the envelope of a manifest, signed by `signer` where nobody is named."""
+    return sign_manifest(manifest, [key_of(name) for name in signers or ("signer",)])
+
+
+def approved(envelope: bytes, server: str = "files", pins_lock: bytes | None = None, **how: object) -> bytes:
+    """Return `pins.lock` after `reviewer` approved all tools of an envelope; `how` goes to `approve_pins`."""
+    chosen: dict[str, object] = {"tools": None, "reviewer": key_of("reviewer"), "operators": OPERATORS, "at": NOW_MS}
+    verified = verify_manifest(envelope, TRUST, NOW_MS)
+    return approve_pins(pins_lock, server, verified, **chosen | how)  # type: ignore[arg-type]  # as the test asks
+
+
+def loaded(pins_lock: bytes | None, envelopes: Mapping[str, bytes]) -> tuple[PinSet, tuple[PinProblem, ...]]:
+    """Return what exists, and what does not."""
+    return load_pins(pins_lock, envelopes, TRUST, OPERATORS, NOW_MS)
+
+
+def pins_of(*definitions: JsonObject, server: str = "files", **declared: Json) -> PinSet:
+    """Return the pins of one server's tools, all of which hold."""
+    envelope = signed(manifest_of(*definitions, server=server, **declared))
+    pins, problems = loaded(approved(envelope, server), {server: envelope})
+    assert problems == ()
+    return pins
+
+
+def pinned(definition: JsonObject = READ, *, server: str = "files", **declared: Json) -> PinnedTool:
+    """Return one pinned tool: `pinned({"name": ...}, effect="write", opens=["/properties/value"])`."""
+    (tool,) = pins_of(definition, server=server, **declared)
+    return tool
+
+
+def copied(value: JsonObject) -> JsonObject:
+    """Return a copy that may be changed."""
+    return parse_object(canonical_bytes(value))
