@@ -1,0 +1,65 @@
+"""Permits for the tests of the tool side: leave to call one tool, as if everything before had allowed and recorded it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediator.canonical import JsonObject, digest_of
+from mediator.evidence import Secret
+from mediator.mediation.credential import ToolCredential, credential_for
+from mediator.mediation.permit import Permit, enforce
+from mediator.mediation.record import DecisionRecord, Receipt, committed, decision_entry, decision_values
+from tests.simulated.grants import a_grant
+from tests.simulated.judged import a_call, a_tool, allowed
+
+
+def a_permit(
+    tool: Mapping[str, Any] | str = "echo",
+    arguments: JsonObject | None = None,
+    *,
+    server: str = "clock",
+    task: str = "task-1",
+    agent: str = "assistant",
+    number: int = 1,
+    **pinned: Any,
+) -> Permit:
+    """Return an unused permit for this tool of this server (its definition, or its name), in this task of this agent.
+
+    Further keywords are fields of the `PinnedTool`.
+    """
+    definition: dict[str, Any] = {"name": tool, "inputSchema": {"type": "object"}} if isinstance(tool, str) else dict(tool)
+    pin = a_tool(server=server, name=definition["name"], definition=definition, digest=digest_of(definition), **pinned)
+    call = a_call({"text": "hi"} if arguments is None else arguments)
+    grant = a_grant(id=task, root=task, agent=agent)
+    deliberation = allowed(number, grant=grant, tool=pin, call=call)
+    receipt = Receipt(stream="s", index=number, digest=digest_of(number))
+    record = DecisionRecord(entry=decision_entry(deliberation), values=decision_values(deliberation), receipt=receipt)
+    return enforce(committed(deliberation, record))
+
+
+def no_credential(permit: Permit) -> ToolCredential:
+    """Return the credential of a server that wants none."""
+    return credential_for(permit, None)
+
+
+def a_credential(permit: Permit, token: str) -> ToolCredential:
+    """Return a bearer token for the permit's server."""
+    return credential_for(permit, Secret(token))
+
+
+class RecordingWatch:
+    """An `OfferWatch` that keeps what it was told, in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, list[JsonObject]]] = []
+
+    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+        self.seen.append((server, list(offered)))
+
+
+def pass_fence(_permit: Permit) -> None:
+    """A fence behind which nothing has moved."""
