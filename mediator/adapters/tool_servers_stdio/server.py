@@ -1,0 +1,148 @@
+"""StdioToolServer: the port to one tool server that is a process of ours, in either era; one for each task by default.
+
+A call is made once: the permit springs in the loop turn of its first byte. Whenever a process begins, its full list is
+given to the watch before anything is forwarded, which quarantines what differs from its pin; the fence inside `spring`
+then refuses by itself. A process that dies fails its own calls; the next call begins another.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import anyio
+
+from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
+from mediator.adapters.tool_servers_stdio.limits import StdioLimits
+from mediator.canonical import JsonObject
+from mediator.evidence import Secret
+from mediator.inspection.result import ToolResult
+from mediator.mediation.credential import ToolCredential
+from mediator.mediation.instances import Holder, InstanceRule, Instances, holder_of
+from mediator.mediation.permit import Permit
+from mediator.mediation.ports import OfferWatch
+from mediator.refusal import Reason, Refused
+from mediator.wire.hearing import Introduction, unavailable
+from mediator.wire.methods import Era
+from mediator.wire.speech import traceparent_of
+
+
+class StdioToolServer:
+    """One configured tool server.
+
+    `command` is an argument vector whose first word is a path, or a name to be found on the `PATH` of `environment`;
+    `environment` is all that the process sees. `era` is nothing where it is to be found out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        watch: OfferWatch,
+        fence: Callable[[Permit], None],
+        environment: Mapping[str, Secret | str] = MappingProxyType({}),
+        cwd: str | None = None,
+        era: Era | None = None,
+        instance: InstanceRule = InstanceRule.TASK,
+        limits: StdioLimits | None = None,
+        client_version: str = "0",
+    ) -> None:
+        self.name: Final = name
+        self.last_words = ""  # of the process that ended last: for an operator
+        self._command, self._environment, self._cwd, self._era = tuple(command), dict(environment), cwd, era
+        self._watch, self._fence, self._rule = watch, fence, instance
+        self._limits = limits or StdioLimits()
+        self._client_version = client_version
+        self._is_closed = False
+        self._running: set[Conversation] = set()  # until the process is gone, or was never there
+        self._none_left = anyio.Event()
+        self._instances: Instances[Conversation] = Instances(
+            instances_max=self._limits.processes_max, end=Conversation.end
+        )
+
+    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+        """Make the call, once. Raises `Refused` as the port says."""
+        if permit.tool.server != self.name or credential.server != self.name:
+            raise Refused(Reason.INTERNAL, f"a permit or a credential for another server than `{self.name}`")
+        if credential.bearer is not None:  # MCP: over stdio credentials come from the environment
+            raise Refused(Reason.INTERNAL, "a bearer token for a server that can be shown none")
+        self._fence(permit)  # nothing is begun for a call whose trust has moved
+        conversation = await self._instances.enter(
+            holder_of(self._rule, permit), "", check=lambda: self._fence(permit), begin=self._begin_watched
+        )
+        answer, noise = await conversation.call(
+            Forward(
+                name=permit.tool.name,
+                arguments=permit.arguments_bytes,
+                traceparent=traceparent_of(permit.spans.trace_id, permit.spans.client_span),
+                result_bytes_max=permit.result_bytes_max,
+                within_seconds=permit.deadline_seconds,
+                spring=lambda: permit.spring(self._fence),
+            )
+        )
+        return ToolResult(result=answer.result, error=answer.error, size_bytes=answer.size_bytes, noise=noise)
+
+    async def introduce(self) -> Introduction:
+        """Return what a process of the server says of itself and all that it offers, for review; it is ended again."""
+        conversation, introduction = await self._begin()
+        await conversation.end()
+        return introduction
+
+    async def offered(self) -> tuple[JsonObject, ...]:
+        """Return all tools that a new process offers, and let the watch see them."""
+        introduction = await self.introduce()
+        self._watch.observe(self.name, introduction.tools)
+        return introduction.tools
+
+    async def end_task(self, task: str) -> None:
+        """End this task's process."""
+        await self._instances.end(Holder(rule=InstanceRule.TASK, name=task))
+
+    async def aclose(self) -> None:
+        """End every process; none is left when this returns."""
+        self._is_closed = True
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as ending:
+                for conversation in tuple(self._running):
+                    ending.start_soon(conversation.end)
+            if self._running:  # one that was just being started ends itself, as soon as it has
+                with anyio.move_on_after(self._limits.opening_seconds):
+                    await self._none_left.wait()
+
+    async def _begin_watched(self) -> Conversation:
+        conversation, introduction = await self._begin()
+        try:
+            self._watch.observe(self.name, introduction.tools)
+        except BaseException:
+            await conversation.end()
+            raise
+        return conversation
+
+    async def _begin(self) -> tuple[Conversation, Introduction]:
+        if self._is_closed:
+            raise unavailable("the mediator is ending")
+        conversation = Conversation(self._limits, self._client_version, self._is_over, self._is_gone)
+        self._running.add(conversation)
+        try:
+            with anyio.fail_after(self._limits.opening_seconds):
+                introduction = await conversation.begin(self._command, self._environment, self._cwd, self._era)
+        except BaseException as error:
+            await conversation.end()
+            self._is_gone(conversation)
+            if isinstance(error, TimeoutError):
+                raise unavailable(f"no handshake and list within {self._limits.opening_seconds} s") from error
+            raise
+        return conversation, introduction
+
+    def _is_over(self, conversation: Conversation) -> None:
+        self._instances.forget(conversation)
+        self.last_words = conversation.last_words
+
+    def _is_gone(self, conversation: Conversation) -> None:
+        self._running.discard(conversation)
+        if self._is_closed and not self._running:
+            self._none_left.set()
