@@ -1,0 +1,189 @@
+"""One HTTP exchange over ASGI: what its head says, its body within limits, and the one answer to it.
+
+Bytes and times only: what a request means, and who may make it, is nobody's business here. An answer is one JSON text,
+or becomes a stream of events when it takes long; whichever was begun is what is ended.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, NotRequired, TypeAlias, TypedDict
+
+import anyio
+
+from mediator.refusal import Reason, Refused
+
+Headers: TypeAlias = "tuple[tuple[str, str], ...]"
+
+
+class Scope(TypedDict):
+    """What ASGI says of a request, as far as it is read here."""
+
+    type: str
+    method: str
+    path: str
+    headers: Iterable[tuple[bytes, bytes]]
+    client: NotRequired[tuple[str, int] | None]
+
+
+class Message(TypedDict, total=False):
+    """An ASGI message, in either direction."""
+
+    type: str
+    body: bytes
+    more_body: bool
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_ALWAYS: Final = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+_STREAM: Final = (("content-type", "text/event-stream"), ("x-accel-buffering", "no"))
+_LINGER_SECONDS: Final = 2.0  # for who is still sending when the answer is there: else it never reads it
+_LINGER_BYTES: Final = 64 * 1024 * 1024
+_START_SECONDS: Final = 10.0
+_LENGTH_DIGITS_MAX: Final = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The head of a request; header names in lower case, values as Latin-1, in the order in which they came."""
+
+    method: str
+    path: str
+    headers: Headers
+    source: str
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """Return every value that came under this name."""
+        return tuple(value for key, value in self.headers if key == name)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows that has to be read, or left."""
+        return bool(self.header("transfer-encoding")) or any(value != "0" for value in self.header("content-length"))
+
+
+def read_head(scope: Scope) -> Head:
+    """Return the head of the request that ASGI hands over."""
+    client = scope.get("client")
+    return Head(
+        method=scope["method"],
+        path=scope["path"],
+        headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]),
+        source="unknown" if client is None else client[0],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """How large a body may be, and how long it may take."""
+
+    bytes_max: int
+    first_byte_seconds: float
+    seconds: float
+
+
+def _require_declared_within(declared: tuple[str, ...], bytes_max: int) -> None:
+    for length in declared:
+        if not length.isdecimal():
+            raise Refused(Reason.MALFORMED, "`content-length` is no number")
+        if len(length) > _LENGTH_DIGITS_MAX or int(length) > bytes_max:
+            raise Refused(Reason.BODY_TOO_LARGE, f"{length[:_LENGTH_DIGITS_MAX]} bytes are declared")
+
+
+class Disconnected(Exception):  # noqa: N818 - it happened; nobody is to blame
+    """The other side has gone before it had said everything."""
+
+
+class Exchange:
+    """One request and its one answer. `scope` is what to cancel where it is to end now."""
+
+    def __init__(self, head: Head, receive: Receive, send: Send) -> None:
+        self.head = head
+        self._receive = receive
+        self._send = send
+        self._is_read = not head.has_body
+        self.scope = anyio.CancelScope()
+        self.is_begun = False
+        self.is_streaming = False
+        self.is_gone = False
+
+    async def read_body(self, limits: BodyLimits) -> bytes:
+        """Return the whole body.
+
+        Raises `Refused`: `BODY_TOO_LARGE` (by what is declared, and by what comes), `MALFORMED` when it comes too
+        late; and `Disconnected`.
+        """
+        _require_declared_within(self.head.header("content-length"), limits.bytes_max)
+        body = bytearray()
+        begun = anyio.current_time()
+        with anyio.CancelScope(deadline=begun + limits.first_byte_seconds) as waiting:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    self.is_gone = True
+                    raise Disconnected
+                body += message.get("body", b"")
+                if len(body) > limits.bytes_max:
+                    raise Refused(Reason.BODY_TOO_LARGE, f"more than {limits.bytes_max} bytes came")
+                if not message.get("more_body", False):
+                    self._is_read = True
+                    return bytes(body)
+                if body:
+                    waiting.deadline = begun + limits.seconds
+        raise Refused(
+            Reason.MALFORMED, f"the body took too long; {len(body)} bytes came", sentence="it came too slowly"
+        )
+
+    async def until_disconnected(self) -> None:
+        """Return when the other side has gone."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.is_gone = True
+
+    async def answer(self, status: int, headers: Headers, body: bytes | None) -> None:
+        """Send the answer: as the last event where a stream was begun, else whole."""
+        if self.is_streaming:
+            event = b"" if body is None else b"event: message\r\ndata: " + body + b"\r\n\r\n"
+            await self._send({"type": "http.response.body", "body": event, "more_body": False})
+            return
+        content = body or b""
+        length = ("content-length", str(len(content)))
+        closing = () if self._is_read else (("connection", "close"),)
+        self.is_begun = True
+        await self._begin(status, (*headers, *_ALWAYS, length, *closing))
+        if not self._is_read:
+            await self._linger(content)
+            content = b""
+        await self._send({"type": "http.response.body", "body": content, "more_body": False})
+
+    async def begin_stream(self) -> None:
+        """Turn the answer into a stream of events. Half a head is never left behind, whoever cancels."""
+        with anyio.move_on_after(_START_SECONDS, shield=True):
+            await self._begin(200, (*_STREAM, *_ALWAYS))
+            self.is_begun = self.is_streaming = True
+
+    async def keep_alive(self) -> None:
+        """Send a comment, so that nobody on the way takes silence for the end."""
+        await self._send({"type": "http.response.body", "body": b": waiting\r\n\r\n", "more_body": True})
+
+    async def _begin(self, status: int, headers: Headers) -> None:
+        encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def _linger(self, content: bytes) -> None:
+        """Let the other side finish sending for a while: a connection reset would take the answer from it."""
+        await self._send({"type": "http.response.body", "body": content, "more_body": True})
+        left = _LINGER_BYTES
+        with anyio.move_on_after(_LINGER_SECONDS):
+            while left > 0:
+                message = await self._receive()
+                left -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return

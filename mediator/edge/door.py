@@ -1,0 +1,61 @@
+"""Door: what every edge needs of the house behind it.
+
+An edge hands each arrival to the corridor and sends what comes back. Whom the corridor never saw (a message too large,
+a path that does not exist, a connection too many) is turned away here, in the same words and counted like any other.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mediator.canonical import DEFAULT_LIMITS, JsonLimits
+from mediator.mediation.reply import Reply, ServerFacts, refuse
+from mediator.refusal import Reason, Refused
+from mediator.wire.arrival import Arrival
+from mediator.wire.reading import Frame
+
+
+class Answers(Protocol):
+    """The corridor, as an edge sees it."""
+
+    async def answer(self, arrival: Arrival) -> Reply:
+        """Answer one arrival; raises nothing but cancellation."""
+        ...
+
+    def holder_of(self, arrival: Arrival) -> str:
+        """Return whose credential came with it; raises `Refused`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """The corridor, what the mediator says of itself, and who counts those that never came so far.
+
+    `count` is told the source and the reason, and never raises.
+    """
+
+    answers: Answers
+    facts: ServerFacts
+    count: Callable[[str, Reason], None]
+    json_limits: JsonLimits = DEFAULT_LIMITS
+
+    def turn_away(
+        self,
+        source: str,
+        frame: Frame,
+        stop: Refused,
+        status: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Reply:
+        """Return the refusal of what the corridor is not asked about, and count it.
+
+        Where the transport demands a status, clients read a JSON-RPC error beside it, and no result of a tool.
+        """
+        self.count(source, stop.reason)
+        if status is not None:
+            frame = replace(frame, method=None)
+        return refuse(frame, stop, self.facts, status=status, headers=headers)
