@@ -24,8 +24,10 @@ from mediator.canonical import JsonObject
 from mediator.policy.context import BASE
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import Policy, Uid, finding_of, is_tool_action, policy_from
+from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.schema import LIST_ACTION, ToolSchema, schema_text
 from mediator.policy.source import Source, split_policies
+from mediator.policy.types import quoted
 
 _ANY_TOOL: Final = "any-tool"  # stands for every tool in validation; no policy can name it
 _REMEDIES: Final = (
@@ -113,7 +115,10 @@ def _ill_typed(
     for (checked_for, actions), group in groups.items():
         schema = tools[checked_for].text(actions) if checked_for else _text_for_any_tool(actions)
         for index, message in compiler.validate([policy.source.text for policy in group], schema):
-            policy, text = group[index], _one_line(message)
+            policy, text = (
+                group[index],
+                _one_line(message).replace(f" for {ACTION_TYPE}::{quoted(checked_for or _ANY_TOOL)}", ""),
+            )
             if (policy.id, text) not in told:  # the same fault under every tool's schema is one fault
                 told.add((policy.id, text))
                 remedy = next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias, assert_never, final
 
 from mediator.canonical import Json, JsonObject
 from mediator.policy.types import Array, Leaf, Member, Record, Type
@@ -170,6 +170,8 @@ def _kind_of(value: Json) -> str:
             return "array"
         case dict():
             return "object"
+        case _:
+            assert_never(value)
 
 
 def _pointed_at(root: JsonObject, reference: str) -> Json:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias, assert_never, final
 
 Path: TypeAlias = tuple[str, ...]
 """The names that lead from the root of a record to one of its attributes."""
@@ -73,6 +73,8 @@ def text_of(kind: Type) -> str:
             return f"{{ items: Set<{text_of(items)}>, count: Long }}"
         case Record(members=members):
             return "{ " + ", ".join(_attribute(name, member) for name, member in members.items()) + " }"
+        case _:
+            assert_never(kind)
 
 
 def _attribute(name: str, member: Member) -> str:

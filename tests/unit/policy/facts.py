@@ -1,0 +1,90 @@
+"""Facts for tests of the decision point: a covered call of one bearer agent, and what a test wants otherwise.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from mediator.canonical import JsonObject
+from mediator.effect import Effect
+from mediator.policy.request import (
+    AccessRequest,
+    Action,
+    AgentFacts,
+    ApprovalFacts,
+    BaseFacts,
+    ChainFacts,
+    GrantFacts,
+    TaskFacts,
+    ToolFacts,
+)
+
+THIS_REQUEST: Final = "sha256:this"
+AGENT: Final = AgentFacts(id="planner-1", owner="alice@example.com", agent_class="planner", team="research")
+BASE: Final = BaseFacts(
+    chain=ChainFacts(depth=0, root="planner-1", members=frozenset({"planner-1"}), connectors=frozenset()),
+    grant=GrantFacts(id="grant-1", covers=True, purpose="tests", expires_ms=2_000),
+    task=TaskFacts(id="task-1", labels=frozenset(), calls=0, age_ms=10, novel=frozenset()),
+    destination=frozenset(),
+    proof="bearer",
+    approval=None,
+    justified=False,
+    now_ms=1_000,
+    protocol="2026-07-28",
+    request_hash=THIS_REQUEST,
+    provenance=frozenset(),
+)
+TOOL: Final = ToolFacts(
+    server="files",
+    tool="read",
+    effect=Effect.READ,
+    sensitivity=1,
+    reads_from=frozenset({"disk"}),
+    sends_to=frozenset(),
+    result_labels=frozenset(),
+    digest="sha256:pin",
+    targets=(),
+    input_schema={"type": "object", "properties": {"path": {"type": "string"}}},
+    domain="home",
+)
+
+
+def tool(key: str = "files/read", **changes: Any) -> ToolFacts:
+    server, _, name = key.partition("/")
+    return replace(TOOL, server=server, tool=name, **changes)
+
+
+def with_arguments(properties: JsonObject, key: str = "files/read", **keywords: Any) -> ToolFacts:
+    return tool(key, input_schema={"type": "object", "properties": properties, **keywords})
+
+
+def base(**changes: Any) -> BaseFacts:
+    return replace(BASE, **changes)
+
+
+def uncovered() -> BaseFacts:
+    return base(grant=replace(BASE.grant, covers=False))
+
+
+def approved(request_hash: str = THIS_REQUEST) -> ApprovalFacts:
+    return ApprovalFacts(approver="bob@example.com", at_ms=900, request_hash=request_hash)
+
+
+def call(key: str = "files/read", arguments: JsonObject | None = None, **changes: Any) -> AccessRequest:
+    server, _, name = key.partition("/")
+    request = AccessRequest(
+        principal=AGENT,
+        action=Action.CALL,
+        server=server,
+        tool=name,
+        base=BASE,
+        arguments={} if arguments is None else arguments,
+    )
+    return replace(request, **changes)
+
+
+def listing(key: str = "files/read", **changes: Any) -> AccessRequest:
+    return replace(call(key), action=Action.LIST, base=None, arguments=None, **changes)

@@ -1,0 +1,179 @@
+"""Tests of cases of a policy set, as files say them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mediator.canonical import canonical_bytes
+from mediator.effect import Effect
+from mediator.policy.cases import CaseResult, parse_cases, result_of
+from mediator.policy.decision import Decision, Verdict
+from mediator.policy.request import AccessRequest, Action, ApprovalFacts
+from mediator.refusal import Reason, Refused
+
+ALLOWED = Decision(verdict=Verdict.ALLOW, determining=("a", "b"), policy_digest="sha256:x")
+DENIED = Decision(verdict=Verdict.DENY, determining=(), policy_digest="sha256:x", reason=Reason.POLICY_ERROR)
+
+
+class Oracle:
+    """An engine that always answers the same."""
+
+    digest = "sha256:x"
+
+    def __init__(self, answer: Decision) -> None:
+        self._answer = answer
+
+    def evaluate(self, request: AccessRequest) -> Decision:
+        assert request.key == "files/read"
+        return self._answer
+
+
+def a_file(case: Any = None, tool: Any = None, **more: Any) -> bytes:
+    case = {"name": "a case", "expect": {"verdict": "allow"}} | (case or {})
+    return canonical_bytes({"tools": [tool or {}], "cases": [case]} | more)
+
+
+def request_of(case: Any) -> AccessRequest:
+    return parse_cases(a_file(case)).cases[0].request
+
+
+def test_a_case_that_says_nothing_is_a_covered_call_of_a_bearer_agent() -> None:
+    """Ours: so that a case says only what it is about."""
+    file = parse_cases(a_file())
+    request = file.cases[0].request
+    assert request.key == file.tools[0].key == "files/read"
+    assert request.action is Action.CALL
+    assert request.arguments == {}
+    assert request.base is not None
+    assert (request.base.grant.covers, request.base.proof, request.base.approval) == (True, "bearer", None)
+
+
+def test_every_fact_can_be_said() -> None:
+    """Ours: under the names that policies read them by."""
+    request = request_of(
+        {
+            "agent": {"id": "a", "owner": "o", "class": "c", "team": "t"},
+            "tool": "mail/send",
+            "arguments": {"to": "x"},
+            "context": {
+                "chain": {"depth": 2, "root": "r", "members": ["m"], "connectors": ["n"]},
+                "grant": {"id": "g", "covers": False, "purpose": "p", "expires": 7},
+                "task": {"id": "t", "labels": ["l"], "calls": 3, "age": 4, "novel": ["v"]},
+                "destination": ["d"],
+                "proof": "dpop",
+                "approval": {"approver": "b", "at": 5, "request_hash": "h"},
+                "justified": True,
+                "now": 6,
+                "protocol": "2025-11-25",
+                "request_hash": "h",
+                "provenance": ["w"],
+            },
+        }
+    )
+    base = request.base
+    assert base is not None
+    assert (request.principal.agent_class, request.principal.team, request.key) == ("c", "t", "mail/send")
+    assert (base.chain.depth, base.chain.members, base.grant.covers) == (2, frozenset({"m"}), False)
+    assert (base.task.labels, base.task.age_ms, base.now_ms) == (frozenset({"l"}), 4, 6)
+    assert base.approval == ApprovalFacts(approver="b", at_ms=5, request_hash="h")
+    assert (base.justified, base.provenance, base.protocol) == (True, frozenset({"w"}), "2025-11-25")
+
+
+def test_a_listing_has_no_circumstances() -> None:
+    """Ours: what is seen is decided on stable facts."""
+    request = request_of({"action": "list"})
+    assert (request.action, request.base, request.arguments) == (Action.LIST, None, None)
+    with pytest.raises(Refused):
+        request_of({"action": "list", "context": {"now": 1}})
+
+
+def test_a_tool_is_described_as_its_manifest_describes_it() -> None:
+    """Ours."""
+    (found,) = parse_cases(
+        a_file(
+            tool={
+                "server": "mail",
+                "tool": "send",
+                "effect": "send",
+                "sensitivity": 3,
+                "sends_to": ["abroad"],
+                "targets": ["/to"],
+                "input_schema": {"type": "object"},
+                "domain": "office",
+            }
+        )
+    ).tools
+    assert (found.key, found.effect, found.sensitivity) == ("mail/send", Effect.SEND, 3)
+    assert (found.sends_to, found.targets, found.domain) == (frozenset({"abroad"}), ("/to",), "office")
+
+
+@pytest.mark.parametrize(
+    ("raw", "where"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "the file holds no case"),
+        (a_file(more=1), "the file/more is not known"),
+        (a_file(tools=[1]), "tools/0 is no object"),
+        (a_file(tools={}), "the file/tools is no list"),
+        (a_file({"nane": "x"}), "cases/0/nane is not known"),
+        (a_file({"name": ""}), "a case has no name"),
+        (a_file({"tool": 1}), "cases/0/tool is not of the type of `files/read`"),
+        (a_file({"arguments": []}), "cases/0/arguments is no object"),
+        (a_file({"action": "delete"}), "`delete` is none of call_tool, list"),
+        (a_file({"context": {"labels": []}}), "cases/0/context/labels is not known"),
+        (a_file({"context": {"grant": {"covers": 1}}}), "cases/0/context/grant/covers is not of the type of `True`"),
+        (a_file({"context": {"task": {"labels": [1]}}}), "cases/0/context/task/labels holds something that is no text"),
+        (a_file({"context": {"task": {"calls": True}}}), "cases/0/context/task/calls is not of the type of `0`"),
+        (a_file({"expect": {}}), "`` is none of allow, deny"),
+        (a_file({"expect": {"verdict": "deny", "reason": "NO"}}), "`NO` is none of "),
+        (a_file(tool={"effect": "explode"}), "`explode` is none of read, write, delete, send, exec"),
+    ],
+)
+def test_a_file_that_is_none_is_told_where_it_is_wrong(raw: bytes, where: str) -> None:
+    """Ours: a misspelt fact would test something else."""
+    with pytest.raises(Refused) as stop:
+        parse_cases(raw)
+    assert stop.value.reason is Reason.MALFORMED
+    assert stop.value.detail.startswith(where)
+
+
+@given(st.binary(max_size=40))
+@example(b'{"cases":[{"name":"x","expect":[]}]}')
+@example(b'{"cases":[{"name":null}]}')
+def test_any_bytes_are_cases_or_refused(raw: bytes) -> None:
+    """House style 4: `parse_*` raises `Refused` and nothing else."""
+    try:
+        parse_cases(raw)
+    except Refused as stop:
+        assert stop.reason in {Reason.MALFORMED, Reason.BODY_TOO_LARGE}
+
+
+@pytest.mark.parametrize(
+    ("expect", "answer", "passed", "expected", "got"),
+    [
+        ({"verdict": "allow"}, ALLOWED, True, "allow", "allow by a, b"),
+        ({"verdict": "allow", "policies": ["b", "a"]}, ALLOWED, True, "allow by a, b", "allow by a, b"),
+        ({"verdict": "allow", "policies": ["a"]}, ALLOWED, False, "allow by a", "allow by a, b"),
+        ({"verdict": "deny"}, ALLOWED, False, "deny", "allow by a, b"),
+        ({"verdict": "deny"}, DENIED, True, "deny", "deny POLICY_ERROR"),
+        ({"verdict": "deny", "reason": "POLICY_ERROR"}, DENIED, True, "deny POLICY_ERROR", "deny POLICY_ERROR"),
+        ({"verdict": "deny", "reason": "FROZEN"}, DENIED, False, "deny FROZEN", "deny POLICY_ERROR"),
+        ({"verdict": "deny", "policies": []}, DENIED, True, "deny", "deny POLICY_ERROR"),
+    ],
+)
+def test_a_case_passes_if_all_that_it_expects_came_out(
+    expect: Any, answer: Decision, passed: bool, expected: str, got: str
+) -> None:
+    """Ours: the verdict always; policies and reason where the case says them."""
+    (case,) = parse_cases(a_file({"expect": expect})).cases
+    assert result_of("a.json", case, Oracle(answer)) == CaseResult(
+        file="a.json", name="a case", passed=passed, expected=expected, got=got
+    )

@@ -1,0 +1,104 @@
+"""Tests of the base context.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mediator.policy.context import (
+    BASE,
+    approval_of_this_request,
+    context_of_call,
+    opaque_with_targets,
+    reader_of_base,
+)
+from mediator.policy.types import EVERYTHING, Leaf, text_of
+from tests.promises import promise
+from tests.unit.policy.facts import approved, base, tool
+
+FULL = base(
+    approval=approved(),
+    destination=frozenset({"b", "a"}),
+    justified=True,
+    task=replace(base().task, labels=frozenset({"untrusted"})),
+)
+
+
+def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
+    """Ours (design 5.5): booleans, longs, strings and small sets of strings, no entities and no extension values."""
+    assert text_of(BASE) == (
+        '{ "approval"?: { "approver": String, "at": Long, "request_hash": String }, '
+        '"chain": { "depth": Long, "root": String, "members": Set<String>, "connectors": Set<String> }, '
+        '"destination": Set<String>, '
+        '"grant": { "id": String, "covers": Bool, "purpose": String, "expires": Long }, '
+        '"justified": Bool, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
+        '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
+        '"task": { "id": String, "labels": Set<String>, "calls": Long, "age": Long, "novel": Set<String> } }'
+    )
+
+
+def test_a_tools_own_action_adds_its_arguments_and_a_group_has_none() -> None:
+    """Ours (design 5.5): `context.args` exists only where a policy names the tool."""
+    assert "args" not in BASE.members
+    assert context_of_call(Leaf.OPAQUE).members["args"].type is Leaf.OPAQUE
+
+
+def test_the_whole_of_the_facts_is_read() -> None:
+    """Ours: sets in order, so that equal facts are equal questions."""
+    assert reader_of_base(EVERYTHING)(FULL) == {
+        "chain": {"depth": 0, "root": "planner-1", "members": ["planner-1"], "connectors": []},
+        "grant": {"id": "grant-1", "covers": True, "purpose": "tests", "expires": 2_000},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+        "destination": ["a", "b"],
+        "proof": "bearer",
+        "justified": True,
+        "now": 1_000,
+        "protocol": "2026-07-28",
+        "request_hash": "sha256:this",
+        "provenance": [],
+        "approval": {"approver": "bob@example.com", "at": 900, "request_hash": "sha256:this"},
+    }
+
+
+def test_only_what_is_wanted_is_read() -> None:
+    """Ours: a question holds what the slice names and nothing else."""
+    wanted = frozenset({("grant", "covers"), ("proof",), ("approval", "at"), ("task",), ("nope", "x")})
+    assert reader_of_base(wanted)(FULL) == {
+        "grant": {"covers": True},
+        "proof": "bearer",
+        "approval": {"at": 900},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+    }
+    assert reader_of_base(frozenset())(FULL) == {}
+
+
+@promise("P6")
+def test_an_approval_of_another_request_is_none() -> None:
+    """Ours: no policy has to compare hashes, so none can forget to."""
+    other = base(approval=approved("sha256:other"))
+    assert approval_of_this_request(other) is None
+    assert "approval" not in reader_of_base(EVERYTHING)(other)
+    assert approval_of_this_request(base()) is None
+    assert approval_of_this_request(FULL) == approved()
+
+
+@pytest.mark.parametrize(
+    ("opaque", "targets", "expected"),
+    [
+        pytest.param(["/a"], ["/a"], {"/a"}, id="the target itself"),
+        pytest.param(["/a"], ["/a/to"], {"/a", "/a/to"}, id="the target lies within"),
+        pytest.param(["/a/0/x"], ["/a"], {"/a/0/x", "/a"}, id="the target holds it"),
+        pytest.param([""], ["/a"], {"", "/a"}, id="everything is opaque"),
+        pytest.param(["/ab"], ["/a"], {"/ab"}, id="a name that only begins alike"),
+        pytest.param([], ["/a"], set(), id="nothing is opaque"),
+    ],
+)
+def test_a_target_that_policy_cannot_see_is_opaque_itself(
+    opaque: list[str], targets: list[str], expected: set[str]
+) -> None:
+    """Ours: `context.opaque.containsAny(resource.targets)` is the whole of what a policy has to ask."""
+    assert opaque_with_targets(opaque, tool(targets=tuple(targets))) == expected

@@ -1,0 +1,185 @@
+"""Tests of one policy as its author wrote it: scope, annotations, and what it lacks.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import cedarpy
+import pytest
+
+from mediator.canonical import Json, JsonObject, parse_object
+from mediator.policy.decision import Obligation
+from mediator.policy.finding import PolicyFinding
+from mediator.policy.policy import Policy, Scope, Uid, is_tool_action, policy_from
+from mediator.policy.source import Source
+from tests.promises import promise
+
+NAMED = '@id("p") @reason("because")'
+CALLS = 'principal, action in Mediator::Action::"call_tool", resource'
+
+
+def read(text: str) -> Policy | list[PolicyFinding]:
+    match parse_object(cedarpy.policies_to_json_str(text).encode()):
+        case {"staticPolicies": {"policy0": {**compiled}}}:
+            return policy_from(compiled, Source(file="a.cedar", line=4, text=text))
+        case other:
+            raise AssertionError(other)
+
+
+def faults(text: str) -> list[str]:
+    found = read(text)
+    assert isinstance(found, list)
+    assert all((finding.file, finding.line) == ("a.cedar", 4) and finding.remedy for finding in found)
+    return [finding.message for finding in found]
+
+
+def policy(text: str) -> Policy:
+    found = read(text)
+    assert isinstance(found, Policy), found
+    return found
+
+
+def uid(kind: str, name: str) -> Uid:
+    return Uid(f"Mediator::{kind}", name)
+
+
+def test_a_policy_is_known_by_its_annotations_not_by_its_place() -> None:
+    """standards.md 3.3 (8): Cedar's own ids are positions."""
+    found = policy(f'@obligation("record-result-digest") {NAMED} permit({CALLS});')
+    assert (found.id, found.reason, found.forbids) == ("p", "because", False)
+    assert found.obligation is Obligation.RECORD_RESULT_DIGEST
+    assert policy(f"{NAMED} forbid({CALLS});").forbids
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("principal", Scope()),
+        ('principal == Mediator::Agent::"a"', Scope(op="==", uids=(uid("Agent", "a"),))),
+        ('principal in Mediator::Team::"t"', Scope(op="in", uids=(uid("Team", "t"),))),
+        ("principal is Mediator::Agent", Scope(type="Mediator::Agent")),
+        (
+            'principal is Mediator::Agent in Mediator::Team::"t"',
+            Scope(op="in", uids=(uid("Team", "t"),), type="Mediator::Agent"),
+        ),
+    ],
+)
+def test_a_scope_is_read_as_it_was_written(scope: str, expected: Scope) -> None:
+    """Cedar's grammar of scopes."""
+    assert policy(f"{NAMED} permit({scope}, action, resource);").principal == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "tools"),
+    [
+        ("action", ()),
+        ('action == Mediator::Action::"a/b"', ("a/b",)),
+        ('action in [Mediator::Action::"a/b", Mediator::Action::"c/d"]', ("a/b", "c/d")),
+        ('action in [Mediator::Action::"a/b", Mediator::Action::"effect:read"]', ()),
+        ('action in Mediator::Action::"domain:http://x/y"', ()),
+        ("action in []", ()),
+    ],
+)
+def test_a_scope_names_tools_only_if_it_names_nothing_else(action: str, tools: tuple[str, ...]) -> None:
+    """Ours: only then are the arguments' types known."""
+    assert policy(f"{NAMED} permit(principal, {action}, resource);").tools == tools
+
+
+def test_a_scope_that_names_no_entity_names_none() -> None:
+    """Ours: read without believing, though Cedar wrote it."""
+    compiled: JsonObject = {
+        "effect": "permit",
+        "annotations": {"id": "p", "reason": "r"},
+        "action": {"op": "in", "entities": [{"type": 1}]},
+    }
+    found = policy_from(compiled, Source(file="a", line=1, text=""))
+    assert isinstance(found, Policy)
+    assert found.action == Scope(op="in")
+
+
+def test_a_tools_action_is_told_from_a_group() -> None:
+    """Ours: no server's local name holds a colon, so no tool can take a group's name."""
+    assert is_tool_action("files/read")
+    assert not any(map(is_tool_action, ["call_tool", "list", "effect:read", "domain:a/b", "server:x/y"]))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ('@reason("r")', "a policy needs an `@id`"),
+        ('@id @reason("r")', "a policy needs an `@id`"),
+        ('@id("") @reason("r")', "a policy needs an `@id`"),
+        ('@id("Not So") @reason("r")', "a policy needs an `@id`"),
+        ('@id("p")', "a policy needs a `@reason`"),
+        ('@id("p") @reason', "a policy needs a `@reason`"),
+        ('@id("p") @reason("  ")', "a policy needs a `@reason`"),
+        ('@id("p") @reason("two\\nlines")', "a policy needs a `@reason`"),
+        (f'@id("p") @reason("{"x" * 301}")', "a policy needs a `@reason`"),
+        (f'{NAMED} @obligaton("record-result-digest")', "the annotation `@obligaton` is not known"),
+        (f'{NAMED} @obligation("dance")', "the obligation `dance` is not known"),
+        (f"{NAMED} @obligation", "the obligation `` is not known"),
+    ],
+)
+@promise("P7")
+def test_a_policy_owes_its_readers_an_id_a_reason_and_no_surprise(annotations: str, message: str) -> None:
+    """Ours (design 5.5): a misspelt annotation would be silence."""
+    (found,) = faults(f"{annotations} permit({CALLS});")
+    assert found.startswith(message)
+
+
+def test_an_obligation_on_a_forbid_is_an_error() -> None:
+    """Ours: duties come with an allow."""
+    assert faults(f'{NAMED} @obligation("record-result-digest") forbid({CALLS});') == [
+        "an obligation stands on a forbid, which leaves nothing to do"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        ('action in Mediator::Action::"effect:wriet"', "there is no effect `effect:wriet`"),
+        ('action in Mediator::Action::"call"', "there is no action `call`"),
+        (
+            'action == Mediator::Action::"effect:write"',
+            "the action is never equal to the group `effect:write`: the policy would never apply",
+        ),
+        (
+            'action == Mediator::Action::"call_tool"',
+            "the action is never equal to the group `call_tool`: the policy would never apply",
+        ),
+    ],
+)
+@promise("P7")
+def test_a_scope_that_would_never_match_is_an_error(scope: str, message: str) -> None:
+    """Ours: a forbid that never applies reads like protection."""
+    assert faults(f"{NAMED} forbid(principal, {scope}, resource);") == [message]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "action",
+        'action in Mediator::Action::"call_tool"',
+        'action in [Mediator::Action::"a/b", Mediator::Action::"effect:read"]',
+        'action == Mediator::Action::"list"',
+    ],
+)
+@pytest.mark.parametrize("condition", ['context.args.path == "x"', "context has args", "context == context"])
+def test_a_policy_over_a_group_may_not_read_arguments(action: str, condition: str) -> None:
+    """Ours (design 5.5): every tool types them differently."""
+    (found,) = faults(f"{NAMED} permit(principal, {action}, resource) when {{ {condition} }};")
+    assert found.startswith("a policy that is scoped to a group of actions reads `context.args`")
+
+
+def test_all_actions_that_are_named_are_known() -> None:
+    """Ours: in the scope and in conditions."""
+    text = f'{NAMED} permit({CALLS}) when {{ action == Mediator::Action::"a/b" }};'
+    assert policy(text).actions == {"call_tool", "a/b"}
+
+
+@pytest.mark.parametrize("annotations", [None, [], {"id": 1, "reason": {}}])
+def test_annotations_that_are_none_are_missing(annotations: Json) -> None:
+    """Ours: read without believing, though Cedar wrote it."""
+    compiled: JsonObject = {"effect": "permit", "annotations": annotations}
+    assert isinstance(policy_from(compiled, Source(file="a", line=1, text="")), list)
