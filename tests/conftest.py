@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -34,6 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SKIPPED] = []
     config.pluginmanager.register(_SkipWatch(config), "skip-watch")
+
+
+@pytest.fixture
+def world() -> Any:
+    """A mediator core in memory (`tests/simulated/world.py`); imported late, so that no other test stands on it."""
+    from tests.simulated.world import SimulatedWorld
+
+    return SimulatedWorld()
 
 
 class _SkipWatch:

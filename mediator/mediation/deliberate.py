@@ -48,8 +48,6 @@ __all__ = [
 ]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
-
-_NAME_MAX: Final = 128  # MCP 2025-11-25, `server/tools`: what a tool name may have at most
 _PARAM_HEADER: Final = ANNOTATION.encode()  # few tools declare any: the others cost one look at their bytes
 
 
@@ -305,11 +303,10 @@ def _input_schema(tool: PinnedTool) -> JsonObject:
 
 
 def _unknown_tool(name: str) -> Refused:
-    # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, and the same for every way of not
-    # existing; told back only where it is a word.
-    own = name if len(name) <= _NAME_MAX and name.isprintable() else None
-    detail = f"`{name[:_NAME_MAX]}` is not pinned, is quarantined, or is not visible"
-    return Refused(Reason.UNKNOWN_TOOL, detail, sentence=own)
+    # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, told back where it is one; and the
+    # same for every way of not existing.
+    detail = f"`{name}` is not pinned, is quarantined, or is not visible"
+    return Refused(Reason.UNKNOWN_TOOL, detail, sentence=name if name.isprintable() else None)
 
 
 def _not_covered(tool: PinnedTool) -> Refused:

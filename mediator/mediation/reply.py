@@ -141,7 +141,7 @@ def refuse(
     error: JsonObject = {"code": code, "message": sentence, "data": refusal}
     body = _message(frame.request_id, "error", canonical_bytes(error))
     if telling.carrier is Carrier.CREDENTIAL and frame.transport is Transport.HTTP:
-        headers = (*headers, ("www-authenticate", _challenge(stop.reason, sentence, facts)))
+        headers = (*headers, ("www-authenticate", _challenge(stop.reason, telling, facts)))
     return _reply(status or _status(frame, stop, telling), body, headers)
 
 
@@ -193,11 +193,11 @@ def _refusal_form(stop: Refused, telling: Telling) -> JsonObject:
     return form
 
 
-def _challenge(reason: Reason, sentence: str, facts: ServerFacts) -> str:
+def _challenge(reason: Reason, telling: Telling, facts: ServerFacts) -> str:
     # RFC 6750 §3.1: no `error` where no credential was sent. RFC 9728 §5.1: where the metadata is.
     parts = [f'resource_metadata="{facts.metadata_url}"']
     if reason is not Reason.NO_CREDENTIAL:
-        parts = ['error="invalid_token"', f'error_description="{sentence}"', *parts]
+        parts = ['error="invalid_token"', f'error_description="{telling.sentence}"', *parts]
     return "Bearer " + ", ".join(parts)
 
 
