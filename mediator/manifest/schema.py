@@ -137,13 +137,9 @@ def _validator(dialect: Dialect, schema: JsonObject, pinned: JsonObject | None) 
             mask="…",
             keywords={APART_KEYWORD: _ApartFrom},
         )
-    except jsonschema_rs.ValidationError as error:
-        where = pointer_to(*error.instance_path)
-        raise Refused(
-            Reason.MALFORMED, f"`{where}`: not a JSON Schema that can be pinned ({error.kind.name})"
-        ) from error
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        raise Refused(Reason.MALFORMED, "``: not a JSON Schema that can be pinned") from error
+    except ValueError as error:  # the library's ValidationError is one, and says where
+        where = pointer_to(*getattr(error, "instance_path", ()))
+        raise Refused(Reason.MALFORMED, f"`{where}`: not a JSON Schema that can be pinned") from error
 
 
 def _fetch_nothing(uri: str) -> NoReturn:
@@ -155,24 +151,22 @@ def _without_id(schema: JsonObject) -> JsonObject:
     return {keyword: said for keyword, said in schema.items() if keyword != "$id"}
 
 
-def _check_keys(value: Json, path: tuple[str | int, ...]) -> None:
-    if isinstance(value, dict):
-        seen: set[str] = set()
-        for key, child in value.items():
-            folded = fold(key)
-            if folded in _FORBIDDEN:
-                raise _invalid(show((*path, key)), "a key that no tool is given")
-            if folded in seen:
-                raise _invalid(
-                    show((*path, key)), "a key of the same object differs from this one only by its spelling"
-                )
-            seen.add(folded)
-            if isinstance(child, (dict, list)):
-                _check_keys(child, (*path, key))
-    elif isinstance(value, list):
+def _check_keys(value: JsonObject | list[Json], path: tuple[str | int, ...]) -> None:
+    if isinstance(value, list):
         for index, child in enumerate(value):
             if isinstance(child, (dict, list)):
                 _check_keys(child, (*path, index))
+        return
+    seen: set[str] = set()
+    for key, child in value.items():
+        folded = fold(key)
+        if folded in _FORBIDDEN:
+            raise _invalid(show((*path, key)), "a key that no tool is given")
+        if folded in seen:
+            raise _invalid(show((*path, key)), "a key of the same object differs from this one only by its spelling")
+        seen.add(folded)
+        if isinstance(child, (dict, list)):
+            _check_keys(child, (*path, key))
 
 
 def _told(validator: jsonschema_rs.Validator, instance: Json) -> tuple[str, str]:
