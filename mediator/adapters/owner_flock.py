@@ -1,0 +1,64 @@
+"""One owner of `.mediator` at a time: a lock that the kernel keeps, and drops when its process dies.
+
+It does not find out what the owner does, and waits for nobody. The file stays when the lock goes: removing it
+would let two processes lock two files of the same name.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from mediator.refusal import Reason, Refused
+
+_PID_BYTES_MAX: Final = 32
+_TAKEN: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+
+
+@contextmanager
+def own(path: Path) -> Iterator[None]:
+    """Hold the lock on this file, made if it is not there (mode 0600), with our process id in it.
+
+    Raises `Refused(STORE_UNAVAILABLE)`: somebody else holds it (named by process id), or it cannot be opened.
+    """
+    descriptor = _open(path)
+    try:
+        _lock(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)  # which drops the lock
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise _refused(f"`{path}` cannot be opened: {error.strerror}", f"look at `{path.parent}`") from error
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise _refused(f"`{path}` cannot be locked: {error.strerror}", "move the folder to a local disk") from error
+        detail = f"{_owner_named_in(descriptor)} owns `{path.parent}`"
+        raise _refused(detail, "stop that process, or let it do this over its control socket") from error
+
+
+def _owner_named_in(descriptor: int) -> str:
+    text = os.pread(descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
+    return f"process `{text}`" if text.isdecimal() else "another process"
+
+
+def _refused(detail: str, remedy: str) -> Refused:
+    return Refused(Reason.STORE_UNAVAILABLE, detail, remedy=remedy)

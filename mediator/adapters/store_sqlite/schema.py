@@ -1,0 +1,178 @@
+"""The tables, and the file that they are in: made if it is not there, refused if it is not ours or not whole.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from mediator.refusal import Reason, Refused
+
+VERSION: Final = 1  # PRAGMA user_version
+APPLICATION_ID: Final = 0x4D435054  # `MCPT`
+CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+_REMEDY: Final = "put back a copy, or move it away and open tasks anew"
+
+metadata: Final = MetaData()
+
+epoch_table: Final = Table(
+    "epoch",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("value", Integer, nullable=False),
+    sqlite_strict=True,
+)
+grants_table: Final = Table(
+    "grants",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("parent", String),
+    Column("root", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("opened_ms", Integer, nullable=False),
+    Column("form", LargeBinary, nullable=False),  # RFC 8785; what counts, and what the MAC covers
+    Column("mac", LargeBinary, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("statement_digest", String, nullable=False),
+    Column("end_reason", String),
+    sqlite_strict=True,
+)
+# A statement opens one task, once; whoever finds one lying about opens nothing with it.
+Index(
+    "one_task_a_statement",
+    grants_table.c.statement_digest,
+    unique=True,
+    sqlite_where=grants_table.c.parent.is_(None),
+)
+Index("grants_by_root", grants_table.c.root)
+claims_table: Final = Table(
+    "claims",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("taken", Integer, nullable=False),
+    sqlite_strict=True,
+)
+usage_table: Final = Table(
+    "usage",
+    metadata,
+    Column("task", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("last_used_ms", Integer, nullable=False),
+    sqlite_strict=True,
+)
+streams_table: Final = Table(
+    "streams",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("opened_ms", Integer, nullable=False),
+    Column("is_there", Boolean, nullable=False),
+    sqlite_strict=True,
+)
+
+
+def open_engine(path: Path) -> Engine:
+    """Return the control plane's way to the file, which is made with its tables if it is not there.
+
+    Raises `Refused(STORE_UNAVAILABLE)` naming what is wrong: a link, somebody else's, not a database, not whole, not
+    ours, or made by a newer version.
+    """
+    _require_private(path)
+    engine = create_engine(
+        "sqlite://", creator=lambda: connect(path, CONTROL_BUSY_MS), poolclass=NullPool, hide_parameters=True
+    )
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin)
+    try:
+        _prepare(path, engine)
+    except sqlite3.DatabaseError as error:
+        raise refused(
+            f"`{path}` cannot be used: {error}", "put back a copy, or move it away and open tasks anew"
+        ) from error
+    return engine
+
+
+def connect(path: Path, busy_ms: int) -> sqlite3.Connection:
+    """Return a connection that manages no transaction of its own."""
+    connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # 3 ms in the middle of a call; `checkpoint` does it beside
+    connection.execute("PRAGMA trusted_schema=OFF")
+    return connection
+
+
+def refused(detail: str, remedy: str | None = None) -> Refused:
+    """Return the refusal of a store that cannot be used."""
+    return Refused(Reason.STORE_UNAVAILABLE, detail, remedy=remedy)
+
+
+def _require_private(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refused(f"`{path}` cannot be opened, or is a link: {error.strerror}") from error
+    facts = os.fstat(descriptor)
+    os.close(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & _OTHERS:
+        raise refused(f"`{path}` must be a file of yours that nobody else may read", f"run `chmod 600 {path}`")
+
+
+def _prepare(path: Path, engine: Engine) -> None:
+    with closing(connect(path, CONTROL_BUSY_MS)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    with engine.begin() as begun:
+        version, application, tables = (
+            begun.exec_driver_sql(question).scalar_one()
+            for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        )
+        if tables == 0:
+            metadata.create_all(begun)
+            begun.execute(insert(epoch_table).values(one=1, value=1))
+            begun.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+            begun.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+            return
+        if application != APPLICATION_ID:
+            raise refused(f"`{path}` is a database, but not one of ours", "move it away")
+        if version != VERSION:
+            raise refused(f"`{path}` was made by another version (form {version})", "run that version")
+        if begun.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+            raise refused(f"`{path}` is not whole", _REMEDY)
+
+
+def _begin(connection: Connection) -> None:
+    # What only looks takes no lock that a claim would wait for.
+    looks = connection.get_execution_options().get("looks")
+    connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
+
+
+def _leave_transactions_to_us(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None

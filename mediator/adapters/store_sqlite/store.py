@@ -1,0 +1,267 @@
+"""The store as calls meet it: the epoch in one SELECT, grants from memory, a transaction only where something is counted.
+
+One synchronous connection, in one thread: a database in another thread, or behind an asynchronous layer, costs a call
+more than all the rest of it. What cannot be read or written in time is refused. Rules:
+
+- Grants are kept in memory until the epoch moves; one that is not known is looked for each time, for opening a task
+  does not move the epoch.
+- A claim is on record when `claim` returns, and survives the death of the process (not that of the machine, which
+  may forget the last ones: WAL, synchronous NORMAL).
+- How often a task called is counted in memory and saved beside the calls.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final, Self, final
+
+from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
+from mediator.adapters.store_sqlite.mac import GrantSeal
+from mediator.adapters.store_sqlite.schema import CONTROL_BUSY_MS, connect, open_engine, refused
+from mediator.delegation.grant import Grant, GrantState
+from mediator.evidence import Secret
+from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.deliberate import Claim
+from mediator.mediation.ports import Claimed, Claiming, Lost, Stale
+
+BUSY_TIMEOUT_MS: Final = 50
+DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
+REMEMBERED_MAX: Final = 10_000  # chains, and tasks' counts; each about 2 kB
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+_EPOCH: Final = "SELECT value FROM epoch"
+_CLAIM: Final = (
+    "INSERT INTO claims (key, tenant, taken) VALUES (?1, ?2, 1) "
+    "ON CONFLICT (key) DO UPDATE SET taken = taken + 1 WHERE taken < ?3 RETURNING taken"
+)
+_LINK: Final = "SELECT form, mac FROM grants WHERE id = ? AND tenant = ?"
+_USAGE: Final = "SELECT calls, last_used_ms FROM usage WHERE task = ?"
+_SAVE_USAGE: Final = (
+    "INSERT INTO usage (task, tenant, calls, last_used_ms) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (task) DO UPDATE SET calls = excluded.calls, last_used_ms = excluded.last_used_ms"
+)
+
+
+def _say_nothing(_alarm: str) -> None:
+    """Stand in for an alarm that nobody hears."""
+
+
+@final
+class SqliteStore:
+    """Fills the ports `Claims` and `CircumstancesSource`; a context, which closes the file when it is left."""
+
+    def __init__(
+        self,
+        path: Path,
+        key: Secret,
+        *,
+        tenant: str = "default",
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        alarm: Callable[[str], None] = _say_nothing,
+    ) -> None:
+        self._path: Final = path
+        self._tenant: Final = tenant
+        self._alarm: Final = alarm
+        self._seal: Final = GrantSeal(key)
+        self._book: Final = GrantBook(open_engine(path), self._seal, tenant, alarm)
+        self._hot: Final = connect(path, busy_timeout_ms)
+        self._known_at = 0  # the epoch at which the chains were read
+        self._chains: dict[str, tuple[Grant, ...]] = {}
+        self._usage: dict[str, tuple[int, int | None]] = {}
+        self._spent: dict[str, frozenset[str]] = {}
+        self._unsaved: set[str] = set()
+        self._reported: set[str] = set()  # grants that are not as we wrote them: said once while the epoch stands
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Save what is only in memory, and close the file."""
+        with suppress(sqlite3.Error):
+            self.checkpoint()
+        self._hot.close()
+
+    # --- on a call's way ---------------------------------------------------------------------------------------------
+
+    def epoch(self) -> int:
+        """Return the current epoch."""
+        try:
+            return int(self._hot.execute(_EPOCH).fetchone()[0])
+        except sqlite3.Error as error:
+            raise refused(f"the epoch cannot be read: {error}") from error
+
+    def gather(self, grant_id: str) -> Circumstances:
+        """Return what is true of this grant's task right now."""
+        epoch = self.epoch()
+        if epoch != self._known_at:
+            self._chains.clear()
+            self._reported.clear()
+            self._known_at = epoch
+        chain = self._chains.get(grant_id) or self._remember(grant_id)
+        calls, last_used_ms = self._usage_of(chain[0].id) if chain else (0, None)
+        return Circumstances(
+            epoch=epoch,
+            grants=chain,
+            calls=calls,
+            last_used_ms=last_used_ms,
+            spent=self._spent.get(chain[0].id, _NOTHING) if chain else _NOTHING,
+            labels=_NOTHING,
+            frozen=_NOTHING,
+        )
+
+    def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
+        """Take all of it or none, if the epoch is still this one; count the call for its task."""
+        claiming = self._take(task, claims, epoch) if claims else None
+        if claiming is None:
+            claiming = Claimed() if self.epoch() == epoch else Stale()
+        if isinstance(claiming, Claimed):
+            calls, last_used_ms = self._usage_of(task)
+            self._usage[task] = (calls + 1, now_ms if last_used_ms is None else max(now_ms, last_used_ms))
+            self._unsaved.add(task)
+        return claiming
+
+    def _take(self, task: str, claims: Sequence[Claim], epoch: int) -> Claiming:
+        spent = set(self._spent.get(task, _NOTHING))
+        try:
+            self._hot.execute("BEGIN IMMEDIATE")
+            claiming = self._take_in_transaction(claims, epoch, spent)
+            self._hot.execute("COMMIT" if isinstance(claiming, Claimed) else "ROLLBACK")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                self._hot.execute("ROLLBACK")
+            raise refused(f"nothing can be claimed: {error}") from error
+        if spent and not isinstance(claiming, Stale):
+            self._spent[task] = frozenset(spent)
+        return claiming
+
+    def _take_in_transaction(self, claims: Sequence[Claim], epoch: int, spent: set[str]) -> Claiming:
+        if self._hot.execute(_EPOCH).fetchone()[0] != epoch:
+            return Stale()
+        last: set[str] = set()
+        for claim in claims:
+            asked = (claim.key, self._tenant, claim.limit)
+            taken = self._hot.execute(_CLAIM, asked).fetchone() if claim.limit > 0 else None
+            if taken is None:
+                spent.add(claim.key)
+                return Lost(claim)
+            if taken[0] >= claim.limit:
+                last.add(claim.key)
+        spent |= last
+        return Claimed()
+
+    def _remember(self, grant_id: str) -> tuple[Grant, ...]:
+        """Return the links from the root to this grant, or none where one of them is not stored."""
+        links: list[Grant] = []
+        wanted: str | None = grant_id
+        while wanted is not None:
+            link = self._find_link(wanted)
+            if link is None or len(links) >= DEPTH_MAX:
+                return ()
+            links.append(link)
+            wanted = link.parent
+        if len(self._chains) >= REMEMBERED_MAX:
+            self._chains.clear()
+        chain = self._chains[grant_id] = tuple(reversed(links))
+        return chain
+
+    def _find_link(self, grant_id: str) -> Grant | None:
+        try:
+            row = self._hot.execute(_LINK, (grant_id, self._tenant)).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:  # an id that is no text is nobody's
+            raise refused(f"a grant cannot be read: {error}") from error
+        link = None if row is None else self._seal.find_grant(grant_id, *row)
+        if row is not None and link is None and grant_id not in self._reported:
+            self._reported.add(grant_id)
+            self._alarm(not_ours(grant_id))
+        return link
+
+    def _usage_of(self, task: str) -> tuple[int, int | None]:
+        usage = self._usage.get(task)
+        if usage is None:
+            try:
+                usage = self._hot.execute(_USAGE, (task,)).fetchone() or (0, None)
+            except sqlite3.Error as error:
+                raise refused(f"a task's use cannot be read: {error}") from error
+            if len(self._usage) >= REMEMBERED_MAX:
+                self._forget_usage()
+            self._usage[task] = usage
+        return usage
+
+    def _forget_usage(self) -> None:
+        try:
+            self._save_usage(self._hot)
+        except sqlite3.Error as error:
+            raise refused(f"the tasks' use cannot be saved: {error}") from error
+        self._usage.clear()
+        self._spent.clear()
+
+    # --- beside the calls --------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Save the tasks' use, and move what was written into the database file; may be run in a thread."""
+        with closing(connect(self._path, CONTROL_BUSY_MS)) as connection:
+            self._save_usage(connection)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _save_usage(self, connection: sqlite3.Connection) -> None:
+        tasks, self._unsaved = self._unsaved, set()
+        usage = dict(self._usage)  # in one step, for the loop goes on meanwhile
+        rows = [(task, self._tenant, *usage[task]) for task in tasks if task in usage]
+        if rows:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(_SAVE_USAGE, rows)
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._unsaved |= tasks
+                raise
+
+    # --- the control plane -------------------------------------------------------------------------------------------
+
+    def open_grant(self, grant: Grant, statement: bytes) -> None:
+        """Store a grant; as `GrantBook.open_grant`."""
+        self._book.open_grant(grant, statement)
+
+    def end_grant(self, grant_id: str, state: GrantState, reason: str) -> tuple[str, ...]:
+        """End a grant and all below it; as `GrantBook.end_grant`."""
+        return self._book.end_grant(grant_id, state, reason)
+
+    def find_grant(self, grant_id: str) -> Grant | None:
+        """Return the grant, if it is stored."""
+        return self._book.find_grant(grant_id)
+
+    def find_stored(self, grant_id: str) -> StoredGrant | None:
+        """Return the grant with its statement, if it is stored."""
+        return self._book.find_stored(grant_id)
+
+    def list_grants(self) -> tuple[StoredGrant, ...]:
+        """Return every grant, oldest first."""
+        return self._book.list_grants()
+
+    def bump_epoch(self) -> int:
+        """Move the epoch."""
+        return self._book.bump_epoch()
+
+    def catch_up(self, streams: Collection[str], epoch: int) -> bool:
+        """Tell whether the store is older than the ledger; as `GrantBook.catch_up`."""
+        return self._book.catch_up(streams, epoch)
+
+    def announce_stream(self, stream: str, now_ms: int) -> None:
+        """Remember that a stream may come to be."""
+        self._book.announce_stream(stream, now_ms)
+
+    def confirm_stream(self, stream: str) -> None:
+        """Remember that it did."""
+        self._book.confirm_stream(stream)
+
+    def list_streams(self) -> Mapping[str, bool]:
+        """Return every stream that was announced, and whether it came to be."""
+        return self._book.list_streams()

@@ -1,0 +1,233 @@
+"""Judgements for the tests of what comes after one: a call that was allowed, or denied, of a tool that is as asked.
+
+Nothing is judged here: what `deliberate` would find is taken from the arguments, so that a test of the ledger or of
+the store does not stand on pins and policies. It breaks seals, as only tests may.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mediator.canonical import Digest, JsonObject, canonical_bytes, digest_of, digest_of_bytes
+from mediator.delegation.chain import _SEAL as CHAIN_SEAL
+from mediator.delegation.chain import DelegationChain
+from mediator.delegation.grant import Grant
+from mediator.effect import Effect
+from mediator.identity.identify import Identified, identify
+from mediator.inspection.release import _SEAL as RELEASE_SEAL
+from mediator.inspection.release import Released
+from mediator.manifest.pin import _SEAL as PIN_SEAL
+from mediator.manifest.pin import PinnedTool, PinSet
+from mediator.manifest.schema import prepare
+from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.deliberate import _SEAL as DELIBERATION_SEAL
+from mediator.mediation.deliberate import Claim, Deliberation, Ids, Spans, Step
+from mediator.mediation.permit import Permit, enforce
+from mediator.mediation.record import Committed
+from mediator.mediation.trust import CallLimits, TrustSnapshot
+from mediator.policy.decision import Decision, Verdict
+from mediator.policy.request import AccessRequest
+from mediator.refusal import Reason, Refused
+from mediator.wire.tool_call import ToolCall, recall_call
+from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW_MS, SKEW, forge, good_claims
+from tests.simulated.grants import a_grant
+from tests.simulated.ids import ids_of
+
+POLICY_DIGEST = digest_of("policies")
+
+
+class SilentEngine:
+    """A policy engine that is never asked."""
+
+    @property
+    def digest(self) -> str:
+        return POLICY_DIGEST
+
+    def evaluate(self, request: AccessRequest) -> Decision:
+        raise AssertionError(request)
+
+
+def a_tool(**changed: Any) -> PinnedTool:
+    """Return a pinned tool that reads, changed as asked."""
+    definition: JsonObject = {"name": changed.get("name", "now"), "inputSchema": {"type": "object"}}
+    members: dict[str, Any] = {
+        "server": "clock",
+        "name": "now",
+        "assigned": "clock__now",
+        "digest": digest_of(definition),
+        "definition": definition,
+        "effect": Effect.READ,
+        "sensitivity": 0,
+        "reads_from": frozenset(),
+        "sends_to": frozenset(),
+        "result_labels": frozenset({"untrusted"}),
+        "targets": {},
+        "stores": False,
+        "idempotent": True,
+        "result_bytes_max": None,
+        "calls_per_task_max": None,
+        "opens": frozenset({""}),
+        "server_identity": "local/clock",
+        "stateless": False,
+        "owner": "bob@example.com",
+        "manifest_digest": digest_of("manifest"),
+        "signers": ("signer",),
+        "reviewer": "alice@example.com",
+        "statement_digest": digest_of("statement"),
+        "pin_serial": 1,
+        "expires": NOW_MS + 10**10,
+        "schema": prepare({"type": "object"}, None, frozenset({""})),
+        "shown_forms": (b"", b"", b"", b""),
+    }
+    return PinnedTool(**members | changed, seal=PIN_SEAL)
+
+
+def a_call(arguments: JsonObject | None = None, **changed: Any) -> ToolCall:
+    """Return a call of that tool, changed as asked."""
+    arguments = {"timezone": "Europe/Oslo"} if arguments is None else arguments
+    form: JsonObject = {
+        "request_id": 1,
+        "era": "modern",
+        "version": "2026-07-28",
+        "transport": "http",
+        "server": None,
+        "name": "clock__now",
+        "arguments": digest_of_bytes(canonical_bytes(arguments)),
+        "trace_parent": None,
+        "http_trace_parent": None,
+        "param_headers": [],
+        "dropped": [],
+        "source": "127.0.0.1",
+    }
+    return recall_call(form | changed, arguments)
+
+
+def a_snapshot() -> TrustSnapshot:
+    """Return trust in our issuer, and in nothing else."""
+    return TrustSnapshot(
+        keys=KEYS,
+        pins=PinSet(tools=(), digest=digest_of("pins"), serial=1, seal=PIN_SEAL),
+        policies=SilentEngine(),
+        limits=CallLimits(deadline_seconds=60, result_bytes_max=2**24, clock_skew_seconds=SKEW),
+        audience=AUDIENCE,
+        tenant="default",
+    )
+
+
+def circumstances_of(*grants: Grant, epoch: int = 1) -> Circumstances:
+    return Circumstances(
+        epoch=epoch,
+        grants=grants,
+        calls=0,
+        last_used_ms=None,
+        spent=frozenset(),
+        labels=frozenset(),
+        frozen=frozenset(),
+    )
+
+
+def identified(grant: Grant) -> Identified:
+    claims = good_claims(sub=grant.agent, grant=grant.id)
+    return identify(forge(claims=claims), KEYS, frozenset({AUDIENCE}), NOW_MS, SKEW)
+
+
+def allowed(
+    number: int = 1,
+    *,
+    grant: Grant | None = None,
+    tool: PinnedTool | None = None,
+    call: ToolCall | None = None,
+    claims: Sequence[Claim] = (),
+    epoch: int = 1,
+    now_ms: int = NOW_MS,
+) -> Deliberation:
+    """Return the judgement that this call may be made; `number` makes its ids."""
+    grant, call = grant or a_grant(), call or a_call()
+    return Deliberation(
+        ids=ids_of(number),
+        call=call,
+        identity=identified(grant),
+        snapshot=a_snapshot(),
+        circumstances=circumstances_of(grant, epoch=epoch),
+        now_ms=now_ms,
+        step=Step.DECIDE,
+        verdict=Verdict.ALLOW,
+        stop=None,
+        chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL),
+        tool=tool or a_tool(),
+        decision=Decision(verdict=Verdict.ALLOW, determining=("reads",), policy_digest=POLICY_DIGEST),
+        request_hash=digest_of("request"),
+        claims=tuple(claims),
+        spans=_spans(ids_of(number), call),
+        seal=DELIBERATION_SEAL,
+    )
+
+
+def denied(
+    number: int = 1,
+    *,
+    reason: Reason = Reason.UNKNOWN_TOOL,
+    tool: PinnedTool | None = None,
+    call: ToolCall | None = None,
+    known: bool = True,
+    epoch: int = 1,
+    now_ms: int = NOW_MS,
+) -> Deliberation:
+    """Return the judgement that this call may not be made; without a tool, and without a grant where it is not known."""
+    grant, call = a_grant(), call or a_call()
+    return Deliberation(
+        ids=ids_of(number),
+        call=call,
+        identity=identified(grant),
+        snapshot=a_snapshot(),
+        circumstances=circumstances_of(*([grant] if known else []), epoch=epoch),
+        now_ms=now_ms,
+        step=Step.RESOLVE if known else Step.DELEGATION,
+        verdict=Verdict.DENY,
+        stop=Refused(reason, "as the test wants it"),
+        chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL) if known else None,
+        tool=tool,
+        decision=None,
+        request_hash=None if tool is None else digest_of("request"),
+        claims=(),
+        spans=_spans(ids_of(number), call),
+        seal=DELIBERATION_SEAL,
+    )
+
+
+def permitted(committed: object, *, used: bool = True) -> Permit:
+    """Return the permit of a recorded allow, used up unless it is not to be."""
+    assert isinstance(committed, Committed)
+    permit = enforce(committed)
+    if used:
+        permit.spring(lambda _: None)
+    return permit
+
+
+def a_release(*, is_error: bool = False) -> Released:
+    """Return a result that may leave."""
+    return Released(
+        body={"content": []},
+        is_protocol_error=False,
+        is_error=is_error,
+        body_digest=Digest(digest_of({"content": []})),
+        size_bytes=14,
+        labels=frozenset({"untrusted"}),
+        removed=0,
+        noise=0,
+        seal=RELEASE_SEAL,
+    )
+
+
+def _spans(ids: Ids, call: ToolCall) -> Spans:
+    parent = call.trace_parent
+    return Spans(
+        trace_id=ids.trace_id if parent is None else parent.trace_id,
+        parent_span=None if parent is None else parent.span_id,
+        server_span=ids.server_span,
+        decision_span=ids.decision_span,
+        client_span=ids.client_span,
+    )
