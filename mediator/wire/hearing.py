@@ -8,7 +8,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from mediator.canonical import Json, JsonLimits, JsonObject
@@ -61,7 +63,7 @@ class Introduction:
 def read_message(raw: bytes, limits: HearingLimits) -> Request | Notification | Response:
     """Read one message of a server, strictly; raises `Refused(TOOL_SERVER_INVALID)` for anything else."""
     try:
-        return parse_message(raw, JsonLimits(bytes_max=len(raw), depth_max=limits.json_depth_max))
+        return parse_message(raw, _json_limits(limits.json_depth_max))
     except Refused as stop:
         raise nonsense(f"no message of JSON-RPC: {stop.detail}") from stop
 
@@ -175,6 +177,12 @@ def read_discover(answer: Answer, client_version: str) -> Introduction | None:
     meta = answer.result.get("_meta")
     info = meta.get(ENVELOPE + "serverInfo") if isinstance(meta, dict) else None
     return _introduction(answer.result, modern(client_version), info)
+
+
+@lru_cache(maxsize=16)
+def _json_limits(depth_max: int) -> JsonLimits:
+    """Return limits of depth alone: whoever reads here has bounded the bytes, each call by its own measure."""
+    return JsonLimits(bytes_max=sys.maxsize, depth_max=depth_max)
 
 
 def nonsense(detail: str) -> Refused:

@@ -13,6 +13,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mediator.canonical import JsonObject, canonical_bytes
@@ -32,16 +33,15 @@ class Tongue:
     version: str
     client_version: str
 
-    def meta(self, traceparent: str | None = None) -> JsonObject:
-        """Return the `_meta` of one request: the envelope where the era has one, and our trace context."""
-        meta: JsonObject = {}
-        if self.era is Era.MODERN:
-            meta[ENVELOPE + "protocolVersion"] = self.version
-            meta[ENVELOPE + "clientCapabilities"] = {}
-            meta[ENVELOPE + "clientInfo"] = client_info(self.client_version)
-        if traceparent is not None:
-            meta["traceparent"] = traceparent
-        return meta
+    def meta(self) -> JsonObject:
+        """Return the envelope that the era puts into the `_meta` of each request: in the legacy one, nothing."""
+        if self.era is Era.LEGACY:
+            return {}
+        return {
+            ENVELOPE + "protocolVersion": self.version,
+            ENVELOPE + "clientCapabilities": {},
+            ENVELOPE + "clientInfo": client_info(self.client_version),
+        }
 
 
 def modern(client_version: str) -> Tongue:
@@ -66,11 +66,15 @@ def traceparent_of(trace_id: str, span_id: str) -> str:
 
 def call_message(tongue: Tongue, request_id: int, name: str, arguments: bytes, traceparent: str) -> bytes:
     """Return a `tools/call` with these very bytes as its arguments; as a whole it is canonical if they are."""
-    return b'{"id":%d,"jsonrpc":"2.0","method":"tools/call","params":{"_meta":%b,"arguments":%b,"name":%b}}' % (
-        request_id,
-        canonical_bytes(tongue.meta(traceparent)),
-        arguments,
-        canonical_bytes(name),
+    return (
+        b'{"id":%d,"jsonrpc":"2.0","method":"tools/call","params":{"_meta":{%b"traceparent":%b},"arguments":%b,"name":%b}}'
+        % (
+            request_id,
+            _envelope(tongue),
+            canonical_bytes(traceparent),
+            arguments,
+            canonical_bytes(name),
+        )
     )
 
 
@@ -114,6 +118,14 @@ def refusal_message(request_id: RequestId) -> bytes:
     """Return the answer to whatever a server asks of us: we declared no capability, so there is no such method."""
     error: JsonObject = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
     return canonical_bytes({"jsonrpc": "2.0", "id": request_id, "error": error})
+
+
+@lru_cache(maxsize=64)
+def _envelope(tongue: Tongue) -> bytes:
+    """Return the members of the envelope, as bytes before those of the trace context: the same for every call."""
+    return b"".join(
+        b"%b:%b," % (canonical_bytes(key), canonical_bytes(tongue.meta()[key])) for key in sorted(tongue.meta())
+    )
 
 
 def _request(request_id: int, method: str, params: JsonObject) -> bytes:

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from typing import Protocol, cast
 
@@ -35,6 +36,7 @@ class Connection(asyncio.Protocol):
         "_is_settling",
         "_loop",
         "_owner",
+        "_poll",
         "_reader",
         "_socket",
         "_transport",
@@ -49,6 +51,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.is_lost = False
         self._socket, self._owner = sock, owner
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)  # a hang-up and an error are told unasked
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
@@ -65,13 +69,14 @@ class Connection(asyncio.Protocol):
         """
         if self.is_lost or self._reader is not None or self._transport is None or self._transport.is_closing():
             return False
-        try:
-            waiting = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        if not self._poll.poll(0):
             return True
+        if self._transport.get_extra_info("ssl_object") is None:
+            return False
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except OSError:
             return False
-        return bool(waiting) and self._transport.get_extra_info("ssl_object") is not None
 
     def send(self, request: bytes, reader: ResponseReader) -> None:
         """Write a request, in this loop turn; what comes from now on is fed to the reader."""

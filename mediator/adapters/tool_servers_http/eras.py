@@ -19,7 +19,7 @@ import anyio
 
 from mediator.adapters.tool_servers_http.channel import Channel, Heard, Outgoing
 from mediator.adapters.tool_servers_http.limits import HttpLimits
-from mediator.canonical import JsonObject, parse_object
+from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.evidence import Secret
 from mediator.refusal import Refused
 from mediator.wire import speech
@@ -34,7 +34,7 @@ from mediator.wire.hearing import (
 )
 from mediator.wire.jsonrpc import RequestId
 from mediator.wire.methods import Era
-from mediator.wire.param_headers import declared_headers
+from mediator.wire.param_headers import ParamHeader, declared_headers
 from mediator.wire.speech import Tongue
 from mediator.wire.speech_headers import call_headers, request_headers
 
@@ -48,7 +48,8 @@ class Forward:
 
     name: str
     arguments: bytes
-    input_schema: JsonObject
+    definition: JsonObject  # as pinned
+    digest: Digest  # of the definition
     traceparent: str
     result_bytes_max: int
     within_seconds: float
@@ -80,6 +81,7 @@ class Voice:
     channel: Channel
     limits: HttpLimits
     client_version: str
+    _declared: dict[Digest, tuple[ParamHeader, ...]] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=partial(itertools.count, 1))
 
     async def discover(self, credential: Secret | None) -> Introduction | None:
@@ -127,12 +129,12 @@ class Voice:
         """Make a call; return what was heard, and how much beside it."""
         request_id = next(self._ids)
         if visit.tongue.era is Era.MODERN:
-            declared = declared_headers(forward.input_schema)
+            declared = self._declared_headers(forward)
             arguments = parse_object(forward.arguments) if declared else {}
             headers = call_headers(visit.tongue, forward.name, declared, arguments)
         else:
             headers = visit.headers("tools/call")
-        listener = replace(self._listener(request_id), result_bytes_max=forward.result_bytes_max)
+        listener = self._listener(request_id, forward.result_bytes_max)
         is_under_way = False
 
         def spring() -> None:
@@ -190,9 +192,21 @@ class Voice:
             for request_id in asked:
                 await self._tell_quietly(visit, "", speech.refusal_message(request_id))
 
-    def _listener(self, request_id: int) -> Listener:
+    def _listener(self, request_id: int, result_bytes_max: int | None = None) -> Listener:
         hearing = self.limits.hearing
-        return Listener(request_id=request_id, result_bytes_max=hearing.result_bytes_max, limits=hearing)
+        limit = hearing.result_bytes_max if result_bytes_max is None else result_bytes_max
+        return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing)
+
+    def _declared_headers(self, forward: Forward) -> tuple[ParamHeader, ...]:
+        """Return which arguments the pinned schema wants in headers: worked out once for each definition."""
+        known = self._declared.get(forward.digest)
+        if known is None:
+            schema = forward.definition.get("inputSchema")
+            known = declared_headers(schema) if isinstance(schema, dict) else ()
+            if len(self._declared) >= self.limits.hearing.tools_max:
+                self._declared.clear()
+            self._declared[forward.digest] = known
+        return known
 
 
 def is_lost_session(visit: Visit, heard: Heard) -> bool:

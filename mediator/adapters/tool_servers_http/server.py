@@ -169,11 +169,11 @@ class HttpToolServer:
     # --- the call
 
     def _forward(self, permit: Permit) -> Forward:
-        schema = permit.tool.definition.get("inputSchema")
         return Forward(
             name=permit.tool.name,
             arguments=permit.arguments_bytes,
-            input_schema=schema if isinstance(schema, dict) else {},
+            definition=permit.tool.definition,
+            digest=permit.tool.digest,
             traceparent=traceparent_of(permit.spans.trace_id, permit.spans.client_span),
             result_bytes_max=permit.result_bytes_max,
             within_seconds=permit.deadline_seconds,

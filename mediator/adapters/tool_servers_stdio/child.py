@@ -77,8 +77,9 @@ class Child(asyncio.SubprocessProtocol):
             self._transport.close()
             with anyio.move_on_after(self._limits.kill_seconds):
                 await self._closed.wait()
-                while self._group_lives():
-                    await anyio.sleep(_LOOK_AGAIN_SECONDS)  # killed, but not ours to wait for
+            with anyio.move_on_after(self._limits.stragglers_seconds):
+                while self._group_lives():  # noqa: ASYNC110 - killed, but not ours: nobody tells us that they are gone
+                    await anyio.sleep(_LOOK_AGAIN_SECONDS)
 
     def _stdin(self) -> asyncio.WriteTransport | None:
         pipe = None if self._transport is None else self._transport.get_pipe_transport(_STDIN)

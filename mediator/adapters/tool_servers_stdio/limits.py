@@ -19,6 +19,7 @@ class StdioLimits:
     eof_seconds: float = 2.0  # for a process to go when its input ends; the MCP SDK gives as long
     term_seconds: float = 2.0  # to go when it is asked to (SIGTERM); then it is killed
     kill_seconds: float = 2.0  # for the kernel to end it
+    stragglers_seconds: float = 0.25  # for what it started to vanish once it was killed; zombies may never
     draining_seconds: float = 0.5  # for what a process wrote before it ended
     processes_max: int = 64  # of one server at once, one for each task by default
     stderr_bytes_kept: int = 64 * 1024  # the last of it, for an operator
