@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 
-from mediator.assembly.desk import profile_named
 from mediator.canonical import Json, JsonObject, readable_bytes
 from mediator.cli.console import NAME, OUT, note, printable_lines
 from mediator.cli.folder import HERE, FolderOption, open_set_up
@@ -42,7 +41,11 @@ def connect(
 ) -> None:
     """Print the configuration for an agent's host: an entry over stdio for this agent, with no token in it."""
     set_up = open_set_up(folder)
-    profile = profile_named(set_up.settings, agent)
+    profile = set_up.settings.find_agent(agent)
+    if profile is None:
+        known = ", ".join(f"`{one.name}`" for one in set_up.settings.agents) or "none"
+        detail = f"there is no agent `{agent}` in `{set_up.shown(set_up.folder.settings_file)}`"
+        raise Refused(Reason.MALFORMED, detail, remedy=f"name one that is there ({known}), or add an `[[agent]]`")
     if profile.key is None or not set_up.folder.key_file("agent", agent).exists():
         raise Refused(
             Reason.NO_CREDENTIAL,

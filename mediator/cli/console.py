@@ -60,8 +60,19 @@ def note(*parts: Part) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title: str = "") -> None:
-    """Print a table; a cell that is too long for its column goes on in the next line, and nothing is cut off."""
-    table = Table(box=box.SIMPLE_HEAD, title=printable(title) if title else None, title_justify="left", pad_edge=False)
+    """Print a table; a cell that is too long for its column goes on in the next line, and nothing is cut off.
+
+    Columns without names make a list of facts: no head, no rule.
+    """
+    is_headed = any(columns)
+    table = Table(
+        box=box.SIMPLE_HEAD if is_headed else None,
+        show_header=is_headed,
+        title=printable(title, NAME) if title else None,
+        title_justify="left",
+        pad_edge=not is_headed,
+        padding=(0, 2, 0, 0) if is_headed else (0, 1),
+    )
     for column in columns:
         table.add_column(printable(column), overflow="fold")
     for row in rows:
@@ -89,7 +100,10 @@ def print_usage(message: str, command: str) -> None:
 
 def print_bug(error: BaseException) -> None:
     """Print that we are at fault, under an id that is the same wherever the same fault shows; no traceback."""
-    note(("error: ", BAD), f"this is a bug of the mediator ({bug_id(error)}, {type(error).__name__}); nothing was allowed")
+    note(
+        ("error: ", BAD),
+        f"this is a bug of the mediator ({bug_id(error)}, {type(error).__name__}); nothing was allowed",
+    )
     if os.environ.get(DEBUG):
         ERR.print(printable_lines("".join(traceback.format_exception(error))), soft_wrap=True)
     else:

@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from mediator.assembly.folder import Folder, find_file, open_folder, read_settings
+from mediator.assembly.folder import Folder, find_file, open_folder, read_settings, replace_file
 from mediator.identity.statement import Act, Keyholders, verify_statement
-from mediator.refusal import Refused
-from mediator.settings.sections import Settings
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import STATE_FOLDER, Settings
 
 FolderOption: TypeAlias = Annotated[
     Path, typer.Option("--folder", metavar="DIR", help="The folder of `mediator.toml`.", show_default="here")
@@ -75,6 +75,41 @@ def next_serial(path: Path, keyholders: Keyholders, act: Act) -> int:
         return verify_statement(raw, keyholders, act).serial + 1
     except Refused:  # what does not hold has said nothing; the new statement takes its place
         return 1
+
+
+def replace_together(contents: Mapping[Path, bytes]) -> None:
+    """Replace these files, all of them or none; a folder that is missing is made."""
+    before = {path: find_file(path) for path in contents}
+    replaced: list[Path] = []
+    made: list[Path] = []
+    try:
+        for path, content in contents.items():
+            if not path.parent.is_dir():
+                _make_folder(path.parent)
+                made.append(path.parent)
+            _replace(path, content)
+            replaced.append(path)
+    except BaseException:
+        for path in replaced:
+            old = before[path]
+            if old is None:
+                path.unlink()
+            else:
+                _replace(path, old)
+        for folder in made:
+            folder.rmdir()
+        raise
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir()
+    except OSError as error:
+        raise Refused(Reason.MALFORMED, f"`{path}` cannot be made: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    replace_file(path, content, private=STATE_FOLDER in path.parts)
 
 
 def now_ms() -> int:

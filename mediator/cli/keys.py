@@ -28,7 +28,7 @@ def is_at_a_terminal() -> bool:
 
 def is_locked(path: Path) -> bool:
     """Tell whether a private key stands under a passphrase."""
-    return read_secret(path).reveal().startswith("-----BEGIN ENCRYPTED")
+    return "-----BEGIN ENCRYPTED" in read_secret(path).reveal()
 
 
 def unlock(path: Path, whose: str) -> SigningKey:
@@ -91,7 +91,9 @@ def ask_new_passphrase(whose: str) -> Secret | None:
     if not first:
         return None
     if len(first) < _PASSPHRASE_MIN:
-        raise Refused(Reason.BAD_CREDENTIAL, f"a passphrase has at least {_PASSPHRASE_MIN} characters", remedy="try again")
+        raise Refused(
+            Reason.BAD_CREDENTIAL, f"a passphrase has at least {_PASSPHRASE_MIN} characters", remedy="try again"
+        )
     if getpass.getpass("the same again: ", stream=sys.stderr) != first:
         raise Refused(Reason.BAD_CREDENTIAL, "the two passphrases differ", remedy="try again")
     return Secret(first)
@@ -101,6 +103,8 @@ def write_key(path: Path, key: SigningKey, passphrase: Secret | None) -> None:
     """Write a private key that only its owner can read; never over another."""
     if path.exists():
         raise Refused(
-            Reason.MALFORMED, f"there is a key already: `{path}`", remedy="move it away first, if it is really not needed"
+            Reason.MALFORMED,
+            f"there is a key already: `{path}`",
+            remedy="move it away first, if it is really not needed",
         )
     replace_file(path, key.to_pem(passphrase).reveal().encode(), private=True)

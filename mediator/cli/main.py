@@ -31,7 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "manifest": ("manifest", "The tool owner's side: import, sign and verify manifests."),
         "pin": ("pin", "The operator's side: review, approve and list pinned tools."),
         "policy": ("policy", "Check the policies, run their cases, put them in force."),
-        "operator": ("operator", "The people whose keys sign: add them, list them."),
+        "operator": ("operator", "The people whose keys sign: add them, list them, lock their keys."),
         "serve": ("serve", "The endpoint over HTTP."),
         "stdio": ("stdio", "The endpoint over stdio, for a local host."),
         "connect": ("connect", "Print the configuration for an agent's host."),
@@ -73,7 +73,7 @@ def _version(wanted: bool) -> None:
 
 
 def _mediator(
-    version: Annotated[  # noqa: ARG001 - seen to by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

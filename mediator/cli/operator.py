@@ -9,22 +9,24 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from mediator.assembly.folder import Folder, read_operators
+from mediator.assembly.folder import Folder, read_operators, replace_file
 from mediator.canonical import Json
-from mediator.cli.console import GOOD, NAME, QUIET, WARN, print_json, say, show_table
+from mediator.cli.console import GOOD, NAME, QUIET, WARN, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, open_set_up
-from mediator.cli.keys import ask_new_passphrase, is_locked, operator_key, write_key
+from mediator.cli.keys import ask_new_passphrase, is_locked, operator_key, unlock, write_key
 from mediator.cli.trust import accept_operators
 from mediator.evidence import Secret
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Act, Operator, Operators, Role, parse_operators, write_operators
 from mediator.refusal import Reason, Refused
 
-group = typer.Typer(no_args_is_help=True, help="The people whose keys sign: add them, list them.")
+_STYLES: Final = {"here, unlocked": WARN, "here, locked": GOOD}
+
+group = typer.Typer(no_args_is_help=True, help="The people whose keys sign: add them, list them, lock their keys.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,17 +78,32 @@ def list_operators(as_json: JsonOption = False, folder: FolderOption = HERE) -> 
     if as_json:
         print_json([_form(person, _where(set_up.folder, person.name)) for person in people])
         return
-    columns = ("name", "roles", "private key", "public key")
-    show_table(
-        columns,
-        [
-            ((one.name, NAME), ", ".join(sorted(one.roles)), _where(set_up.folder, one.name), one.public.text)
-            for one in people
-        ],
-    )
+    for person in people:
+        where = _where(set_up.folder, person.name)
+        say((person.name, NAME), f"  {', '.join(sorted(person.roles))}; private key ", (where, _STYLES.get(where, "")))
+        say(f"  {person.public.text}")
 
 
-def _write_made(  # noqa: PLR0913 - who is added, and who vouches
+@group.command("lock")
+def lock(
+    name: Annotated[str, typer.Argument(help="Whose key; `signer` for the local signer's.")],
+    folder: FolderOption = HERE,
+) -> None:
+    """Put an unlocked key under a passphrase, asked for at a terminal."""
+    set_up = open_set_up(folder)
+    path = set_up.folder.key_file("signer") if name == "signer" else set_up.folder.key_file("operator", name)
+    if is_locked(path):
+        raise Refused(Reason.MALFORMED, f"`{set_up.shown(path)}` is locked already")
+    key = unlock(path, f"`{name}`")
+    passphrase = ask_new_passphrase(f"`{name}`")
+    if passphrase is None:
+        detail = "no passphrase was given, and the key stays unlocked"
+        raise Refused(Reason.NO_CREDENTIAL, detail, remedy="run the command in a terminal, and give one")
+    replace_file(path, key.to_pem(passphrase).reveal().encode(), private=True)
+    say(("locked ", GOOD), (set_up.shown(path), NAME))
+
+
+def _write_made(
     set_up: SetUp, operators: Operators, person: Operator, signer: SigningKey, voucher: str, made: SigningKey
 ) -> None:
     path = set_up.folder.key_file("operator", person.name)

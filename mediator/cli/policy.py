@@ -13,16 +13,22 @@ from typing import Annotated
 
 import typer
 
-from mediator.adapters.engine_cedar import CaseResult, PolicyFinding, Severity, check_policies, run_cases
+from mediator.adapters.engine_cedar import (
+    CaseResult,
+    PolicyFinding,
+    Severity,
+    check_policies,
+    policy_set_digest,
+    run_cases,
+)
 from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
 from mediator.canonical import Digest, Json
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note, print_json, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
 from mediator.cli.keys import operator_key
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement, verify_statement
-from mediator.policy.digest import policy_set_digest
 from mediator.policy.finding import PolicySetInvalid
 from mediator.refusal import Reason, Refused
 
@@ -52,7 +58,7 @@ def check(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
 
 
 @group.command("test")
-def test(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+def run_policy_cases(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
     """Run the cases in `cases/` beside the policies; exit 1 if one comes out otherwise than it says."""
     set_up = open_set_up(folder)
     files = sorted((set_up.policies / "cases").glob("*.json"))
@@ -68,11 +74,8 @@ def test(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
     if as_json:
         print_json([_result_form(result) for result in results])
     else:
-        rows = [
-            (("ok", GOOD) if one.passed else ("FAILED", BAD), one.file, one.name, one.expected, "" if one.passed else one.got)
-            for one in results
-        ]
-        show_table(("", "file", "case", "expected", "got"), rows)
+        for result in results:
+            _show_result(result)
         say((f"{len(results) - len(failed)} of {len(results)} as expected", BAD if failed else GOOD))
     if failed:
         raise typer.Exit(1)
@@ -101,9 +104,7 @@ def activate(
 
 def activation(key: SigningKey, who: str, digest: Digest, serial: int) -> bytes:
     """Return an operator's statement that puts the policies of this digest in force."""
-    return sign_statement(
-        key, act=Act.POLICY_ACTIVATE, subject={"digest": digest}, who=who, at=now_ms(), serial=serial
-    )
+    return sign_statement(key, act=Act.POLICY_ACTIVATE, subject={"digest": digest}, who=who, at=now_ms(), serial=serial)
 
 
 def _findings(set_up: SetUp, texts: Mapping[str, str]) -> list[PolicyFinding]:
@@ -158,6 +159,13 @@ def _say_check(texts: Mapping[str, str], findings: Sequence[PolicyFinding], in_f
         say(("in force as they stand", GOOD))
     else:
         say(("not in force as they stand", WARN), ": an operator runs `mediator policy activate --operator WHO`")
+
+
+def _show_result(result: CaseResult) -> None:
+    say(("ok    ", GOOD) if result.passed else ("FAILED", BAD), f" {result.file}: ", (result.name, NAME))
+    if not result.passed:
+        say(f"         expected {result.expected}")
+        say(f"         got      {result.got}")
 
 
 def _finding_form(finding: PolicyFinding) -> Json:

@@ -1,0 +1,233 @@
+"""`mediator doctor`: what is wrong with this set-up, and how to mend it.
+
+It changes nothing. Each check looks at one thing and goes on where another failed; a warning is a weakness that
+works, an error is something that stops a command or a start.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from mediator.adapters.engine_cedar import Severity, check_policies, policy_set_digest
+from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
+from mediator.assembly.folder import require_private as require_private_folder
+from mediator.assembly.trust import ACTIVATION_FILE, TRUST_FILE, load_pin_set, read_policies, tool_facts
+from mediator.canonical import Json
+from mediator.cli.console import BAD, GOOD, NAME, WARN, print_json, say
+from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
+from mediator.cli.keys import is_locked
+from mediator.cli.reach import reaching
+from mediator.cli.trust import TRUST_STATEMENT_FILE
+from mediator.identity.dsse import PublicKey
+from mediator.identity.statement import Act, verify_statement
+from mediator.manifest.signature import accept_trust
+from mediator.refusal import Refused
+from mediator.settings.values import Literally, SecretReference
+
+_SECRET_WORDS: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
+
+
+@unique
+class Level(StrEnum):
+    """How bad it is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, and how to mend it."""
+
+    level: Level
+    what: str
+    next_step: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+    """Say what is wrong with this set-up, and how to mend it; exit 1 if something stops it from working."""
+    findings = list(findings_of(Folder(root=folder.resolve())))
+    if as_json:
+        print_json([_form(finding) for finding in findings])
+    else:
+        for finding in findings:
+            say((f"{finding.level}: ", BAD if finding.level is Level.ERROR else WARN), finding.what)
+            say((" next: ", NAME), finding.next_step)
+        errors = sum(finding.level is Level.ERROR for finding in findings)
+        told = f"{errors} errors, {len(findings) - errors} warnings" if findings else "nothing is wrong"
+        say((told, BAD if errors else WARN if findings else GOOD))
+    if any(finding.level is Level.ERROR for finding in findings):
+        raise typer.Exit(1)
+
+
+def findings_of(folder: Folder) -> Iterator[Finding]:
+    """Yield everything that is wrong."""
+    yield from _tried(lambda: _state(folder), "see to it that it is a folder of yours alone")
+    try:
+        settings = read_settings(folder)
+    except Refused as refused:
+        yield _error(refused, "correct it, or run `mediator init` in an empty folder")
+        return
+    set_up = SetUp(folder=folder, settings=settings)
+    for check, next_step in _CHECKS:
+        yield from _tried(lambda check=check: check(set_up), next_step)  # type: ignore[misc]  # bound now, by its default
+
+
+def _tried(check: Callable[[], Iterator[Finding]], next_step: str) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Refused as refused:
+        yield _error(refused, next_step)
+
+
+def _state(folder: Folder) -> Iterator[Finding]:
+    require_private_folder(folder.state)
+    yield from ()
+
+
+def _keys(set_up: SetUp) -> Iterator[Finding]:
+    keys = set_up.folder.key_file("issuer").parent
+    for path in sorted(keys.glob("*.pem")):
+        try:
+            read_secret(path)
+        except Refused as refused:
+            yield _error(refused, f"chmod 600 {path}")
+            continue
+        if path.stem.startswith(("operator-", "signer")) and not is_locked(path):
+            yield _warning(
+                f"`{set_up.shown(path)}` is unlocked: whoever runs as your user can sign with it",
+                f"`mediator operator lock {path.stem.removeprefix('operator-')}`",
+            )
+
+
+def _trust(set_up: SetUp) -> Iterator[Finding]:
+    operators = read_operators(set_up.folder)
+    statement = set_up.manifests / TRUST_STATEMENT_FILE
+    accept_trust(read_file(set_up.manifests / TRUST_FILE), read_file(statement), operators)
+    yield from ()
+
+
+def _pins(set_up: SetUp) -> Iterator[Finding]:
+    pins, problems = load_pin_set(set_up.folder, set_up.settings, read_operators(set_up.folder), now_ms())
+    for problem in problems:
+        tool = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
+        yield _warning(
+            f"`{tool}` is approved, and not pinned: {problem.detail}", f"`mediator pin review {problem.server}`"
+        )
+    for server in sorted({tool.server for tool in pins}):
+        if set_up.settings.find_tool_server(server) is None:
+            yield _warning(
+                f"`{server}` is pinned, but no `[[tool_server]]` says how to reach it",
+                f"`mediator manifest import {server} --again` with `--command` or `--url`",
+            )
+
+
+def _policies(set_up: SetUp) -> Iterator[Finding]:
+    operators = read_operators(set_up.folder)
+    texts = read_policies(set_up.policies)
+    raw = find_file(set_up.policies / ACTIVATION_FILE)
+    subject = None if raw is None else verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject
+    if subject != {"digest": policy_set_digest(texts)}:
+        yield Finding(
+            level=Level.ERROR,
+            what=f"the policies in `{set_up.shown(set_up.policies)}` are not in force as they stand",
+            next_step="`mediator policy check`, then `mediator policy activate --operator WHO`; or undo the edit",
+        )
+    pins, _ = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
+    for finding in check_policies(texts, [tool_facts(tool) for tool in pins]):
+        level = Level.ERROR if finding.severity is Severity.ERROR else Level.WARNING
+        yield Finding(level=level, what=str(finding), next_step=finding.remedy)
+
+
+def _agents(set_up: SetUp) -> Iterator[Finding]:
+    for agent in set_up.settings.agents:
+        path = set_up.folder.key_file("agent", agent.name)
+        if agent.key is None or not path.exists():
+            continue  # it proves itself elsewhere, or opens no session
+        PublicKey.from_text(agent.key)
+        if is_locked(path):
+            yield _warning(f"`{set_up.shown(path)}` is locked: no session can open a task with it", "unlock it")
+
+
+def _issuers(set_up: SetUp) -> Iterator[Finding]:
+    for issuer in set_up.settings.issuers:
+        if issuer.keys_file is not None:
+            read_file(set_up.folder.root / issuer.keys_file)
+    if set_up.settings.local_issuer() is None:
+        yield _warning("no `[[issuer]]` is local: `task open` and `stdio` can make no token", "add one: `local = true`")
+
+
+def _servers(set_up: SetUp) -> Iterator[Finding]:
+    for server in set_up.settings.tool_servers:
+        program = server.command[0] if server.command else None
+        if program is not None and shutil.which(program) is None:
+            yield Finding(
+                level=Level.ERROR,
+                what=f"`{server.name}`: there is no command `{program}`",
+                next_step="install it, or correct the path in its `[[tool_server]]`",
+            )
+        references = [*server.environment.values(), *([server.credential] if server.credential is not None else [])]
+        for reference in references:
+            if isinstance(reference, SecretReference) and not _is_there(reference):
+                yield Finding(
+                    level=Level.ERROR,
+                    what=f"`{server.name}`: `{reference}` is not there",
+                    next_step="set it where the mediator is started, or correct the reference",
+                )
+        for name, value in server.environment.items():
+            if isinstance(value, Literally) and any(word in name.upper() for word in _SECRET_WORDS):
+                yield _warning(
+                    f"`{server.name}`: `{name}` looks like a secret, and stands in the settings",
+                    f'name where it is: `{name} = "env:{name}"`, or `file:/path`',
+                )
+
+
+def _reaching(set_up: SetUp) -> Iterator[Finding]:
+    for reach in reaching(set_up):
+        yield _warning(
+            f"`{reach.server}` is told to work on `{reach.argument}`, which reaches `{reach.place}`",
+            "let it work elsewhere: what it can write there decides what agents may do",
+        )
+
+
+_CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
+    (_keys, "make the keys anew with `mediator operator add`"),
+    (_trust, "undo the edit, or let an operator accept it: `mediator operator add` signs it anew"),
+    (_pins, "restore `pins.lock`: only `mediator pin approve` writes it"),
+    (_policies, "`mediator policy check` says more"),
+    (_agents, "correct the `[[agent]]` in mediator.toml"),
+    (_issuers, "correct the `[[issuer]]` in mediator.toml"),
+    (_servers, "correct the `[[tool_server]]`"),
+    (_reaching, "correct the `[[tool_server]]`"),
+)
+
+
+def _is_there(reference: SecretReference) -> bool:
+    return bool(os.environ.get(reference.place)) if reference.kind == "env" else Path(reference.place).is_file()
+
+
+def _error(refused: Refused, next_step: str) -> Finding:
+    return Finding(level=Level.ERROR, what=refused.detail or str(refused.reason), next_step=refused.remedy or next_step)
+
+
+def _warning(what: str, next_step: str) -> Finding:
+    return Finding(level=Level.WARNING, what=what, next_step=next_step)
+
+
+def _form(finding: Finding) -> Json:
+    return {"level": finding.level.value, "what": finding.what, "next": finding.next_step}

@@ -1,0 +1,109 @@
+"""The `mediator.toml` that `init` writes: what is set, and beside it, commented out, everything that could be.
+
+What is commented out is the default: a test takes the comments away and compares.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediator.identity.dsse import PublicKey
+
+PROFILE: Final = "assistant"
+
+
+def settings_text(operator: str, profile_key: PublicKey) -> str:
+    """Return the settings of a new set-up: one local issuer, one profile that reads."""
+    return _TEMPLATE.format(operator=_quoted(operator), profile=_quoted(PROFILE), key=_quoted(profile_key.text))
+
+
+def _quoted(text: str) -> str:
+    """The text as a TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_TEMPLATE: Final = """\
+# MCP Mediator, settings. What is commented out is the default. An unknown key is an error, so a slip does not pass.
+# Secrets never stand here: name where they are, "env:NAME" or "file:/path". Paths are relative to this file.
+# Read at the start of a mediator; `mediator doctor` says what is wrong with it.
+
+[server]                               # where agents come in over HTTP
+# host = "127.0.0.1"                   # this machine alone; another address needs `public_url`
+# port = 8080
+# public_url = "https://mediator.example.com"  # behind a proxy that speaks TLS: what tokens are made for
+# allowed_hosts = []                   # `Host` headers beside our own
+# allowed_origins = []                 # `Origin` headers beside our own, for browsers
+# sse_after_seconds = 1                # a reply that takes longer becomes a stream
+# sse_keep_alive_seconds = 15
+# connection_idle_seconds = 30
+
+[[issuer]]                             # whose tokens are looked at; the local one signs with .mediator/keys/issuer.pem
+name = "local"
+local = true
+
+# [[issuer]]                           # and others, by a file of their public keys
+# name = "company"
+# issuer = "https://idp.example.com"   # their `iss`
+# keys_file = "keys/company.jwks.json" # a JSON Web Key Set
+# algorithms = ["EdDSA"]               # of EdDSA, ES256, ES384, PS256, RS256
+
+[delegation]                           # how long authority lives
+# token_minutes_max = 15
+# session_minutes = 480                # a session over stdio: a working day
+# session_idle_minutes = 30
+# clock_skew_seconds = 30
+
+[manifests]                            # manifests, envelopes, trust.json, pins.lock
+# folder = "tool_manifests"
+
+[policy]                               # Cedar policies, their cases, and the statement that puts them in force
+# folder = "policies"
+
+# Tool servers stand in tool_servers.d/, one file each: `mediator manifest import` writes them. By hand it is:
+# [[tool_server]]
+# name = "clock"                       # 1 to 20 of a-z, 0-9, -
+# command = ["/path/to/mcp-server-time"]  # no shell reads it; or: url = "https://tools.example.com/mcp"
+# environment = {{ TZ = "literal:UTC", API_KEY = "env:CLOCK_KEY" }}  # all that it sees
+# credential = "env:CLOCK_TOKEN"       # beside a `url`: a bearer token
+# era = "auto"                         # or "modern", "legacy"
+# instance = "task"                    # a process for each task; or "agent"; or "shared", where its manifest allows it
+
+[telemetry]                            # spans; where they go is said by the standard OTEL_* variables
+# enabled = true
+# service_name = "mcp-mediator"
+
+[ledger]
+# segment_bytes_max = 67108864
+
+[store]
+# store_grace_seconds = 0              # how long reads go on without sight of revocations
+# busy_timeout_ms = 50
+
+[limits]
+# body_bytes_max = 4194304
+# json_depth_max = 64
+# result_bytes_max = 16777216
+# list_pages_max = 100
+# list_tools_max = 10000
+# header_bytes_max = 32768
+# first_body_byte_seconds = 10
+# body_seconds = 30
+# connections_per_address_max = 64
+# connections_max = 1024
+# deadline_seconds = 60
+# close_seconds = 5
+# start_seconds = 30
+
+[[agent]]                              # a profile: a session over stdio opens its own task within it, to read
+name = {profile}
+class = "assistant"
+owner = {operator}
+key = {key}
+tools = ["*"]                          # `server/tool`, `*` for any run of characters; here: whatever is pinned
+effects = ["read"]                     # a profile opens reads; for more: `mediator task open`
+purpose = "assist its owner"
+minutes = 480
+"""

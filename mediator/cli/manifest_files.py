@@ -1,0 +1,50 @@
+"""The files of a server's manifest, as the commands read them; each refusal names the file and the next step.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from mediator.assembly.folder import read_file
+from mediator.assembly.trust import ENVELOPE_FILE, TRUST_FILE
+from mediator.cli.folder import SetUp, about, now_ms
+from mediator.manifest.manifest import LOCAL_NAME
+from mediator.manifest.signature import SignerTrust, VerifiedManifest, parse_trust, verify_manifest
+from mediator.refusal import Reason, Refused
+
+NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="The server's local name.")]
+
+MANIFEST_FILE: Final = "manifest.json"
+APPROVED_FILE: Final = "approved.dsse.json"
+"""A copy of the envelope that was approved last: nothing is decided by it, a review shows with it what changed."""
+
+
+def manifest_file(set_up: SetUp, name: str) -> Path:
+    """Return where a server's manifest is; raises `Refused` for a name that is none."""
+    if not LOCAL_NAME.fullmatch(name):
+        detail = f"`{name}` is no local name: 1 to 20 of `a-z`, `0-9`, `-`, and no `-` at the start"
+        raise Refused(Reason.MALFORMED, detail, remedy="choose one, such as `clock`")
+    return set_up.manifests / name / MANIFEST_FILE
+
+
+def read_trust(set_up: SetUp) -> SignerTrust:
+    """Return the trust file: who may sign for whom."""
+    path = set_up.manifests / TRUST_FILE
+    with about(set_up.shown(path), "restore it; `mediator init` made it"):
+        return parse_trust(read_file(path))
+
+
+def read_verified(set_up: SetUp, name: str) -> VerifiedManifest:
+    """Return a server's signed manifest, verified now."""
+    path = manifest_file(set_up, name).with_name(ENVELOPE_FILE)
+    if not path.exists():
+        detail = f"there is no signed manifest of `{name}` (`{set_up.shown(path)}`)"
+        raise Refused(Reason.MALFORMED, detail, remedy=f"`mediator manifest sign {name}`, once it is imported")
+    trust = read_trust(set_up)
+    with about(set_up.shown(path), f"`mediator manifest sign {name}` signs it anew"):
+        return verify_manifest(read_file(path), trust, now_ms())

@@ -1,0 +1,236 @@
+"""`mediator manifest import`: run or ask a tool server once, read all that it offers, and write a draft manifest.
+
+What is run is shown first, and asked for. A draft proposes effects and declares none: that is its owner's to do.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import anyio
+import typer
+
+from mediator.assembly.folder import find_file, read_operators
+from mediator.assembly.servers import introduce
+from mediator.canonical import Json, JsonObject, digest_of_bytes, parse_object, readable_bytes
+from mediator.cli.console import GOOD, NAME, QUIET, WARN, say, show_table
+from mediator.cli.folder import HERE, FolderOption, SetUp, about, now_ms, open_set_up, replace_together
+from mediator.cli.keys import is_at_a_terminal
+from mediator.cli.manifest_files import manifest_file, read_trust
+from mediator.cli.package_runner import resolve_package
+from mediator.cli.source import (
+    Source,
+    found_command,
+    server_file,
+    source_from_host,
+    source_from_options,
+    write_server,
+)
+from mediator.effect import Effect
+from mediator.manifest.draft import draft_manifest
+from mediator.manifest.manifest import Owner, ToolManifest, read_manifest
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import ToolServerSettings
+from mediator.wire.hearing import Introduction
+
+_DAY_MS: Final = 24 * 3600 * 1000
+_TEXT_MAX: Final = 500  # what a manifest's texts may have
+_WHY: Final = {
+    Effect.READ: "the server says `readOnlyHint`",
+    Effect.WRITE: "a verb of its name",
+    Effect.EXEC: "nothing speaks for less",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    """How the server is reached: its settings, the text of its file if one is to be written, its package if known."""
+
+    server: ToolServerSettings
+    text: str | None = None
+    package: JsonObject | None = None
+
+
+def import_manifest(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The local name to give it: `a-z`, `0-9`, `-`.")],
+    command: Annotated[
+        str | None, typer.Option(metavar="'COMMAND ARG ...'", help="The command that runs it; no shell reads it.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Its address, if it speaks HTTP.")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A host's `mcp.json` that has it.")
+    ] = None,
+    entry: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its name in that file.", show_default="the same")
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=REF", help="What the command may see: `A=env:A`, `A=file:/p`, `A=literal:x`."),
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(metavar="REF", help="A bearer token for the address: `env:NAME`, `file:/p`.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="WHO", help="The human who answers for it.", show_default="an operator")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How long the manifest is good.")] = 365,
+    again: Annotated[
+        bool, typer.Option("--again", help="Import anew; what is declared of unchanged tools is kept.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run it without asking.")] = False,
+    folder: FolderOption = HERE,
+) -> None:
+    """Run or ask a tool server once, read all that it offers, and write a draft manifest for its owner."""
+    set_up = open_set_up(folder)
+    path = manifest_file(set_up, name)
+    if path.exists() and not again:
+        detail = f"there is a manifest of `{name}` already (`{set_up.shown(path)}`)"
+        raise Refused(Reason.MALFORMED, detail, remedy="`--again` imports it anew, and keeps what was declared")
+    source = None
+    if from_file is not None and command is None and url is None:
+        source = source_from_host(from_file, entry or name, env or [], credential)
+    elif command is not None or url is not None or set_up.settings.find_tool_server(name) is None:
+        source = source_from_options(command, url, env or [], credential)
+    reached = _reached(set_up, name, source)
+    _show(reached.server)
+    _must_be_wanted(yes=yes)
+    introduction = _introduced(set_up, reached.server)
+    with about(f"what `{name}` offers", "the server is to blame; ask its owner"):
+        manifest = _drafted(set_up, name, reached, introduction, owner, days)
+        read = read_manifest(manifest)
+    written = {path: readable_bytes(manifest)}
+    if reached.text is not None:
+        written = {set_up.folder.root / server_file(name): reached.text.encode(), **written}
+    replace_together(written)
+    _show_draft(name, read)
+    say(("wrote ", GOOD), ", ".join(set_up.shown(file) for file in written))
+    say(("next: ", NAME), f"look at the effects, correct them in {set_up.shown(path)}, then")
+    say(f"      `mediator manifest sign {name}`, with `--accept-proposed` where the proposals are right")
+
+
+def _reached(set_up: SetUp, name: str, source: Source | None) -> _Reached:
+    known = set_up.settings.find_tool_server(name)
+    if source is None:
+        assert known is not None  # options are asked for where nothing is configured
+        return _Reached(server=known)
+    if known is not None and not (set_up.folder.root / server_file(name)).exists():
+        detail = f"`{name}` stands in `mediator.toml`, which a person wrote"
+        raise Refused(Reason.MALFORMED, detail, remedy="change it there, and import it without naming a command or url")
+    package = None
+    if source.command:
+        source = replace(source, command=found_command(source.command))
+        resolved = resolve_package(source.command)
+        if resolved is not None:
+            source, package = replace(source, command=resolved.command), resolved.package
+    text, server = write_server(name, source)
+    return _Reached(server=server, text=text, package=package)
+
+
+def _show(server: ToolServerSettings) -> None:
+    if server.url is not None:
+        say((f"{server.name} ", NAME), "is asked at ", server.url)
+        if server.credential is not None:
+            say("  with the bearer token of ", str(server.credential))
+        return
+    say((f"{server.name} ", NAME), "is run as")
+    say("  ", shlex.join(server.command or ()))
+    named = ", ".join(f"{key} ({getattr(value, 'kind', 'literal')})" for key, value in server.environment.items())
+    say(f"  in an environment that holds {named or 'nothing'}")
+
+
+def _must_be_wanted(*, yes: bool) -> None:
+    if yes:
+        return
+    if not is_at_a_terminal():
+        detail = "nobody is here to ask whether that is wanted"
+        raise Refused(Reason.MALFORMED, detail, remedy="look at it, and say `--yes`")
+    typer.confirm("do that now?", abort=True, err=True)
+
+
+def _introduced(set_up: SetUp, server: ToolServerSettings) -> Introduction:
+    hint = "give it what it needs with `--env NAME=REF`" if server.url is None else "start it, or correct the address"
+    with about(f"`{server.name}`", hint):
+        introduction = anyio.run(introduce, set_up.folder, set_up.settings, server)
+        if not introduction.tools:
+            raise Refused(Reason.TOOL_SERVER_INVALID, "it offers no tool", remedy="there is nothing to pin")
+        return introduction
+
+
+def _drafted(
+    set_up: SetUp, name: str, reached: _Reached, introduction: Introduction, owner: str | None, days: int
+) -> JsonObject:
+    before = find_file(manifest_file(set_up, name))
+    old = None if before is None else parse_object(before)
+    serial = 1 if old is None else read_manifest(old).serial + 1
+    info = introduction.server_info or {}
+    at = now_ms()
+    who = owner or next(iter(sorted(person.name for person in read_operators(set_up.folder).values())))
+    server = reached.server
+    draft = draft_manifest(
+        name,
+        introduction.tools,
+        publisher=_publisher(set_up, f"local/{name}"),
+        owner=Owner(name=who, contact=who),
+        issued=at,
+        expires=at + days * _DAY_MS,
+        serial=serial,
+        title=_text(info.get("title") or info.get("name")),
+        version=_text(info.get("version")),
+        instructions=introduction.instructions,
+        packages=[] if reached.package is None else [reached.package],
+        remotes=[] if server.url is None else [{"type": "streamable-http", "url": server.url}],
+        executable_digest=None if server.command is None else digest_of_bytes(Path(server.command[0]).read_bytes()),
+    )
+    return draft if old is None else _with_declared(draft, old)
+
+
+def _with_declared(draft: JsonObject, old: JsonObject) -> JsonObject:
+    """Keep what was declared of each tool whose definition is unchanged, and who answers for the server."""
+    entries = {entry["digest"]: entry for entry in _entries(old)}
+    tools: list[Json] = [entries.get(entry["digest"], entry) for entry in _entries(draft)]
+    return {**draft, "owner": old["owner"], "tools": tools}
+
+
+def _entries(manifest: JsonObject) -> list[dict[str, Json]]:
+    tools = manifest["tools"]
+    assert isinstance(tools, list)  # both were read as manifests
+    return [entry for entry in tools if isinstance(entry, dict)]
+
+
+def _publisher(set_up: SetUp, server_name: str) -> str:
+    """The one signer whom the trust file lets sign for this server."""
+    trust = read_trust(set_up)
+    rule = trust.find_rule(server_name)
+    signers = sorted(trust.names[keyid] for keyid in rule.signers) if rule is not None else []
+    if not signers:
+        detail = f"no rule of the trust file covers `{server_name}`: nobody could sign for it"
+        raise Refused(Reason.BAD_CREDENTIAL, detail, remedy="add a rule for it to `trust.json`")
+    return signers[0]
+
+
+def _text(value: Json) -> str | None:
+    """The server's word, where a manifest can hold it."""
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= _TEXT_MAX else None
+
+
+def _show_draft(name: str, manifest: ToolManifest) -> None:
+    rows = [
+        (
+            (tool.name, NAME),
+            (str(tool.effect), GOOD) if tool.effect is not None else (str(tool.proposed_effect), WARN),
+            "declared before" if tool.proposed_effect is None else (_WHY.get(tool.proposed_effect, ""), QUIET),
+            _first_line(tool.definition.get("description")),
+        )
+        for tool in manifest.tools
+    ]
+    show_table(("tool", "effect", "why", "what the server says of it"), rows, title=f"{name}: {len(rows)} tools")
+
+
+def _first_line(text: Json) -> str:
+    first = text.strip().split("\n", 1)[0] if isinstance(text, str) else ""
+    return first if len(first) <= 80 else first[:79] + "…"  # noqa: PLR2004 - a line; `pin review` shows all of it

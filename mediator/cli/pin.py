@@ -1,0 +1,170 @@
+"""`mediator pin`: the operator's side. A reviewer looks at a signed manifest, and approves tools of it by statement.
+
+What is approved here exists for agents; nothing else does. A mediator that runs obeys the pins that it started with.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mediator.assembly.folder import find_file, read_file, read_operators
+from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
+from mediator.canonical import Json, JsonObject
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, print_json, say, show_table
+from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
+from mediator.cli.keys import operator_key
+from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
+from mediator.cli.pin_review import Standing, review_form, review_of, show_review
+from mediator.effect import Effect
+from mediator.identity.statement import Act
+from mediator.manifest.approval import Raise, approve_pins
+from mediator.manifest.fields import write_moment
+from mediator.manifest.pin import PinnedTool, PinProblem
+
+group = typer.Typer(no_args_is_help=True, help="The operator's side: review, approve and list pinned tools.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group to the command."""
+    app.add_typer(group, name="pin")
+
+
+@group.command("review")
+def review(name: NameArgument, as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+    """Show a server's signed tools against what is approved: everything that a model will read, and what changed."""
+    set_up = open_set_up(folder)
+    verified = read_verified(set_up, name)
+    reviews = review_of(set_up, name, verified)
+    if as_json:
+        print_json(review_form(verified, reviews))
+        return
+    show_review(name, verified, reviews)
+    if any(one.standing is not Standing.APPROVED for one in reviews):
+        say(("next: ", NAME), f"`mediator pin approve {name} --reviewer WHO`, all of it or `--tool` by tool")
+
+
+@group.command("approve")
+def approve(
+    name: NameArgument,
+    reviewer: Annotated[str, typer.Option(metavar="WHO", help="The operator who reviewed it, and signs.")],
+    tool: Annotated[
+        list[str] | None, typer.Option(metavar="TOOL", help="Only this one; may be given again.", show_default="all")
+    ] = None,
+    tighten: Annotated[
+        str, typer.Option("--raise", metavar="FACT=VALUE,...", help="Tighten: `effect=write`, `sensitivity=2`.")
+    ] = "",
+    assign: Annotated[
+        list[str] | None, typer.Option("--as", metavar="TOOL=NAME", help="Its name on `/mcp`; may be given again.")
+    ] = None,
+    folder: FolderOption = HERE,
+) -> None:
+    """Approve a server's signed tools: a reviewer's statement for each, added to `pins.lock`."""
+    raises, assigned = _raises(tighten), _assigned(assign or [])
+    set_up = open_set_up(folder)
+    operators = read_operators(set_up.folder)
+    verified = read_verified(set_up, name)
+    key = operator_key(set_up.folder, operators, reviewer, Act.PIN_APPROVE)
+    path = set_up.manifests / PINS_FILE
+    with about(f"`{name}`", f"`mediator pin review {name}` shows what is there"):
+        lock = approve_pins(
+            find_file(path),
+            name,
+            verified,
+            tools=frozenset(tool) if tool else None,
+            reviewer=key,
+            operators=operators,
+            at=now_ms(),
+            raises=raises,
+            assigned=assigned,
+        )
+    approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
+    replace_together({path: lock, approved: read_file(approved.with_name(ENVELOPE_FILE))})
+    pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
+    shown = [one for one in pins.of_server(name) if not tool or one.name in tool]
+    say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {len(shown)} tools, by {reviewer}")
+    _show_pins(shown)
+    _say_problems([one for one in problems if one.server == name])
+    if set_up.folder.control_socket.exists():
+        say(("a mediator runs here: ", WARN), "it shows these tools once it is started again")
+    else:
+        say(("next: ", NAME), "`mediator policy check`, then `mediator serve`")
+
+
+@group.command("list")
+def list_pins(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+    """List the tools that exist for agents; and approvals that do not hold, with the reason."""
+    set_up = open_set_up(folder)
+    operators = read_operators(set_up.folder)
+    with about(f"{set_up.manifests}", "`mediator doctor` looks at the whole set-up"):
+        pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
+    if as_json:
+        failed: list[Json] = [{"server": one.server, "tool": one.tool, "detail": one.detail} for one in problems]
+        print_json({"digest": pins.digest, "pins": [_form(one) for one in pins], "problems": failed})
+        return
+    if pins.tools:
+        _show_pins(list(pins))
+    else:
+        say("no tool is pinned: agents see none", (" (`mediator pin approve NAME --reviewer WHO`)", QUIET))
+    _say_problems(problems)
+
+
+def _show_pins(pins: list[PinnedTool]) -> None:
+    rows = [
+        ((one.assigned, NAME), f"{one.server}/{one.name}", one.effect, str(one.sensitivity), one.reviewer, _day(one))
+        for one in pins
+    ]
+    show_table(("name on /mcp", "tool", "effect", "sens.", "reviewer", "good until"), rows)
+
+
+def _say_problems(problems: list[PinProblem] | tuple[PinProblem, ...]) -> None:
+    for problem in problems:
+        tool = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
+        say(("not pinned: ", BAD), (tool, NAME), f": {problem.detail}")
+
+
+def _day(pin: PinnedTool) -> str:
+    return write_moment(pin.expires)[:10]
+
+
+def _form(pin: PinnedTool) -> JsonObject:
+    return {
+        "server": pin.server,
+        "tool": pin.name,
+        "assigned": pin.assigned,
+        "digest": pin.digest,
+        "effect": pin.effect.value,
+        "sensitivity": pin.sensitivity,
+        "reviewer": pin.reviewer,
+        "signers": [*pin.signers],
+        "serial": pin.pin_serial,
+        "expires": write_moment(pin.expires),
+    }
+
+
+def _raises(text: str) -> Raise:
+    effect: Effect | None = None
+    sensitivity: int | None = None
+    for part in filter(None, text.split(",")):
+        match part.strip().split("=", 1):
+            case ["effect", word] if word in tuple(Effect):
+                effect = Effect(word)
+            case ["sensitivity", "0" | "1" | "2" | "3" as number]:
+                sensitivity = int(number)
+            case _:
+                wanted = f"`effect=` one of {', '.join(Effect)}; `sensitivity=` 0 to 3; with a comma between"
+                raise typer.BadParameter(f"`{part}` is not understood: {wanted}", param_hint="--raise")
+    return Raise(effect=effect, sensitivity=sensitivity)
+
+
+def _assigned(pairs: list[str]) -> dict[str, str]:
+    assigned: dict[str, str] = {}
+    for pair in pairs:
+        tool, equals, name = pair.partition("=")
+        if not tool or not equals or not name or tool in assigned:
+            raise typer.BadParameter(f"`{pair}` is not understood: `TOOL=NAME`, once a tool", param_hint="--as")
+        assigned[tool] = name
+    return assigned

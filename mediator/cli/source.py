@@ -1,0 +1,172 @@
+"""How a tool server is reached, as it was named at a command: in options, in a host's own file, or in the settings.
+
+What comes out is the text of its file in `tool_servers.d/`, and what the settings make of exactly that text. A value
+out of a host's file that may be a secret is not copied: it must be named by reference.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from mediator.assembly.folder import read_file
+from mediator.canonical import Json, JsonObject, parse_object
+from mediator.cli.folder import about
+from mediator.refusal import Reason, Refused
+from mediator.settings.parse import parse_settings, parse_toml
+from mediator.settings.sections import SERVERS_FOLDER, ToolServerSettings
+
+_HOST_SERVERS: Final = ("mcpServers", "servers")  # most hosts; VS Code
+_VARIABLE: Final = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A command or an address, and what goes with it. Nothing of it is checked."""
+
+    command: tuple[str, ...] = ()
+    url: str | None = None
+    environment: Mapping[str, str]
+    credential: str | None = None
+
+
+def source_from_options(
+    command: str | None, url: str | None, environment: Sequence[str], credential: str | None
+) -> Source:
+    """Return the source that the options name; a wrong option is a usage error."""
+    if (command is None) == (url is None):
+        raise typer.BadParameter("give one of `--command`, `--url` and `--from`", param_hint="--command")
+    return Source(
+        command=() if command is None else _words(command),
+        url=url,
+        environment=_environment(environment),
+        credential=credential,
+    )
+
+
+def source_from_host(file: Path, entry: str, environment: Sequence[str], credential: str | None) -> Source:
+    """Return the source that an entry of a host's `mcp.json` names; options add what the file may not give."""
+    given = _environment(environment)
+    with about(str(file), "correct that file, or give the command itself with `--command`"):
+        servers = _host_servers(parse_object(read_file(file)))
+        found = servers.get(entry)
+        if not isinstance(found, dict):
+            known = ", ".join(f"`{name}`" for name in servers) or "none"
+            raise Refused(Reason.MALFORMED, f"no server `{entry}`; there is {known}", remedy="name one with `--entry`")
+        match found:
+            case {"command": str(command)}:
+                words = (command, *_texts(found, "args"))
+                return Source(command=words, environment={**_host_environment(found, given), **given})
+            case {"url": str(url)}:
+                if found.get("headers") and credential is None:
+                    raise Refused(
+                        Reason.MALFORMED,
+                        f"`{entry}` sends headers, which may be secrets and are not copied",
+                        remedy="give a bearer token by reference: `--credential env:NAME`",
+                    )
+                return Source(url=url, environment=given, credential=credential)
+            case _:
+                raise Refused(Reason.MALFORMED, f"`{entry}` has neither `command` nor `url`")
+
+
+def found_command(command: Sequence[str]) -> tuple[str, ...]:
+    """Return the command with its first word as a full path: a tool server's environment has no `PATH`."""
+    found = shutil.which(command[0])
+    if found is None:
+        detail = f"there is no command `{command[0]}`"
+        raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail, remedy="install it, or give its full path")
+    return (str(Path(found).absolute()), *command[1:])
+
+
+def server_file(name: str) -> str:
+    """The file of a tool server, as errors name it."""
+    return f"{SERVERS_FOLDER}/{name}.toml"
+
+
+def write_server(name: str, source: Source) -> tuple[str, ToolServerSettings]:
+    """Return the text of the server's file, and the settings that it makes; raises `Refused` for what cannot be."""
+    lines = ["# Written by `mediator manifest import`; yours to edit.", "[[tool_server]]", f"name = {_quoted(name)}"]
+    if source.command:
+        lines.append(f"command = [{', '.join(map(_quoted, source.command))}]")
+    if source.url is not None:
+        lines.append(f"url = {_quoted(source.url)}")
+    if source.environment:
+        pairs = (f"{key} = {_quoted(value)}" for key, value in sorted(source.environment.items()))
+        lines.append(f"environment = {{ {', '.join(pairs)} }}")
+    if source.credential is not None:
+        lines.append(f"credential = {_quoted(source.credential)}")
+    text = "\n".join(lines) + "\n"
+    file = server_file(name)
+    settings = parse_settings({}, [(file, parse_toml(file, text.encode()))])
+    return text, settings.tool_servers[0]
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise typer.BadParameter(f"a quote is not closed in `{command}`", param_hint="--command") from error
+    if not words:
+        raise typer.BadParameter("the command is empty", param_hint="--command")
+    return words
+
+
+def _environment(pairs: Sequence[str]) -> dict[str, str]:
+    environment: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in environment:
+            wanted = "`NAME=env:NAME`, `NAME=file:/path` or, for what is no secret, `NAME=literal:...`, once a name"
+            raise typer.BadParameter(f"expected {wanted}", param_hint="--env")
+        environment[name] = value
+    return environment
+
+
+def _host_servers(host: JsonObject) -> JsonObject:
+    for key in _HOST_SERVERS:
+        found = host.get(key)
+        if isinstance(found, dict):
+            return found
+    raise Refused(Reason.MALFORMED, f"no list of servers in it ({' or '.join(f'`{key}`' for key in _HOST_SERVERS)})")
+
+
+def _host_environment(found: JsonObject, given: Mapping[str, str]) -> dict[str, str]:
+    environment: dict[str, str] = {}
+    variables = found.get("env") or {}
+    if not isinstance(variables, dict):
+        raise Refused(Reason.MALFORMED, "`env` is no object")
+    for name, value in variables.items():
+        if name in given:
+            continue
+        variable = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if variable is None:
+            raise Refused(
+                Reason.MALFORMED,
+                f"the value of `{name}` may be a secret, and is not copied",
+                remedy=f"name where it is: `--env {name}=env:{name}`; or, if it is none, `--env {name}=literal:...`",
+            )
+        environment[name] = f"env:{variable[1]}"
+    return environment
+
+
+def _texts(found: JsonObject, key: str) -> tuple[str, ...]:
+    values: Json = found.get(key) or []
+    texts = tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    if not isinstance(values, list) or len(texts) != len(values):
+        raise Refused(Reason.MALFORMED, f"`{key}` is no list of texts")
+    return texts
+
+
+def _quoted(text: str) -> str:
+    """The text as a TOML basic string."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in plain) + '"'
