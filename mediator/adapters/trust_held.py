@@ -16,7 +16,7 @@ from mediator.mediation.trust import TrustSnapshot
 class HeldTrust:
     """Holds the snapshot; a quarantine takes tools out of it and then moves the epoch, so that every fence looks."""
 
-    def __init__(self, snapshot: TrustSnapshot, move_epoch: Callable[[], None]) -> None:
+    def __init__(self, snapshot: TrustSnapshot, move_epoch: Callable[[], object]) -> None:
         self._snapshot = snapshot
         self._move_epoch = move_epoch
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mediator.adapters.minter_jwt import mint
-from mediator.adapters.store_sqlite import SqliteStore
+from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret

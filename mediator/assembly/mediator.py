@@ -18,14 +18,15 @@ from mediator import __version__
 from mediator.adapters.clock_system import SystemClock
 from mediator.adapters.credentials_references import ReferencedCredentials
 from mediator.adapters.ids_random import RandomIds
-from mediator.adapters.ledger_segments import SegmentLedger
+from mediator.adapters.ledger_segments.ledger import SegmentLedger
+from mediator.adapters.ledger_segments.reading import read_head
 from mediator.adapters.owner_flock import own
-from mediator.adapters.store_sqlite import SqliteStore
+from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, read_key, read_operators, read_secret
-from mediator.assembly.servers import make_tool_servers, resolve_reference
+from mediator.assembly.servers import make_tool_servers, resolve_bearers
 from mediator.assembly.trust import load_trust
 from mediator.canonical import JsonLimits
 from mediator.manifest.pin import PinProblem
@@ -83,22 +84,32 @@ async def open_mediator(
     async with AsyncExitStack() as ending:
         ending.enter_context(own(folder.lock_file))
         issuer_key = read_key(folder.key_file("issuer"))
-        store = ending.enter_context(SqliteStore(folder.store_file, read_secret(folder.key_file("grants")), alarm=alarm))
-        clock = SystemClock()
+        store = ending.enter_context(
+            SqliteStore(
+                folder.store_file,
+                read_secret(folder.key_file("grants")),
+                tenant=settings.tenant,
+                busy_timeout_ms=settings.store.busy_timeout_ms,
+                alarm=alarm,
+            )
+        )
+        clock = SystemClock(floor_ms=read_head(folder.ledger).at_ms if folder.ledger.is_dir() else 0)
         loaded = load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
         trust = HeldTrust(loaded.snapshot, store.bump_epoch)
         ledger = await ending.enter_async_context(
-            SegmentLedger(folder.ledger, claims=store, clock=clock, segment_bytes_max=settings.ledger.segment_bytes_max)
+            SegmentLedger(
+                folder.ledger,
+                claims=store,
+                streams=store,
+                clock=clock,
+                segment_bytes_max=settings.ledger.segment_bytes_max,
+                alarm=alarm,
+            )
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)
         tool_servers = RoutedToolServers(make_tool_servers(folder, settings, holding, fence))
         ending.push_async_callback(tool_servers.aclose)
-        bearers = {
-            server.name: resolve_reference(server.credential)
-            for server in settings.tool_servers
-            if server.credential is not None
-        }
         ports = Ports(
             clock=clock,
             ids=RandomIds(),
@@ -106,7 +117,7 @@ async def open_mediator(
             circumstances=store,
             claims=store,
             ledger=ledger,
-            credentials=ReferencedCredentials(bearers),
+            credentials=ReferencedCredentials(resolve_bearers(settings)),
             tool_servers=tool_servers,
             tracer=tracer,
         )

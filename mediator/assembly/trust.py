@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
@@ -20,17 +21,18 @@ from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
-from mediator.manifest.signature import parse_trust
+from mediator.manifest.signature import SignerTrust, accept_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import ToolFacts
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 
-TRUST_FILE = "trust.json"
-PINS_FILE = "pins.lock"
-ENVELOPE_FILE = "manifest.dsse.json"
-ACTIVATION_FILE = "active.dsse.json"
+TRUST_FILE: Final = "trust.json"
+TRUST_STATEMENT_FILE: Final = "trust.dsse.json"
+PINS_FILE: Final = "pins.lock"
+ENVELOPE_FILE: Final = "manifest.dsse.json"
+ACTIVATION_FILE: Final = "active.dsse.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +43,7 @@ class LoadedTrust:
     problems: tuple[PinProblem, ...]
 
 
-def load_trust(
-    folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str, now_ms: int
-) -> LoadedTrust:
+def load_trust(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str, now_ms: int) -> LoadedTrust:
     """Return what is trusted now; raises `Refused` naming the file that cannot be used, and the next step."""
     operators = read_operators(folder)
     pins, problems = load_pin_set(folder, settings, operators, now_ms)
@@ -67,13 +67,20 @@ def load_pin_set(
 ) -> tuple[PinSet, tuple[PinProblem, ...]]:
     """Return the pins that hold now, and those that do not."""
     manifests = folder.manifests(settings)
-    trust = parse_trust(read_file(manifests / TRUST_FILE))
+    trust = read_signer_trust(manifests, operators)
     envelopes = {
-        file.parent.name: read_file(file)
-        for file in sorted(manifests.glob(f"*/{ENVELOPE_FILE}"))
-        if file.is_file()
+        file.parent.name: read_file(file) for file in sorted(manifests.glob(f"*/{ENVELOPE_FILE}")) if file.is_file()
     }
     return load_pins(find_file(manifests / PINS_FILE), envelopes, trust, operators, now_ms)
+
+
+def read_signer_trust(manifests: Path, operators: Operators) -> SignerTrust:
+    """Return who may sign manifests, as an operator's statement accepts it; raises `Refused` naming the file."""
+    raw, statement = read_file(manifests / TRUST_FILE), read_file(manifests / TRUST_STATEMENT_FILE)
+    try:
+        return accept_trust(raw, statement, operators)
+    except Refused as refused:
+        raise Refused(refused.reason, f"`{manifests / TRUST_FILE}`: {refused.detail}") from refused
 
 
 def read_policies(policies: Path) -> Mapping[str, str]:

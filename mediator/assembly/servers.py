@@ -1,0 +1,118 @@
+"""Tool servers as they are configured: one adapter each, with its limits and its secrets resolved.
+
+A secret is read here, at the start, from where its reference points; an operator's environment is seen by nobody
+else. What a command is given is named in its settings and nothing more.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mediator import __version__
+from mediator.adapters.credentials_references import resolve_secret
+from mediator.adapters.tool_servers_http.limits import HttpLimits
+from mediator.adapters.tool_servers_http.server import HttpToolServer
+from mediator.adapters.tool_servers_stdio.limits import StdioLimits
+from mediator.adapters.tool_servers_stdio.server import StdioToolServer
+from mediator.assembly.folder import Folder
+from mediator.canonical import JsonObject
+from mediator.evidence import Secret
+from mediator.mediation.instances import InstanceRule
+from mediator.mediation.permit import Permit
+from mediator.mediation.ports import OfferWatch
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import LimitSettings, Settings, ToolServerSettings
+from mediator.settings.values import Literally
+from mediator.wire.hearing import HearingLimits, Introduction
+from mediator.wire.methods import Era
+
+_ERAS: Final = {"auto": None, "modern": Era.MODERN, "legacy": Era.LEGACY}
+
+
+class _NobodyWatches:
+    """The watch of a server that is only asked who it is: nothing is pinned yet."""
+
+    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+        """Take no note."""
+
+
+def make_tool_servers(
+    folder: Folder, settings: Settings, watch: OfferWatch, fence: Callable[[Permit], None]
+) -> dict[str, HttpToolServer | StdioToolServer]:
+    """Return an adapter for each configured server; raises `Refused` naming a secret that is not where it should be."""
+    return {server.name: _make(folder, settings.limits, server, watch, fence) for server in settings.tool_servers}
+
+
+def resolve_bearers(settings: Settings) -> dict[str, Secret]:
+    """Return the bearer token of each server that insists on a static one."""
+    return {
+        server.name: resolve_secret(server.credential, os.environ)
+        for server in settings.tool_servers
+        if server.credential is not None
+    }
+
+
+async def introduce(folder: Folder, settings: Settings, server: ToolServerSettings) -> Introduction:
+    """Return what a server says of itself and all that it offers, for review; it is ended again.
+
+    Raises `Refused` saying why it could not be asked.
+    """
+    adapter = _make(folder, settings.limits, server, _NobodyWatches(), _must_not_call)
+    try:
+        return await adapter.introduce()
+    finally:
+        await adapter.aclose()
+
+
+def _must_not_call(permit: Permit) -> None:
+    raise Refused(Reason.INTERNAL, f"`{permit.tool.server}` was asked to introduce itself, not to be called")
+
+
+def _make(
+    folder: Folder,
+    limits: LimitSettings,
+    server: ToolServerSettings,
+    watch: OfferWatch,
+    fence: Callable[[Permit], None],
+) -> HttpToolServer | StdioToolServer:
+    hearing = HearingLimits(
+        result_bytes_max=limits.result_bytes_max,
+        json_depth_max=limits.json_depth_max,
+        pages_max=limits.list_pages_max,
+        tools_max=limits.list_tools_max,
+    )
+    era, instance = _ERAS[server.era], InstanceRule(server.instance)
+    if server.url is not None:
+        return HttpToolServer(
+            server.name,
+            server.url,
+            watch=watch,
+            fence=fence,
+            era=era,
+            instance=instance,
+            limits=HttpLimits(
+                hearing=hearing, header_bytes_max=limits.header_bytes_max, opening_seconds=limits.start_seconds
+            ),
+            client_version=__version__,
+            own_credential=None if server.credential is None else resolve_secret(server.credential, os.environ),
+        )
+    environment: dict[str, Secret | str] = {
+        name: value.text if isinstance(value, Literally) else resolve_secret(value, os.environ)
+        for name, value in server.environment.items()
+    }
+    return StdioToolServer(
+        server.name,
+        server.command or (),
+        watch=watch,
+        fence=fence,
+        environment=environment,
+        cwd=str(folder.root / (server.cwd or ".")),
+        era=era,
+        instance=instance,
+        limits=StdioLimits(hearing=hearing, opening_seconds=limits.start_seconds),
+        client_version=__version__,
+    )
