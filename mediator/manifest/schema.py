@@ -18,7 +18,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NoReturn, final
@@ -55,7 +55,8 @@ class PreparedSchema:
     def check_arguments(self, arguments: JsonObject) -> None:
         """Raise `Refused(ARGUMENTS_INVALID)`, with a sentence, unless the arguments fit the pinned schema."""
         # 1. No key that two readers would read differently.
-        _check_keys(arguments, ())
+        if not _has_one_reading(arguments):
+            raise _bad_key(arguments, ()) or _invalid("/", "a key that is read in more than one way")
         # 2. What the pinned schema says of them.
         if not self._given.is_valid(arguments):
             raise _invalid(*_told(self._given, arguments))
@@ -151,22 +152,37 @@ def _without_id(schema: JsonObject) -> JsonObject:
     return {keyword: said for keyword, said in schema.items() if keyword != "$id"}
 
 
-def _check_keys(value: JsonObject | list[Json], path: tuple[str | int, ...]) -> None:
+def _has_one_reading(value: JsonObject | list[Json]) -> bool:
+    """Tell whether no object in it holds a forbidden key, or one key in two spellings. On the way of every call."""
+    if isinstance(value, dict):
+        folded = {key.lower() if key.isascii() else fold(key) for key in value}
+        if len(folded) != len(value) or not folded.isdisjoint(_FORBIDDEN):
+            return False
+        children: Iterable[Json] = value.values()
+    else:
+        children = value
+    for child in children:
+        kind = type(child)
+        if (kind is dict or kind is list) and not _has_one_reading(child):  # type: ignore[arg-type]  # by its kind
+            return False
+    return True
+
+
+def _bad_key(value: Json, path: tuple[str | int, ...]) -> Refused | None:
+    """The refusal of the first key, in order and depth, for which it has not; None where it has."""
     if isinstance(value, list):
-        for index, child in enumerate(value):
-            if isinstance(child, (dict, list)):
-                _check_keys(child, (*path, index))
-        return
+        return next(filter(None, (_bad_key(child, (*path, index)) for index, child in enumerate(value))), None)
     seen: set[str] = set()
-    for key, child in value.items():
-        folded = fold(key)
+    for key, child in value.items() if isinstance(value, dict) else ():
+        folded, where = fold(key), (*path, key)
         if folded in _FORBIDDEN:
-            raise _invalid(show((*path, key)), "a key that no tool is given")
+            return _invalid(show(where), "a key that no tool is given")
         if folded in seen:
-            raise _invalid(show((*path, key)), "a key of the same object differs from this one only by its spelling")
+            return _invalid(show(where), "a key of the same object differs from this one only by its spelling")
         seen.add(folded)
-        if isinstance(child, (dict, list)):
-            _check_keys(child, (*path, key))
+        if (inner := _bad_key(child, where)) is not None:
+            return inner
+    return None
 
 
 def _told(validator: jsonschema_rs.Validator, instance: Json) -> tuple[str, str]:
