@@ -103,7 +103,7 @@ def _must_be_free(target: Path) -> None:
 @contextmanager
 def _made_whole(target: Path) -> Iterator[Path]:
     """Give a folder to write into; what stands in it at the end is moved to its place, all of it or nothing."""
-    is_new = not target.exists()
+    made = [path for path in (target, *target.parents) if not path.exists()]  # innermost first
     moved: list[Path] = []
     staging: Path | None = None
     try:
@@ -118,8 +118,9 @@ def _made_whole(target: Path) -> Iterator[Path]:
     except BaseException as error:
         for path in (*moved, *([staging] if staging is not None else [])):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if is_new and target.is_dir():
-            target.rmdir()
+        for path in made:
+            if path.is_dir():
+                path.rmdir()
         if isinstance(error, OSError):
             detail = f"`{target}` cannot be written: {error.strerror}"
             raise Refused(Reason.MALFORMED, detail, remedy="name a folder that is yours to write") from error

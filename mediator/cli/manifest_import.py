@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import anyio
 import typer
 
-from mediator.assembly.folder import find_file, read_operators
+from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.servers import introduce
 from mediator.canonical import Json, JsonObject, digest_of_bytes, parse_object, readable_bytes
 from mediator.cli.console import GOOD, NAME, QUIET, WARN, say, show_table
@@ -41,9 +41,9 @@ from mediator.wire.hearing import Introduction
 _DAY_MS: Final = 24 * 3600 * 1000
 _TEXT_MAX: Final = 500  # what a manifest's texts may have
 _WHY: Final = {
-    Effect.READ: "the server says `readOnlyHint`",
-    Effect.WRITE: "a verb of its name",
-    Effect.EXEC: "nothing speaks for less",
+    Effect.READ: "readOnlyHint",
+    Effect.WRITE: "its name",
+    Effect.EXEC: "nothing less",
 }
 
 
@@ -184,7 +184,7 @@ def _drafted(
         instructions=introduction.instructions,
         packages=[] if reached.package is None else [reached.package],
         remotes=[] if server.url is None else [{"type": "streamable-http", "url": server.url}],
-        executable_digest=None if server.command is None else digest_of_bytes(Path(server.command[0]).read_bytes()),
+        executable_digest=None if server.command is None else digest_of_bytes(read_file(Path(server.command[0]))),
     )
     return draft if old is None else _with_declared(draft, old)
 
@@ -228,7 +228,7 @@ def _show_draft(name: str, manifest: ToolManifest) -> None:
         )
         for tool in manifest.tools
     ]
-    show_table(("tool", "effect", "why", "what the server says of it"), rows, title=f"{name}: {len(rows)} tools")
+    show_table(("tool", "effect", "because of", "what the server says of it"), rows, title=f"{name}: {len(rows)} tools")
 
 
 def _first_line(text: Json) -> str:

@@ -23,6 +23,7 @@ from mediator.effect import Effect
 from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.fields import write_moment
+from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinnedTool, PinProblem
 
 group = typer.Typer(no_args_is_help=True, help="The operator's side: review, approve and list pinned tools.")
@@ -113,21 +114,27 @@ def list_pins(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
 
 
 def _show_pins(pins: list[PinnedTool]) -> None:
+    """A tool's own name is shown where its name on `/mcp` does not say it."""
+    says_all = all(pin.assigned == natural_name(pin.server, pin.name) for pin in pins)
+    columns = ("name on /mcp", *(() if says_all else ("tool",)), "effect", "sens.", "reviewer", "good until")
     rows = [
-        ((one.assigned, NAME), f"{one.server}/{one.name}", one.effect, str(one.sensitivity), one.reviewer, _day(one))
-        for one in pins
+        (
+            (pin.assigned, NAME),
+            *(() if says_all else (f"{pin.server}/{pin.name}",)),
+            pin.effect,
+            str(pin.sensitivity),
+            pin.reviewer,
+            write_moment(pin.expires)[:10],
+        )
+        for pin in pins
     ]
-    show_table(("name on /mcp", "tool", "effect", "sens.", "reviewer", "good until"), rows)
+    show_table(columns, rows)
 
 
 def _say_problems(problems: list[PinProblem] | tuple[PinProblem, ...]) -> None:
     for problem in problems:
         tool = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
         say(("not pinned: ", BAD), (tool, NAME), f": {problem.detail}")
-
-
-def _day(pin: PinnedTool) -> str:
-    return write_moment(pin.expires)[:10]
 
 
 def _form(pin: PinnedTool) -> JsonObject:
