@@ -1,0 +1,333 @@
+"""Laws of the decision point: asking less gives the same answer, and nothing a caller sends is an engine's error.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import cedarpy
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from mediator.adapters.engine_cedar import check_policies, prepare_engine
+from mediator.canonical import canonical_bytes, parse_json, parse_object
+from mediator.effect import Effect
+from mediator.manifest.schema import prepare
+from mediator.policy.decision import Decision, Verdict
+from mediator.policy.request import AccessRequest, Action, AgentFacts, ToolFacts
+from mediator.policy.schema import entities_of, prepare_tool
+from mediator.policy.types import EVERYTHING
+from mediator.refusal import Reason, Refused
+from tests.laws.json_instances import instances
+from tests.promises import promise
+from tests.unit.policy.facts import AGENT, BASE, approved, base, tool
+
+REAL_TOOLS: Final = Path(__file__).parents[1] / "data" / "real_tools"
+
+
+# --- a small world, and a naive model of it --------------------------------------------------------------------------
+
+SCHEMA: Final[Any] = {
+    "type": "object",
+    "properties": {"path": {"type": "string"}, "count": {"type": "integer"}, "free": {"type": "object"}},
+    "required": ["path"],
+}
+TOOLS: Final = (
+    tool("files/read", input_schema=SCHEMA, sensitivity=1),
+    tool("files/write", input_schema=SCHEMA, effect=Effect.WRITE, targets=("/free/to",)),
+    tool("mail/send", input_schema=SCHEMA, effect=Effect.SEND, domain="office", sensitivity=3),
+)
+AGENTS: Final = (
+    AGENT,
+    replace(AGENT, id="planner-2", owner="bob@example.com"),
+    AgentFacts(id="worker-1", owner="bob@example.com", agent_class="worker", team=""),
+)
+
+
+class Sight(NamedTuple):
+    """What the naive model sees: the request and its tool."""
+
+    request: AccessRequest
+    tool: ToolFacts
+
+    @property
+    def base(self) -> Any:
+        return self.request.base
+
+    @property
+    def args(self) -> Any:
+        return self.request.arguments
+
+
+@dataclass(frozen=True)
+class Model:
+    """A policy in Cedar without its effect, and the same in Python."""
+
+    cedar: str
+    applies: Callable[[Sight], bool]
+
+
+def is_call(sight: Sight) -> bool:
+    return sight.request.action is Action.CALL
+
+
+CALL: Final = 'action in Mediator::Action::"call_tool"'
+MODELS: Final = (
+    Model("(principal, action, resource)", lambda _: True),
+    Model(f"(principal, {CALL}, resource)", is_call),
+    Model('(principal, action == Mediator::Action::"list", resource)', lambda s: not is_call(s)),
+    Model(
+        '(principal in Mediator::Team::"research", action, resource)', lambda s: s.request.principal.team == "research"
+    ),
+    Model(
+        '(principal == Mediator::Agent::"planner-2", action, resource)', lambda s: s.request.principal.id == "planner-2"
+    ),
+    Model(
+        '(principal is Mediator::Agent in Mediator::AgentClass::"worker", action, resource is Mediator::Tool)',
+        lambda s: s.request.principal.agent_class == "worker",
+    ),
+    Model(
+        '(principal, action in [Mediator::Action::"effect:write", Mediator::Action::"effect:send"], resource)',
+        lambda s: is_call(s) and s.tool.effect in {Effect.WRITE, Effect.SEND},
+    ),
+    Model(
+        '(principal, action in Mediator::Action::"server:mail", resource)',
+        lambda s: is_call(s) and s.tool.server == "mail",
+    ),
+    Model('(principal, action, resource in Mediator::Domain::"office")', lambda s: s.tool.domain == "office"),
+    Model('(principal, action, resource == Mediator::Tool::"files/read")', lambda s: s.tool.key == "files/read"),
+    Model(
+        '(principal, action == Mediator::Action::"files/read", resource) when { context.args.path like "/srv/*" }',
+        lambda s: is_call(s) and s.tool.key == "files/read" and s.args["path"].startswith("/srv/"),
+    ),
+    Model(
+        '(principal, action in [Mediator::Action::"files/write", Mediator::Action::"mail/send"], resource) '
+        "unless { context.args has count && context.args.count <= 3 }",
+        lambda s: is_call(s) and s.tool.key in {"files/write", "mail/send"} and not s.args.get("count", 9) <= 3,
+    ),
+    Model(
+        '(principal, action == Mediator::Action::"files/write", resource) '
+        'when { context.args has free && context.args.free.keys.contains("to") }',
+        lambda s: is_call(s) and s.tool.key == "files/write" and "to" in s.args.get("free", {}),
+    ),
+    Model(
+        f"(principal, {CALL}, resource) when {{ context.grant.covers }}", lambda s: is_call(s) and s.base.grant.covers
+    ),
+    Model(
+        f"(principal, {CALL}, resource) unless {{ context has approval }}", lambda s: is_call(s) and not s.base.approval
+    ),
+    Model(
+        f'(principal, {CALL}, resource) when {{ context.task.labels.contains("untrusted") && context.task.calls > 2 }}',
+        lambda s: is_call(s) and "untrusted" in s.base.task.labels and s.base.task.calls > 2,
+    ),
+    Model(
+        f"(principal, {CALL}, resource) when {{ context.opaque.containsAny(resource.targets) }}",
+        lambda s: is_call(s) and s.tool.targets != () and bool(s.args.get("free")),
+    ),
+    Model(
+        '(principal, action, resource) when { principal.owner.name == "bob@example.com" && resource.sensitivity < 3 }',
+        lambda s: s.request.principal.owner == "bob@example.com" and s.tool.sensitivity < 3,
+    ),
+    Model(
+        '(principal, action, resource) when { Mediator::Agent::"worker-1" in Mediator::AgentClass::"worker" }',
+        lambda s: s.request.principal.id == "worker-1",
+    ),
+    Model(
+        '(principal, action, resource) when { action == Mediator::Action::"mail/send" || action == Mediator::Action::"list" }',
+        lambda s: not is_call(s) or s.tool.key == "mail/send",
+    ),
+)
+
+
+class Ruled(NamedTuple):
+    """A model that permits, or one that forbids."""
+
+    forbids: bool
+    model: Model
+
+
+def text_of(rules: Sequence[Ruled]) -> dict[str, str]:
+    return {
+        f"{index}.cedar": f'@id("p{index}") @reason("r") {"forbid" if rule.forbids else "permit"} {rule.model.cedar};'
+        for index, rule in enumerate(rules)
+    }
+
+
+rules = st.lists(st.builds(Ruled, st.booleans(), st.sampled_from(MODELS)), max_size=7)
+bases = st.builds(
+    lambda covers, labels, calls, approval: base(
+        grant=replace(BASE.grant, covers=covers),
+        task=replace(BASE.task, labels=labels, calls=calls),
+        approval=approval,
+    ),
+    st.booleans(),
+    st.sampled_from([frozenset(), frozenset({"untrusted"}), frozenset({"untrusted", "x"})]),
+    st.integers(0, 5),
+    st.sampled_from([None, approved()]),
+)
+arguments = st.fixed_dictionaries(
+    {"path": st.sampled_from(["/srv/a", "/etc", ""])},
+    optional={"count": st.integers(0, 6), "free": st.sampled_from([{}, {"to": 1}, {"x": [2.5]}])},
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> AccessRequest:
+    subject = draw(st.sampled_from(TOOLS))
+    is_a_call = draw(st.booleans() | st.just(value=True))
+    return AccessRequest(
+        principal=draw(st.sampled_from(AGENTS)),
+        action=Action.CALL if is_a_call else Action.LIST,
+        server=subject.server,
+        tool=subject.tool,
+        base=draw(bases) if is_a_call else None,
+        arguments=draw(arguments) if is_a_call else None,
+    )
+
+
+def tool_of(request: AccessRequest) -> ToolFacts:
+    return next(facts for facts in TOOLS if facts.key == request.key)
+
+
+def naively(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict, tuple[str, ...]]:
+    """Deny overrides, in five lines: what forbids outweighs, silence denies."""
+    sight = Sight(request, tool_of(request))
+    applying = [(f"p{index}", rule.forbids) for index, rule in enumerate(policies) if rule.model.applies(sight)]
+    forbidding = tuple(name for name, forbids in applying if forbids)
+    permitting = tuple(name for name, forbids in applying if not forbids)
+    return (Verdict.ALLOW, permitting) if permitting and not forbidding else (Verdict.DENY, forbidding)
+
+
+def unsliced(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict, tuple[str, ...]]:
+    """Cedar, asked with the whole set and the whole context, under the whole schema; nothing is remembered."""
+    schema = prepare_tool(tool_of(request))
+    action = schema.action(request.key if request.base else "list")
+    entities = canonical_bytes(entities_of(request.principal, action, schema.tool)).decode()
+    context = schema.reader(EVERYTHING)(request.base, request.arguments or {}).attributes if request.base else {}
+    answer = cedarpy.is_authorized(
+        {
+            "principal": {"type": "Mediator::Agent", "id": request.principal.id},
+            "action": action.uid._asdict(),
+            "resource": schema.resource().uid._asdict(),
+            "context": canonical_bytes(context).decode(),
+        },
+        "\n".join(text_of(policies).values()),
+        cedarpy.Entities.from_json_str(entities),
+        schema.text(),
+    )
+    assert not answer.diagnostics.errors
+    names = answer.diagnostics.id_annotations_by_reason.values()
+    return Verdict.ALLOW if answer.allowed else Verdict.DENY, tuple(sorted(names))
+
+
+def told(decision: Decision) -> tuple[Verdict, tuple[str, ...]]:
+    assert decision.reason is not Reason.POLICY_ERROR
+    return decision.verdict, decision.determining
+
+
+@promise("P8")
+@given(rules, st.lists(requests(), min_size=1, max_size=6))
+def test_asking_less_gives_the_same_answer(policies: list[Ruled], asked: list[AccessRequest]) -> None:
+    """Ours (design 5.5; house style law 7): sliced, projected and remembered is unsliced, whole and asked anew,
+
+    and both are what a naive model says. Several requests share one engine, so that what is remembered is tested.
+    """
+    engine = prepare_engine(text_of(policies), TOOLS)
+    for request in asked + asked[::-1]:
+        assert told(engine.evaluate(request)) == unsliced(policies, request) == naively(policies, request)
+
+
+@promise("P4")
+@given(rules, st.integers(0, 6), st.sampled_from(MODELS), requests())
+def test_one_permit_less_or_one_forbid_more_never_allows(
+    policies: list[Ruled], dropped: int, added: Model, request: AccessRequest
+) -> None:
+    """Ours (house style law 2), of sets that evaluate without error."""
+    before = prepare_engine(text_of(policies), TOOLS).evaluate(request)
+    assume(before.verdict is Verdict.DENY)
+    fewer = [rule for index, rule in enumerate(policies) if rule.forbids or index != dropped]
+    for changed in (fewer, [*policies, Ruled(forbids=True, model=added)]):
+        assert prepare_engine(text_of(changed), TOOLS).evaluate(request).verdict is Verdict.DENY
+
+
+@promise("P6")
+@given(rules, requests())
+def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
+    policies: list[Ruled], request: AccessRequest
+) -> None:
+    """Ours (design 4): the remedy is neither a false promise nor kept back."""
+    engine = prepare_engine(text_of(policies), TOOLS)
+    found = engine.evaluate(request)
+    if request.base is None or request.base.approval is not None or found.verdict is Verdict.ALLOW:
+        assert found.reason is not Reason.APPROVAL_REQUIRED
+        return
+    with_one = engine.evaluate(replace(request, base=replace(request.base, approval=approved())))
+    assert (found.reason is Reason.APPROVAL_REQUIRED) == (with_one.verdict is Verdict.ALLOW)
+
+
+# --- real tools ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def real_tools() -> tuple[ToolFacts, ...]:
+    found = []
+    for path in sorted(REAL_TOOLS.glob("*.json")):
+        match parse_json(path.read_bytes()):
+            case {"tools": [*definitions]}:
+                found += [_facts(path.stem, definition) for definition in definitions]
+            case _:
+                assert path.name in {"index.json", "drift.json"}
+    return tuple(found)
+
+
+def _facts(server: str, definition: Any) -> ToolFacts:
+    return tool(f"{server}/{definition['name']}", input_schema=definition["inputSchema"])
+
+
+def seeing_all(facts: ToolFacts, index: int) -> str:
+    scope = f"(principal, action == Mediator::Action::{json.dumps(facts.key)}, resource)"
+    return f'@id("all-{index}") @reason("r") permit {scope} when {{ context.args == context.args }};'
+
+
+@pytest.mark.corpus
+def test_the_schema_of_every_real_tool_validates() -> None:
+    """Ours: 216 definitions of 16 published servers, a policy over the whole of each one's arguments."""
+    tools = real_tools()
+    assert len(tools) == 216
+    texts = {f"{index:03}": seeing_all(facts, index) for index, facts in enumerate(tools)}
+    assert check_policies(texts, tools) == []
+
+
+@pytest.mark.corpus
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(st.data())
+def test_arguments_that_fit_a_real_schema_are_never_an_error_of_the_engine(data: st.DataObject) -> None:
+    """Ours (design 5.5): whatever fits the pinned schema has an answer, though a policy looks at all of it.
+
+    The one refusal of what fits is an integer beyond 2^53-1, and the caller is told how to send it.
+    """
+    tools = real_tools()
+    facts = data.draw(st.sampled_from(tools), label="tool")
+    drawn = data.draw(instances(facts.input_schema, facts.input_schema), label="arguments")
+    sent = parse_object(canonical_bytes(drawn))
+    try:
+        prepare(facts.input_schema, None, frozenset()).check_arguments(sent)
+    except Refused:
+        assume(False)
+    engine = prepare_engine({"a": seeing_all(facts, 0)}, [facts])
+    request = AccessRequest(
+        principal=AGENT, action=Action.CALL, server=facts.server, tool=facts.tool, base=BASE, arguments=sent
+    )
+    found = engine.evaluate(request)
+    if found.reason is Reason.ARGUMENTS_INVALID:
+        assert found.remedy == "send it as a string"
+    else:
+        assert found.verdict is Verdict.ALLOW

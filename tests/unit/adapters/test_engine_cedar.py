@@ -1,0 +1,569 @@
+"""Tests of the policy engine in Cedar: its answers, its hazards (standards.md 3.3), its tooling.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+import pytest
+
+from mediator.adapters import engine_cedar
+from mediator.adapters.engine_cedar import (
+    CedarEngine,
+    PolicySetInvalid,
+    check_policies,
+    policy_set_digest,
+    prepare_engine,
+    run_cases,
+)
+from mediator.canonical import Json, digest_of, parse_json
+from mediator.effect import Effect
+from mediator.policy.decision import Decision, Obligation, Verdict
+from mediator.policy.request import AccessRequest, ToolFacts
+from mediator.refusal import Reason
+from tests.promises import promise
+from tests.unit.policy.facts import AGENT, BASE, approved, base, call, listing, tool, uncovered, with_arguments
+
+POLICIES = Path(__file__).parents[3] / "policies"
+ALLOW = '@id("covered") @reason("covered") permit(principal, action, resource);'
+CALLS = 'principal, action in Mediator::Action::"call_tool", resource'
+ON_READ = 'principal, action == Mediator::Action::"files/read", resource'
+PATH = with_arguments({"path": {"type": "string"}, "mode": {"type": "string"}}, required=["path"])
+
+
+def engine(*policies: str, tools: tuple[ToolFacts, ...] = (PATH,)) -> CedarEngine:
+    return prepare_engine({"set.cedar": "\n".join(policies)}, tools)
+
+
+def named(name: str, policy: str) -> str:
+    return f'@id("{name}") @reason("{name}, says its author") {policy}'
+
+
+def ask(*policies: str, request: AccessRequest | None = None, tools: tuple[ToolFacts, ...] = (PATH,)) -> Decision:
+    return engine(*policies, tools=tools).evaluate(request or call(arguments={"path": "/srv/a"}))
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_allow_names_the_policies_that_made_it_and_their_duties() -> None:
+    """Ours: every permit that applies, by `@id`, in order."""
+    duty = '@obligation("record-result-digest")'
+    found = ask(named("b", f"permit({CALLS});"), f"{duty} {named('a', f'permit({CALLS});')}")
+    assert found == Decision(
+        verdict=Verdict.ALLOW,
+        determining=("a", "b"),
+        policy_digest=found.policy_digest,
+        obligations=frozenset({Obligation.RECORD_RESULT_DIGEST}),
+    )
+
+
+def test_a_duty_comes_only_with_the_policy_that_allows() -> None:
+    """XACML's rule: obligations of the determining policies."""
+    duty = '@obligation("record-result-digest")'
+    found = ask(ALLOW, f"{duty} {named('a', f'permit({CALLS}) when {{ context.justified }};')}")
+    assert (found.verdict, found.obligations) == (Verdict.ALLOW, frozenset())
+
+
+def test_a_forbid_outweighs_every_permit_and_says_why() -> None:
+    """Cedar: deny overrides. The agent reads the author's sentence."""
+    found = ask(ALLOW, named("z", f"forbid({CALLS});"), named("y", f"forbid({CALLS});"))
+    assert found == Decision(
+        verdict=Verdict.DENY,
+        determining=("y", "z"),
+        policy_digest=found.policy_digest,
+        reason=Reason.DENIED_BY_POLICY,
+        sentence="y, says its author",
+    )
+
+
+@promise("P7")
+@pytest.mark.parametrize("policies", [(), (named("a", f"permit({CALLS}) when {{ context.justified }};"),)])
+def test_silence_is_a_denial(policies: tuple[str, ...]) -> None:
+    """Ours (fail-safe default)."""
+    found = ask(*policies)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.DENIED_BY_POLICY, ())
+    assert found.sentence == "no policy allows this call"
+
+
+def test_the_order_of_files_and_policies_is_no_answer() -> None:
+    """standards.md 3.3 (8): ids are not positions."""
+    a, b = named("a", f"permit({CALLS});"), named("b", f'forbid({ON_READ}) when {{ context.args.path == "x" }};')
+    one = prepare_engine({"1": a, "2": b}, [PATH])
+    other = prepare_engine({"1": b, "2": a}, [PATH])
+    for path in ("x", "y"):
+        request = call(arguments={"path": path})
+        assert replace(one.evaluate(request), policy_digest="") == replace(other.evaluate(request), policy_digest="")
+
+
+def test_policies_may_look_at_agent_tool_and_circumstances() -> None:
+    """Ours (design 5.5): everything that the README lists, at once."""
+    condition = """
+      principal == Mediator::Agent::"planner-1" && principal.owner.name == "alice@example.com"
+      && principal in Mediator::AgentClass::"planner" && principal in Mediator::Team::"research"
+      && action in Mediator::Action::"effect:read" && action in Mediator::Action::"server:files"
+      && action in Mediator::Action::"domain:home" && action in Mediator::Action::"call_tool"
+      && resource in Mediator::Server::"files" && resource in Mediator::Domain::"home"
+      && resource.server == "files" && resource.name == "read" && resource.domain == "home" && resource.effect == "read"
+      && resource.sensitivity == 1 && resource.reads_from == ["disk"] && resource.sends_to.isEmpty()
+      && resource.result_labels.isEmpty() && resource.targets.isEmpty() && resource.digest == context.pin
+      && context.chain.depth == 0 && context.chain.root == "planner-1" && context.chain.members == ["planner-1"]
+      && context.chain.connectors.isEmpty() && context.grant.id == "grant-1" && context.grant.covers
+      && context.grant.purpose == "tests" && context.grant.expires == 2000 && context.task.id == "task-1"
+      && context.task.labels.isEmpty() && context.task.calls == 0 && context.task.age == 10
+      && context.task.novel.isEmpty() && context.destination.isEmpty() && context.proof == "bearer"
+      && !(context has approval) && !context.justified && context.now == 1000 && context.protocol == "2026-07-28"
+      && context.request_hash == "sha256:this" && context.provenance.isEmpty()
+      && context.opaque.isEmpty() && context.nulls.isEmpty()
+      && context.args.path == "/srv/a" && !(context.args has mode)
+    """
+    assert ask(named("all", f"permit({ON_READ}) when {{ {condition} }};")).verdict is Verdict.ALLOW
+
+
+def test_a_listing_is_decided_on_stable_facts() -> None:
+    """Ours (design 5.7): agent, tool, server, domain; listings are cached by them."""
+    policies = (
+        named("listed", 'permit(principal, action == Mediator::Action::"list", resource);'),
+        named(
+            "hidden", 'forbid(principal in Mediator::Team::"interns", action == Mediator::Action::"list", resource);'
+        ),
+        named(
+            "secret",
+            'forbid(principal, action == Mediator::Action::"list", resource) when { resource.sensitivity > 2 };',
+        ),
+    )
+    tools = (PATH, tool("files/keys", sensitivity=3))
+    found = engine(*policies, tools=tools)
+    assert found.evaluate(listing()).determining == ("listed",)
+    assert found.evaluate(listing(principal=replace(AGENT, team="interns"))).determining == ("hidden",)
+    assert found.evaluate(listing("files/keys")).determining == ("secret",)
+    assert found.evaluate(call()).verdict is Verdict.DENY
+
+
+def test_the_same_question_of_another_agent_is_another_question() -> None:
+    """Ours: what is remembered for one agent or tool is never told to another that a condition can tell apart."""
+    by_owner = named("own", f'permit({CALLS}) when {{ principal.owner.name == "alice@example.com" }};')
+    by_literal = named("lit", f'permit({CALLS}) when {{ Mediator::Agent::"planner-1" in Mediator::Team::"research" }};')
+    by_scope = named("one", 'permit(principal == Mediator::Agent::"planner-1", action, resource);')
+    eve = replace(AGENT, id="planner-2", owner="eve@example.com")
+    request = call(arguments={"path": "x"})
+    for policy in (by_owner, by_literal, by_scope):
+        found = engine(policy)
+        assert found.evaluate(request).verdict is Verdict.ALLOW
+        assert found.evaluate(replace(request, principal=eve)).verdict is Verdict.DENY
+        assert found.evaluate(request).verdict is Verdict.ALLOW
+
+
+# --- approval --------------------------------------------------------------------------------------------------------
+
+NEEDS_APPROVAL = named("human", f"forbid({CALLS}) unless {{ context has approval }};")
+
+
+def test_a_denial_that_an_approval_would_turn_says_so() -> None:
+    """Ours (design 4): asked once more, with an approval of exactly this request."""
+    found = ask(ALLOW, NEEDS_APPROVAL)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.APPROVAL_REQUIRED, ("human",))
+    assert found.sentence == "human, says its author"
+    assert found.remedy is not None
+    assert "approval" in found.remedy
+
+
+@promise("P6")
+def test_an_approval_counts_for_exactly_its_request() -> None:
+    """Ours: with it the call is allowed; with another's it stands where it stood."""
+    request = call(arguments={"path": "x"}, base=base(approval=approved()))
+    assert ask(ALLOW, NEEDS_APPROVAL, request=request).verdict is Verdict.ALLOW
+    other = call(arguments={"path": "x"}, base=base(approval=approved("sha256:other")))
+    assert ask(ALLOW, NEEDS_APPROVAL, request=other).reason is Reason.APPROVAL_REQUIRED
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        pytest.param((NEEDS_APPROVAL,), id="nothing else permits"),
+        pytest.param((ALLOW, NEEDS_APPROVAL, named("never", f"forbid({CALLS});")), id="something else forbids"),
+        pytest.param((ALLOW, named("never", f"forbid({CALLS});")), id="no policy speaks of approvals"),
+        pytest.param(
+            (
+                ALLOW,
+                named(
+                    "bob", f'forbid({CALLS}) unless {{ context has approval && context.approval.approver == "bob" }};'
+                ),
+            ),
+            id="only one person's would do",
+        ),
+    ],
+)
+def test_a_denial_that_an_approval_would_not_turn_is_plain(policies: tuple[str, ...]) -> None:
+    """Ours: no false promise."""
+    found = ask(*policies)
+    assert (found.reason, found.remedy) == (Reason.DENIED_BY_POLICY, None)
+
+
+def test_an_approval_that_did_not_help_is_not_asked_for_again() -> None:
+    """Ours: it is there already."""
+    request = call(arguments={"path": "x"}, base=replace(uncovered(), approval=approved()))
+    found = ask(named("c", f"permit({CALLS}) when {{ context.grant.covers }};"), NEEDS_APPROVAL, request=request)
+    assert found.reason is Reason.DENIED_BY_POLICY
+
+
+# --- hazards ---------------------------------------------------------------------------------------------------------
+
+
+@promise("P7")
+@pytest.mark.parametrize("effect", ["permit", "forbid"])
+def test_a_policy_that_errs_denies_even_beside_an_allow(effect: str) -> None:
+    """standards.md 3.3 (1): Cedar skips it and allows. What validation cannot see is an overflow."""
+    request = call(arguments={"path": "x"}, base=base(task=replace(BASE.task, calls=2**53 - 1)))
+    overflow = named("sum", f"{effect}({CALLS}) when {{ context.task.calls * 4096 > 7 }};")
+    assert cedarpy.is_authorized(
+        {"principal": 'A::"a"', "action": 'A::"a"', "resource": 'A::"a"', "context": {"n": 2**62}},
+        "permit(principal, action, resource); forbid(principal, action, resource) when { context.n * 4 > 7 };",
+        [],
+    ).allowed
+    found = ask(ALLOW, overflow, request=request)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ("sum",))
+    assert (found.sentence, found.remedy) == (None, None)
+
+
+@promise("P7")
+def test_a_forbid_over_an_optional_argument_never_comes_into_force() -> None:
+    """standards.md 3.3 (2): at a call it would err where the argument is absent, and be skipped."""
+    with pytest.raises(PolicySetInvalid) as error:
+        engine(ALLOW, named("mode", f'forbid({ON_READ}) when {{ context.args.mode like "w*" }};'))
+    assert [finding.policy_id for finding in error.value.findings] == ["mode"]
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        {"__entity": {"type": "Mediator::Agent", "id": "planner-1"}},
+        {"__extn": {"fn": "ip", "arg": "10.0.0.1"}},
+        {"__expr": "principal"},
+        ["/srv/a"],
+        None,
+        5,
+    ],
+)
+@pytest.mark.parametrize("named_by_policy", [True, False])
+def test_an_argument_cannot_change_its_type_inside_the_engine(smuggled: Json, named_by_policy: bool) -> None:
+    """standards.md 3.3 (3): without a schema an entity for a string defeats `unless`; here it never gets there."""
+    guard = named("guard", f'forbid({ON_READ}) unless {{ context.args.path == "/srv/a" }};')
+    policies = (ALLOW, guard) if named_by_policy else (ALLOW,)
+    found = ask(*policies, request=call(arguments={"path": smuggled}))
+    assert (found.verdict, found.reason) == (Verdict.DENY, Reason.ARGUMENTS_INVALID)
+    assert found.sentence == "the pinned schema leads policy to expect a string at `/path`"
+
+
+@pytest.mark.parametrize("name", ["__entity", "__extn", "__expr"])
+def test_a_tool_whose_schema_names_an_escape_is_opaque_and_stays_so(name: str) -> None:
+    """standards.md 3.3 (3), from the publisher's side (A3): even pinned, the name never reaches the engine as a key."""
+    found = with_arguments({name: {"type": "object", "properties": {"type": {"type": "string"}}}})
+    decision = ask(
+        named("p", f'permit({ON_READ}) when {{ context.args.keys == ["{name}"] }};'),
+        request=call(arguments={name: {"type": "Mediator::Agent", "id": "root"}}),
+        tools=(found,),
+    )
+    assert (decision.verdict, decision.opaque) == (Verdict.ALLOW, frozenset({""}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "raw", "condition"),
+    [
+        ("number", b"1.5", 'context.args.x has high && context.args.x.high == decimal("1.5")'),
+        ("number", b"-0.00001", 'context.args.x has low && context.args.x.low == decimal("-0.0001")'),
+        ("number", b"-0.00001", 'context.args.x has high && context.args.x.high == decimal("0.0")'),
+        ("number", b"1e300", "!(context.args.x has high) && context.args.x has low"),
+        ("number", b"9223372036854775808", 'context.args.x.text == "9223372036854776000"'),
+        ("integer", b"1e2", "context.args.x == 100"),
+        ("integer", b"9007199254740991", "context.args.x == 9007199254740991"),
+        ("boolean", b"true", "context.args.x"),
+        ("string", b'"\\u0000\\ud83d\\ude00\\n\\"\\\\"', 'context.args.x == "\\0😀\\n\\"\\\\"'),
+    ],
+)
+def test_numbers_and_text_arrive_as_what_they_are(schema: str, raw: bytes, condition: str) -> None:
+    """standards.md 3.3 (4): a float, or an integer beyond 64 bits, would leave the whole request without an answer."""
+    found = with_arguments({"x": {"type": schema}}, required=["x"])
+    request = call(arguments={"x": parse_json(raw)})
+    policy = named("p", f"permit({ON_READ}) when {{ {condition} }};")
+    assert ask(policy, request=request, tools=(found,)).verdict is Verdict.ALLOW
+
+
+def test_null_is_absent_and_told_apart() -> None:
+    """standards.md 3.3 (4): null, as above."""
+    found = with_arguments({"x": {"type": ["string", "null"]}}, required=["x"])
+    policy = named("p", f'permit({ON_READ}) when {{ !(context.args has x) && context.nulls.contains("/x") }};')
+    assert ask(policy, request=call(arguments={"x": None}), tools=(found,)).verdict is Verdict.ALLOW
+    assert ask(policy, request=call(arguments={"x": ""}), tools=(found,)).verdict is Verdict.DENY
+
+
+def test_an_integer_beyond_safety_is_the_callers_to_mend() -> None:
+    """Ours (design 5.5): whether a policy names it or not."""
+    found = ask(ALLOW, request=call(arguments={"x": 1e300}), tools=(with_arguments({"x": {"type": "integer"}}),))
+    assert found == Decision(
+        verdict=Verdict.DENY,
+        determining=(),
+        policy_digest=found.policy_digest,
+        reason=Reason.ARGUMENTS_INVALID,
+        sentence="the integer at `/x` is beyond 2^53-1",
+        remedy="send it as a string",
+    )
+
+
+def test_extra_arguments_are_opaque_and_no_error() -> None:
+    """standards.md 3.3 (5): the closed world refuses them before; where a manifest opens an object, policy is told."""
+    request = call(arguments={"path": "/srv/a", "extra": {"__entity": {"type": "x", "id": "y"}}})
+    found = ask(named("p", f'permit({ON_READ}) when {{ context.args.path == "/srv/a" }};'), request=request)
+    assert (found.verdict, found.opaque) == (Verdict.ALLOW, frozenset({"/extra"}))
+    closed = named("p", f"permit({ON_READ}) when {{ context.opaque.isEmpty() }};")
+    assert ask(closed, request=request).verdict is Verdict.DENY
+
+
+def test_a_default_is_not_filled_in() -> None:
+    """Ours (design 5.5): a constraint on an absent argument refuses."""
+    found = with_arguments({"x": {"type": "string", "default": "safe"}})
+    policy = named("p", f'permit({ON_READ}) when {{ context.args has x && context.args.x == "safe" }};')
+    assert ask(policy, request=call(), tools=(found,)).verdict is Verdict.DENY
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(call("files/unknown"), id="a tool that the engine was not prepared with"),
+        pytest.param(listing("files/unknown"), id="to see such a tool"),
+        pytest.param(call(base=None), id="no circumstances"),
+        pytest.param(replace(call(), arguments=None), id="no arguments"),
+        pytest.param(call(base=base(now_ms=2**70)), id="a time that no long can hold"),
+        pytest.param(call(base=base(proof="\ud800")), id="text that has no bytes"),
+        pytest.param(call(principal=replace(AGENT, id="\ud800")), id="an agent that has none"),
+    ],
+)
+def test_whatever_goes_wrong_is_a_denial(request_: AccessRequest) -> None:
+    """Ours: `evaluate` never raises."""
+    lenient = tool(input_schema={"type": "object", "properties": {}})
+    policy = named("p", f'permit({CALLS}) when {{ context.now > 0 && context.proof != "" && principal has owner }};')
+    found = ask(
+        policy,
+        named("l", 'permit(principal, action == Mediator::Action::"list", resource);'),
+        request=request_,
+        tools=(lenient,),
+    )
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ())
+
+
+class PanicException(BaseException):
+    """What a panic in Rust looks like from here: no `Exception`."""
+
+
+def test_a_panic_in_the_engine_is_a_denial_and_an_interrupt_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: one bad call does not end the process; the operator's Ctrl-C still does."""
+    found = engine(ALLOW)
+
+    def fail(error: BaseException) -> None:
+        def raise_it(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(cedarpy, "is_authorized", raise_it)
+
+    fail(PanicException())
+    assert found.evaluate(call(arguments={"path": "a"})).reason is Reason.POLICY_ERROR
+    fail(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        found.evaluate(call(arguments={"path": "b"}))
+
+
+def test_no_answer_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """standards.md 3.1: NoDecision is a third answer. The engine's words, which echo the context, go nowhere."""
+    answer = {"decision": "NoDecision", "diagnostics": {"errors": ["failed to build request: policy `policy0` secret"]}}
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: cedarpy.AuthzResult(answer))
+    found = ask(ALLOW)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ())
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize("reasons", [["policy7"], ["policy"], ["nonsense"]])
+def test_an_answer_that_names_no_policy_of_ours_is_a_denial(
+    monkeypatch: pytest.MonkeyPatch, reasons: list[str]
+) -> None:
+    """Ours: an allow is believed only with the policies that made it."""
+    answer = {"decision": "Allow", "diagnostics": {"reason": reasons}}
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: cedarpy.AuthzResult(answer))
+    assert ask(ALLOW).reason is Reason.POLICY_ERROR
+
+
+# --- remembering -----------------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """Cedar, and how often it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.questions = 0
+        self._ask = cedarpy.is_authorized
+        monkeypatch.setattr(cedarpy, "is_authorized", self)
+
+    def __call__(self, *question: Any) -> cedarpy.AuthzResult:
+        self.questions += 1
+        return self._ask(*question)
+
+
+def test_equal_questions_are_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours (design 5.5): what no policy names does not make a question another one."""
+    counted = Counted(monkeypatch)
+    found = engine(named("c", f"permit({CALLS}) when {{ context.grant.covers }};"), tools=(PATH, tool("files/stat")))
+    for path in ("a", "b", "c"):
+        for agent in ("planner-1", "planner-2"):
+            request = call(arguments={"path": path}, base=base(request_hash=path), principal=replace(AGENT, id=agent))
+            assert found.evaluate(request).verdict is Verdict.ALLOW
+    assert counted.questions == 1
+    assert found.evaluate(call(arguments={"path": "a"}, base=uncovered())).verdict is Verdict.DENY
+    assert counted.questions == 2
+    assert found.evaluate(call("files/stat")).verdict is Verdict.ALLOW
+    assert counted.questions == 3
+
+
+def test_a_listing_of_many_tools_is_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours (P12): unless a policy tells tools apart."""
+    counted = Counted(monkeypatch)
+    tools = tuple(tool(f"files/t{index}", sensitivity=index % 3) for index in range(30))
+    found = engine(ALLOW, tools=tools)
+    assert {found.evaluate(listing(one.key)).verdict for one in tools} == {Verdict.ALLOW}
+    assert counted.questions == 1
+    secret = named(
+        "s", 'forbid(principal, action == Mediator::Action::"list", resource) when { resource.sensitivity > 1 };'
+    )
+    found = engine(ALLOW, secret, tools=tools)
+    assert sum(found.evaluate(listing(one.key)).verdict is Verdict.ALLOW for one in tools) == 20
+    assert counted.questions == 31
+
+
+def test_a_long_question_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: an agent chooses how long its arguments are, and not how much we remember."""
+    counted = Counted(monkeypatch)
+    found = engine(named("p", f'permit({ON_READ}) when {{ context.args.path like "*a" }};'))
+    request = call(arguments={"path": "a" * engine_cedar.ANSWER_CONTEXT_MAX_BYTES})
+    assert [found.evaluate(request).verdict for _ in range(2)] == [Verdict.ALLOW] * 2
+    assert counted.questions == 2
+
+
+def test_only_so_many_slices_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: bounded, and the answer is the same after one was let go."""
+    monkeypatch.setattr(engine_cedar, "SLICES_MAX", 2)
+    tools = tuple(tool(f"files/t{index}") for index in range(5))
+    found = engine(ALLOW, tools=tools)
+    for _ in range(2):
+        assert {found.evaluate(call(one.key)).verdict for one in tools} == {Verdict.ALLOW}
+        found._sliced_for.cache_clear()
+    assert len(found._slices) == 2
+
+
+# --- tooling ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_is_over_the_files_as_they_are() -> None:
+    """Ours: what an activation statement names; a byte more is another set."""
+    files = {"a.cedar": ALLOW, "b.cedar": "// nothing"}
+    assert policy_set_digest(files) == digest_of({"b.cedar": "// nothing", "a.cedar": ALLOW})
+    assert prepare_engine(files, [PATH]).digest == policy_set_digest(files)
+    assert policy_set_digest(files) != policy_set_digest(files | {"b.cedar": "// nothing "})
+    assert ask(ALLOW).policy_digest == policy_set_digest({"set.cedar": ALLOW})
+
+
+def test_a_tool_that_stands_twice_is_our_mistake() -> None:
+    """Ours: two schemas for one action would be validated by chance."""
+    with pytest.raises(ValueError, match="stands twice"):
+        prepare_engine({}, [PATH, PATH])
+
+
+def test_warnings_do_not_keep_a_set_from_being_prepared() -> None:
+    """Ours: a forbid waits for its tool."""
+    files = {"a": named("later", 'forbid(principal, action == Mediator::Action::"mail/send", resource);')}
+    assert len(check_policies(files, [PATH])) == 2
+    assert prepare_engine(files, [PATH]).evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+
+
+def files_in(folder: Path, pattern: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
+
+
+def default_set() -> dict[str, str]:
+    return {name: raw.decode() for name, raw in files_in(POLICIES, "*.cedar").items()}
+
+
+def test_the_default_set_is_sound_and_does_what_its_cases_say() -> None:
+    """Ours: cases run here and in `mediator policy test`."""
+    assert check_policies(default_set(), []) == []
+    results = run_cases(default_set(), files_in(POLICIES / "cases", "*.json"))
+    assert len(results) > 10
+    assert [result for result in results if not result.passed] == []
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """The code blocks of a language in a Markdown text."""
+    return [block.split("```")[0] for block in text.split(f"```{language}\n")[1:]]
+
+
+def test_the_worked_example_of_the_readme_works() -> None:
+    """Ours: a document that lies is a defect."""
+    text = (POLICIES / "README.md").read_text(encoding="utf-8")
+    (policy,), (cases,) = fenced(text, "cedar"), fenced(text, "json")
+    results = run_cases(default_set() | {"interns.cedar": policy}, {"interns.json": cases.encode()})
+    assert [result.passed for result in results] == [True] * 3
+    assert not any(result.passed for result in run_cases(default_set(), {"interns.json": cases.encode()})[1:])
+
+
+@pytest.mark.parametrize(
+    ("raw", "got"),
+    [
+        (b"{", "not JSON"),
+        (
+            b'{"tools": [{"server": "Not Local"}], "cases": [{"name": "x", "expect": {"verdict": "deny"}}]}',
+            "`Not Local/read`",
+        ),
+        (
+            b'{"tools": [{}, {}], "cases": [{"name": "x", "expect": {"verdict": "deny"}}]}',
+            "the tool `files/read` stands twice",
+        ),
+    ],
+)
+def test_a_file_of_cases_that_cannot_be_run_is_a_case_that_fails(raw: bytes, got: str) -> None:
+    """Ours: and the other files are run."""
+    good = b'{"tools": [{}], "cases": [{"name": "fine", "expect": {"verdict": "allow"}}]}'
+    broken, fine = run_cases({"a": ALLOW}, {"a.json": raw, "b.json": good})
+    assert (broken.file, broken.passed, broken.got[: len(got)]) == ("a.json", False, got)
+    assert (fine.name, fine.passed) == ("fine", True)
+
+
+def test_cases_under_a_set_that_is_wrong_are_not_run() -> None:
+    """Ours: the set is to be mended first."""
+    good = b'{"tools": [{}], "cases": [{"name": "fine", "expect": {"verdict": "allow"}}]}'
+    with pytest.raises(PolicySetInvalid):
+        run_cases({"a": "permit(principal, action, resource);"}, {"b.json": good})
+
+
+def decide(effect: Effect, *, covers: bool, arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> Decision:
+    facts = tool("files/do", effect=effect, targets=("/to",), input_schema=dict(schema))
+    request = call("files/do", arguments=dict(arguments), base=BASE if covers else uncovered())
+    return prepare_engine(default_set(), [facts]).evaluate(request)
+
+
+TYPED: Mapping[str, Json] = {"type": "object", "properties": {"to": {"type": "string"}}}
+FREE: Mapping[str, Json] = {"type": "object"}
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+@promise("P6")
+def test_the_default_set_wants_every_effect_granted(effect: Effect) -> None:
+    """Ours: under the shipped policies, for each effect."""
+    assert decide(effect, covers=True, arguments={"to": "x"}, schema=TYPED).verdict is Verdict.ALLOW
+    assert decide(effect, covers=False, arguments={"to": "x"}, schema=TYPED).reason is Reason.DENIED_BY_POLICY
+    unseen = decide(effect, covers=True, arguments={"to": "x"}, schema=FREE)
+    assert unseen.reason is (Reason.APPROVAL_REQUIRED if effect.is_privileged else None)
