@@ -80,8 +80,8 @@ def draft_manifest(
         "version": _VERSION,
         "server": {
             "name": f"local/{local_name}",
-            "title": title,
-            "version": version,
+            "title": title or None,
+            "version": version or None,
             "packages": [*packages],
             "remotes": [*remotes],
             "executable_digest": executable_digest,

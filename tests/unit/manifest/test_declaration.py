@@ -1,0 +1,88 @@
+"""What must be true before anybody signs, and before anybody pins.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mediator.canonical import Json, JsonObject
+from mediator.manifest.declaration import must_be_signable, prepare_tool
+from mediator.manifest.manifest import read_manifest
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.pins import READ, manifest_of, pinned
+
+
+def refused(manifest: JsonObject) -> str:
+    with pytest.raises(Refused) as refusal:
+        must_be_signable(read_manifest(manifest))
+    assert refusal.value.reason is Reason.MALFORMED
+    return refusal.value.detail
+
+
+def test_a_manifest_whose_effects_are_declared_and_whose_tools_can_be_checked_is_signable() -> None:
+    """Design 5.4."""
+    must_be_signable(read_manifest(manifest_of(READ, {**READ, "name": "other", "outputSchema": {"type": "object"}})))
+
+
+@promise("P7")
+def test_an_effect_that_nobody_declared_is_not_signed() -> None:
+    """Design 5.1: without `--accept-proposed`, sign refuses until each is declared."""
+    told = refused(manifest_of(effect=None))
+    assert told.startswith("`/tools/0/effect`: the effect of `read` is not declared")
+    assert "`--accept-proposed`" in told
+    assert "proposed: `none`" in refused(manifest_of(effect=None, proposed_effect=None))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"inputSchema": 5}, "`/definition/inputSchema`: expected as MCP"),
+        ({"outputSchema": True}, "`/definition/outputSchema`: expected as MCP"),
+        ({"outputSchema": None}, "`/definition/outputSchema`: expected as MCP"),
+        ({"title": 5}, "`/definition/title`"),
+        ({"description": ["x"]}, "`/definition/description`"),
+        ({"annotations": "x"}, "`/definition/annotations`"),
+        ({"icons": {}}, "`/definition/icons`"),
+        ({"execution": []}, "`/definition/execution`"),
+        ({"_meta": []}, "`/definition/_meta`"),
+        ({"inputSchema": {"type": "object", "$schema": "https://evil.example/"}}, "`/inputSchema/$schema`"),
+        ({"inputSchema": {"type": "object", "not": {"$ref": "https://evil.example/"}}}, "`/inputSchema/not/$ref`"),
+        ({"outputSchema": {"$ref": "file:///etc/passwd"}}, "`/outputSchema/$ref`"),
+    ],
+    ids=str,
+)
+def test_a_definition_that_cannot_be_served_or_checked_is_not_signed(change: JsonObject, told: str) -> None:
+    """Design 5.4: non-local `$ref`, foreign `$schema`; MCP `Tool` for the rest."""
+    detail = refused(manifest_of({**READ, **change}))
+    assert detail.startswith(f"`/tools/0` (`read`): {told}")
+    assert detail.endswith("mend it at the server and import anew, or take the tool out of `tools`")
+
+
+def test_a_tool_without_an_input_schema_is_not_signed() -> None:
+    """MCP `Tool`: inputSchema is required."""
+    assert "`/definition/inputSchema`: missing" in refused(manifest_of({"name": "read"}))
+
+
+@pytest.mark.parametrize("targets", [{"/pfad": "path"}, {"/path/0": "path"}, {"/path": "path", "/PATH": "path"}])
+def test_a_target_that_is_no_argument_is_not_signed(targets: Json) -> None:
+    """Ours: it would protect nothing."""
+    assert "names no argument" in refused(manifest_of(targets=targets))
+
+
+def test_what_is_opened_must_be_there() -> None:
+    """Ours: see `closed_world.py`."""
+    assert "`/properties/none` is no schema" in refused(manifest_of(opens=["/properties/none"]))
+
+
+def test_a_prepared_tool_checks_its_own_arguments() -> None:
+    """Ours: the pin carries what signing tried."""
+    (tool,) = read_manifest(manifest_of()).tools
+    prepared = prepare_tool(tool)
+
+    assert prepared == pinned().schema
+    prepared.check_arguments({"path": "/a"})
+    with pytest.raises(Refused):
+        prepared.check_arguments({"path": "/a", "mode": "w"})
