@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mediator.canonical import JsonObject, digest_of
@@ -25,17 +26,22 @@ def a_permit(
     task: str = "task-1",
     agent: str = "assistant",
     number: int = 1,
+    deadline_seconds: float = 60,
     **pinned: Any,
 ) -> Permit:
     """Return an unused permit for this tool of this server (its definition, or its name), in this task of this agent.
 
-    Further keywords are fields of the `PinnedTool`.
+    Further keywords are fields of the `PinnedTool`. `number` makes the ids of its decision and its trace.
     """
-    definition: dict[str, Any] = {"name": tool, "inputSchema": {"type": "object"}} if isinstance(tool, str) else dict(tool)
+    definition: dict[str, Any] = (
+        {"name": tool, "inputSchema": {"type": "object"}} if isinstance(tool, str) else dict(tool)
+    )
     pin = a_tool(server=server, name=definition["name"], definition=definition, digest=digest_of(definition), **pinned)
     call = a_call({"text": "hi"} if arguments is None else arguments)
     grant = a_grant(id=task, root=task, agent=agent)
     deliberation = allowed(number, grant=grant, tool=pin, call=call)
+    limits = replace(deliberation.snapshot.limits, deadline_seconds=deadline_seconds)
+    object.__setattr__(deliberation, "snapshot", replace(deliberation.snapshot, limits=limits))
     receipt = Receipt(stream="s", index=number, digest=digest_of(number))
     record = DecisionRecord(entry=decision_entry(deliberation), values=decision_values(deliberation), receipt=receipt)
     return enforce(committed(deliberation, record))

@@ -132,7 +132,8 @@ class Process:
     """How the process behaves beside its script; each field is one misbehaviour, off by default.
 
     `on` maps a method (or `*start*`) to what is written instead of an answer: literal text, in which `{id}` stands
-    for the request's id; the word `hang` (no answer), `exit` (the process ends), `flood-stderr`, `flood-stdout`.
+    for the request's id and a lone surrogate for a byte that is no UTF-8; or a word: `answer` (as it should), `hang`
+    (no answer), `exit` (the process ends), `deaf` (it reads no more), `flood-stderr` (and answers), `flood-stdout`.
     """
 
     log: str = os.devnull
@@ -158,20 +159,22 @@ class _Running:
             log.write(line)
 
     def say(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
 
     def misbehave(self, what: str, message: dict[str, Any]) -> None:
         match what:
             case "hang":
                 return
+            case "deaf":
+                signal.pause()
             case "exit":
                 self.note("end")
                 os._exit(3)
             case "answer":
                 self.answer(message)
             case "flood-stderr":
-                for _ in range(64):
+                for _ in range(32):
                     sys.stderr.write("x" * 65535 + "\n")
                 self.answer(message)
             case "flood-stdout":

@@ -25,7 +25,7 @@ from typing import Any, Literal, Self, TypeAlias
 from tests.simulated.stdio_server import LEGACY, MODERN, Era, Script, error, tool
 from tests.simulated.tool_server_arrivals import Arrived
 
-__all__ = ["Arrived", "SimulatedToolServer", "Wire", "drop", "hang", "http_answer", "raw", "tool"]
+__all__ = ["Arrived", "SimulatedToolServer", "Wire", "drop", "hang", "http_answer", "raw", "says", "tool"]
 
 
 class Wire:
@@ -74,6 +74,16 @@ def raw(*chunks: bytes, then: Literal["close", "keep", "hang"] = "close") -> Beh
             wire.close()
         elif then == "hang":
             await wire.closed_by_peer()
+
+    return behave
+
+
+def says(template: bytes, *, content_type: str = "application/json") -> Behaviour:
+    """Answer 200 with this body; `{id}` in it stands for the request's id."""
+
+    async def behave(arrived: Arrived, wire: Wire) -> None:
+        body = template.replace(b"{id}", json.dumps(arrived.message.get("id")).encode())
+        await wire.send(http_answer(body, content_type=content_type))
 
     return behave
 

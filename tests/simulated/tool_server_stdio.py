@@ -54,7 +54,7 @@ class SimulatedStdioServer:
     @property
     def command(self) -> tuple[str, ...]:
         """The argv to start it by; it needs no environment."""
-        return (sys.executable, "-I", str(Path(stdio_server.__file__)), "--script", str(self._path))
+        return (sys.executable, "-IS", str(Path(stdio_server.__file__)), "--script", str(self._path))
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -138,6 +138,8 @@ class Child(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - there is nothing to be done about it
         """It has ended, and all its pipes are closed."""
+        if self._transport is not None:
+            self._transport.close()
         self._closed.set()
         self._gone()
 
