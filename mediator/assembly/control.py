@@ -8,6 +8,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import anyio
+from anyio.abc import TaskStatus
+
 from mediator.assembly.desk import Desk, task_facts
 from mediator.assembly.mediator import Mediator
 from mediator.canonical import Json, JsonObject
@@ -69,3 +72,9 @@ class TaskCredential:
                 return self._token  # the task is over: its last token says which, and why
             self._until_ms = now_ms + seconds * 1000 // 2
         return self._token
+
+
+async def serve_control(mediator: Mediator, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    """Serve the control socket until cancelled."""
+    task_status.started()
+    await anyio.sleep_forever()

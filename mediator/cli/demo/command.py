@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mediator.adapters.ledger_segments import read_entries
+from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.cli.demo.picture import draw_decisions, draw_traces
 from mediator.cli.demo.servers import find_servers, install_servers
 from mediator.cli.demo.stage import Stage, set_stage
@@ -50,7 +50,7 @@ def _tell(story: Story, stage: Stage, executables: dict[str, Path]) -> None:
     anyio.run(use_tools, story, stage, url)
     anyio.run(meet_drift, story, stage, url, port)
     story.act("7  Every decision was written down before the act")
-    entries = list(read_entries(stage.work / ".mediator" / "ledger"))
+    entries = find_entries(stage.work / ".mediator" / "ledger", Wanted()).entries
     draw_decisions(story.console, entries)
     story.console.print()
     draw_traces(story.console, entries)

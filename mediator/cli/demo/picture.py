@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from mediator.adapters.tracer_otel import spans_of
+from mediator.adapters.tracer_otel.spans import spans_of
 from mediator.canonical import JsonObject
 
 

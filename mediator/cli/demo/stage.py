@@ -57,7 +57,9 @@ class Stage:
             check=False,
         )
         if done.returncode != 0:
-            detail = f"`mediator {' '.join(words)}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            detail = (
+                f"`mediator {' '.join(words)}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            )
             raise Refused(Reason.INTERNAL, detail)
         return done.stdout
 

@@ -105,9 +105,15 @@ async def use_tools(story: Story, stage: Stage, url: str) -> None:
     log = stage.root / "notes.arrivals"
     async with connected(f"{url}/mcp", token) as agent:
         tools = await agent.tools()
-        story.expects(f"it sees {len(tools)} pinned tools, and not `clock__convert_time`", tools, holds=(
-            "clock__get_current_time" in tools and "clock__convert_time" not in tools and "notes__save_note" in tools
-        ))
+        story.expects(
+            f"it sees {len(tools)} pinned tools, and not `clock__convert_time`",
+            tools,
+            holds=(
+                "clock__get_current_time" in tools
+                and "clock__convert_time" not in tools
+                and "notes__save_note" in tools
+            ),
+        )
         answer = await agent.call("clock__get_current_time", {"timezone": "Europe/Oslo"})
         story.answered("the clock tells the time in Oslo", answer, containing="Europe/Oslo")
         answer = await agent.call("repo__git_log", {"repo_path": str(stage.root / "garden")})
@@ -123,9 +129,11 @@ async def use_tools(story: Story, stage: Stage, url: str) -> None:
         answer = await agent.call("notes__read_note", {"path": "/notes/today.md", "PATH": "/etc/passwd"})
         story.refused("`PATH` beside `path` would be read otherwise by another parser", answer, "ARGUMENTS_INVALID")
         reached = arrivals(log)
-        story.expects("the notes server's own log holds the one allowed read and nothing else", reached, holds=(
-            reached == ["read_note"]
-        ))
+        story.expects(
+            "the notes server's own log holds the one allowed read and nothing else",
+            reached,
+            holds=(reached == ["read_note"]),
+        )
 
         story.act("5  The task is completed, and its authority is gone")
         story.command("task", "complete", task, "--owner", OWNER)
@@ -149,9 +157,11 @@ async def meet_drift(story: Story, stage: Stage, url: str, port: int) -> None:
         answer = await agent.call("notes__read_note", {"path": "/notes/today.md"})
         story.refused("the changed tool is quarantined at the first call", answer, "UNKNOWN_TOOL")
         tools = await agent.tools()
-        story.expects("it is gone from the listing; the tool beside it stays", tools, holds=(
-            "notes__read_note" not in tools and "notes__save_note" in tools
-        ))
+        story.expects(
+            "it is gone from the listing; the tool beside it stays",
+            tools,
+            holds=("notes__read_note" not in tools and "notes__save_note" in tools),
+        )
         answer = await agent.call("clock__get_current_time", {"timezone": "Europe/Oslo"})
         story.answered("the other servers go on", answer, containing="Europe/Oslo")
     after = arrivals(stage.root / "notes.arrivals")

@@ -1,0 +1,101 @@
+"""The doors of a running mediator: HTTP for agents, the control socket for commands and for hosts on this machine.
+
+It opens what `mediator.py` owns, compares every pinned server with its pins before anybody is let in, and ends in
+order when it is cancelled or the process is told to (SIGTERM, SIGINT).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+import anyio
+
+from mediator.adapters.tracer_none import NoTracer
+from mediator.adapters.tracer_otel.tracer import OtlpTracer, wants_spans
+from mediator.assembly.control import serve_control
+from mediator.assembly.folder import Folder
+from mediator.assembly.mediator import Mediator, open_mediator
+from mediator.edge.door import Door
+from mediator.edge.gate import make_gate
+from mediator.edge.http_facts import http_facts
+from mediator.edge.serve import listen, serve_http
+from mediator.edge.sessions import Sessions
+from mediator.edge.streamable_http import StreamableHttp
+from mediator.mediation.ports import Stop, Tracer
+from mediator.refusal import Reason
+from mediator.settings.sections import Settings
+
+_GRACE_SECONDS: Final = 5.0  # for what is being answered to end by itself
+
+
+async def serve(
+    folder: Folder,
+    settings: Settings,
+    port: int,
+    ready: Callable[[Mediator, Mapping[str, str]], None],
+    alarm: Callable[[str], None],
+) -> None:
+    """Serve until cancelled. `ready` is told when agents are let in, and which servers could not be asked, and why.
+
+    Raises `Refused` naming what stops the start.
+    """
+    async with AsyncExitStack() as ending:
+        listener = ending.enter_context(listen(settings.server.host, port))
+        port = listener.getsockname()[1]
+        base_url = settings.server.base_url(port)
+        tracer = ending.enter_context(make_tracer(settings, alarm))
+        mediator = await ending.enter_async_context(open_mediator(folder, settings, base_url, tracer, alarm))
+        unreachable = await mediator.hold_to_pins()
+        door = make_door(mediator)
+        facts = http_facts(
+            settings.server, settings.limits, port, [settings.issuer_url(issuer, port) for issuer in settings.issuers]
+        )
+        app = StreamableHttp(door, Sessions(time.monotonic), facts, lambda: True)
+        async with anyio.create_task_group() as doors:
+            await doors.start(serve_control, mediator)
+            await doors.start(
+                partial(
+                    serve_http,
+                    app,
+                    listener,
+                    make_gate(settings.limits, door),
+                    idle_seconds=int(settings.server.connection_idle_seconds),
+                    grace_seconds=_GRACE_SECONDS,
+                )
+            )
+            ready(mediator, unreachable)
+
+
+async def until_told() -> None:
+    """Return when the process is told to end."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            return
+
+
+@contextmanager
+def make_tracer(settings: Settings, report: Callable[[str], None]) -> Iterator[Tracer]:
+    """Give the tracer that settings and the standard `OTEL_*` variables ask for."""
+    if not settings.telemetry.enabled or not wants_spans(os.environ):
+        yield NoTracer()
+        return
+    with OtlpTracer(report, settings.telemetry.service_name) as tracer:
+        yield tracer
+
+
+def make_door(mediator: Mediator) -> Door:
+    """Return what an edge needs of this mediator."""
+
+    def count(source: str, reason: Reason) -> None:
+        mediator.ports.ledger.count(Stop(source=source, reason=reason, at_ms=mediator.ports.clock.now_ms()))
+
+    corridor = mediator.corridor
+    return Door(answers=corridor, facts=corridor.facts, count=count, json_limits=corridor.json_limits)
