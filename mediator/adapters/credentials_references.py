@@ -62,12 +62,13 @@ def _read_secret(reference: SecretReference) -> str:
         )  # a pipe that nobody writes is no wait
     except OSError as error:
         raise _refused(reference, "the file cannot be read") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & _OTHERS:
+        os.close(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise _refused(reference, "it is not a file")
-        if facts.st_mode & _OTHERS:
-            raise _refused(reference, "others may read or write the file", remedy=f"run `chmod 600 {reference.place}`")
+        raise _refused(reference, "others may read or write the file", remedy=f"run `chmod 600 {reference.place}`")
+    with os.fdopen(descriptor, "rb") as file:
         return file.read(SECRET_BYTES_MAX + 3).decode("utf-8", "replace")
 
 

@@ -95,9 +95,10 @@ def file_in(folder: int, name: str) -> Iterator[BinaryIO]:
         descriptor = os.open(name, _READ, dir_fd=folder)
     except OSError as error:
         raise _refused(f"`{name}` cannot be read, or is a link: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _refused(f"`{name}` is not a file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _refused(f"`{name}` is not a file")
         yield file
 
 

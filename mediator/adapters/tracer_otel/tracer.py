@@ -94,7 +94,7 @@ class OtlpTracer:
 
     def _end(self) -> None:
         self._feeder.join()
-        self._batches.shutdown()
+        self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK gives it no type
 
 
 @final

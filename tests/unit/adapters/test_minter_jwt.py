@@ -1,0 +1,90 @@
+"""Tokens of the local issuer: what is minted here is what `identity/token.py` accepts, and nothing more.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mediator.adapters.minter_jwt import jwk_set, mint
+from mediator.canonical import parse_object
+from mediator.delegation.grant import Grant, GrantState
+from mediator.evidence import Secret
+from mediator.identity.dsse import SigningKey
+from mediator.identity.keys import key_set
+from mediator.identity.token import VerifiedClaims, _split, verify_token
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW, NOW_MS, SKEW
+from tests.simulated.grants import a_grant
+
+KEY = SigningKey.generate()
+KEYS = key_set({ISSUER: (jwk_set(SigningKey.generate().public, KEY.public), ("EdDSA",))})
+
+
+def minted(grant: Grant, seconds: int = 300) -> Secret:
+    return mint(grant, KEY, now_ms=NOW_MS, seconds=seconds)
+
+
+def verified(token: Secret) -> VerifiedClaims:
+    return verify_token(token, KEYS, frozenset({AUDIENCE}), NOW_MS, SKEW)
+
+
+def test_a_minted_token_is_a_good_one_that_names_its_grant() -> None:
+    """RFC 9068 §2."""
+    claims = verified(minted(a_grant(id="g-7", root="g-7", agent="planner")))
+    assert (claims.issuer, claims.subject, claims.grant) == (ISSUER, "planner", "g-7")
+    assert (claims.audience, claims.issued_at, claims.expires_at) == ((AUDIENCE,), NOW, NOW + 300)
+    assert (claims.key_id, claims.lineage) == (KEY.public.keyid, ())
+
+
+def test_what_else_it_says_is_a_copy_for_readers() -> None:
+    """RFC 9068 §2.2, RFC 8693; no purpose, no tools: authority is read from the store."""
+    header, claims = map(parse_object, _split(minted(a_grant()).reveal()))
+    assert header == {"alg": "EdDSA", "kid": KEY.public.keyid, "typ": "at+jwt"}
+    token_id = claims.pop("jti")
+    assert isinstance(token_id, str)
+    assert len(token_id) == 32
+    assert claims == {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "planner",
+        "client_id": "planner",
+        "iat": NOW,
+        "exp": NOW + 300,
+        "grant": "g-1",
+        "txn": "g-1",
+        "owner": "alice@example.com",
+        "depth": 0,
+        "max_depth": 0,
+    }
+
+
+def test_no_two_tokens_have_one_id() -> None:
+    """RFC 7519 §4.1.7."""
+    assert verified(minted(a_grant())).token_id != verified(minted(a_grant())).token_id
+
+
+@promise("P5")
+def test_a_token_never_outlives_its_grant() -> None:
+    """Ours: and ends with a whole second of it."""
+    assert verified(minted(a_grant(expires_ms=NOW_MS + 90_999))).expires_at == NOW + 90
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds"),
+    [
+        ({"state": GrantState.COMPLETED}, 300),
+        ({"state": GrantState.REVOKED}, 300),
+        ({"expires_ms": NOW_MS}, 300),
+        ({"expires_ms": NOW_MS + 999}, 300),
+        ({}, 0),
+        ({}, -1),
+    ],
+)
+def test_nothing_is_minted_for_a_grant_that_has_no_time_left(changed: dict[str, object], seconds: int) -> None:
+    """Ours: the look-up would refuse it, and so does this."""
+    with pytest.raises(Refused) as stop:
+        minted(a_grant(**changed), seconds)
+    assert stop.value.reason is Reason.GRANT_EXPIRED
