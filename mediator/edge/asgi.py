@@ -44,7 +44,6 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _ALWAYS: Final = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 _STREAM: Final = (("content-type", "text/event-stream"), ("x-accel-buffering", "no"))
-_LINGER_SECONDS: Final = 2.0  # for who is still sending when the answer is there: else it never reads it
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 _START_SECONDS: Final = 10.0
 _LENGTH_DIGITS_MAX: Final = 18
@@ -82,11 +81,15 @@ def read_head(scope: Scope) -> Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How large a body may be, and how long it may take."""
+    """How large a body may be, how long it may take, and how long its rest is let come once it is refused.
+
+    Who is still sending when the connection is closed never reads the answer.
+    """
 
     bytes_max: int
     first_byte_seconds: float
     seconds: float
+    linger_seconds: float = 2.0
 
 
 def _require_declared_within(declared: tuple[str, ...], bytes_max: int) -> None:
@@ -104,8 +107,9 @@ class Disconnected(Exception):  # noqa: N818 - it happened; nobody is to blame
 class Exchange:
     """One request and its one answer. `scope` is what to cancel where it is to end now."""
 
-    def __init__(self, head: Head, receive: Receive, send: Send) -> None:
+    def __init__(self, head: Head, receive: Receive, send: Send, limits: BodyLimits) -> None:
         self.head = head
+        self._limits = limits
         self._receive = receive
         self._send = send
         self._is_read = not head.has_body
@@ -114,12 +118,13 @@ class Exchange:
         self.is_streaming = False
         self.is_gone = False
 
-    async def read_body(self, limits: BodyLimits) -> bytes:
+    async def read_body(self) -> bytes:
         """Return the whole body.
 
         Raises `Refused`: `BODY_TOO_LARGE` (by what is declared, and by what comes), `MALFORMED` when it comes too
         late; and `Disconnected`.
         """
+        limits = self._limits
         _require_declared_within(self.head.header("content-length"), limits.bytes_max)
         body = bytearray()
         begun = anyio.current_time()
@@ -181,7 +186,7 @@ class Exchange:
         """Let the other side finish sending for a while: a connection reset would take the answer from it."""
         await self._send({"type": "http.response.body", "body": content, "more_body": True})
         left = _LINGER_BYTES
-        with anyio.move_on_after(_LINGER_SECONDS):
+        with anyio.move_on_after(self._limits.linger_seconds):
             while left > 0:
                 message = await self._receive()
                 left -= len(message.get("body", b""))

@@ -11,15 +11,16 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import anyio
 
-from mediator.edge.asgi import BodyLimits, Disconnected, Exchange, Head, Headers, Receive, Scope, Send, read_head
+from mediator.edge.asgi import Disconnected, Exchange, Head, Headers, Receive, Scope, Send, read_head
 from mediator.edge.calls import Calls, find_cancellation
 from mediator.edge.door import Door
+from mediator.edge.http_facts import HttpFacts
 from mediator.edge.metadata import WELL_KNOWN, protected_resource
 from mediator.edge.sessions import OpenSession, Sessions
 from mediator.evidence import Secret
@@ -40,19 +41,6 @@ _TEXT: Final = (("content-type", "text/plain; charset=utf-8"),)
 _DOCUMENT: Final = (("content-type", "application/json"),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpFacts:
-    """What operators decide of this edge: names it answers to, limits, times; and who issues its tokens."""
-
-    base_url: str
-    hosts: frozenset[str]
-    origins: frozenset[str]
-    issuers: Sequence[str]
-    body: BodyLimits
-    sse_after_seconds: float
-    sse_keep_alive_seconds: float
-
-
 class StreamableHttp:
     """The ASGI application. `is_ready` says whether calls can be decided right now."""
 
@@ -68,7 +56,7 @@ class StreamableHttp:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(read_head(scope), receive, send)
+        exchange = Exchange(read_head(scope), receive, send, self._facts.body)
         self._running.add(exchange)
         try:
             with exchange.scope as serving:
@@ -140,7 +128,7 @@ class StreamableHttp:
     async def _serve_post(self, exchange: Exchange, bare: Arrival) -> None:
         _require_json(exchange.head)
         try:
-            body = await exchange.read_body(self._facts.body)
+            body = await exchange.read_body()
         except Refused as stop:
             status = 413 if stop.reason is Reason.BODY_TOO_LARGE else 408
             raise _AtTheDoor(status, stop) from stop

@@ -1,0 +1,113 @@
+"""Serving an ASGI application over HTTP: one listening socket, uvicorn within our limits, and an end that is in order.
+
+It installs no signal handlers and reads no settings; whoever starts it says when it ends, by cancelling it. On the way
+out nothing new is accepted, what is being answered has a moment to end, and is then cancelled and told so.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import anyio
+from anyio.abc import TaskStatus
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from mediator.edge.gate import Gate
+from mediator.edge.http_protocol import BoundedProtocol
+from mediator.edge.streamable_http import StreamableHttp
+from mediator.refusal import Reason, Refused
+
+_BACKLOG: Final = 1024
+_LAST_SECONDS: Final = 10  # uvicorn's own patience, after ours: nothing should be left for it
+_WHY: Final = {
+    errno.EADDRINUSE: "is taken by another process",
+    errno.EACCES: "may not be listened on by this user",
+    errno.EADDRNOTAVAIL: "is no address of this machine",
+}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 takes one that is free (`getsockname` tells which).
+
+    Raises `Refused(MALFORMED)` naming what stands in the way.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        detail = f"`{host}:{port}` {_WHY.get(error.errno or 0, f'cannot be listened on: {error.strerror}')}"
+        raise Refused(Reason.MALFORMED, detail, remedy="choose another `host` or `port` under `[server]`") from error
+
+
+async def serve_http(
+    app: StreamableHttp,
+    listener: socket.socket,
+    gate: Gate,
+    *,
+    idle_seconds: int,
+    grace_seconds: float,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; `task_status` is told when requests are answered. Closes the listener."""
+    server = _Server(_config(app, gate, idle_seconds))
+    async with anyio.create_task_group() as serving:
+        serving.start_soon(_run, server, listener)
+        try:
+            await server.is_up.wait()
+            task_status.started()
+            await anyio.sleep_forever()
+        finally:
+            server.should_exit = True
+            with anyio.move_on_after(grace_seconds, shield=True):
+                await server.is_down.wait()
+            app.stop()
+
+
+def _config(app: StreamableHttp, gate: Gate, idle_seconds: int) -> Config:
+    return Config(
+        app=app,
+        http=type("Protocol", (BoundedProtocol,), {"gate": gate}),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",  # warnings are whatever strangers send
+        access_log=False,
+        proxy_headers=False,  # `X-Forwarded-For` is what anybody writes
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=idle_seconds,
+        timeout_graceful_shutdown=_LAST_SECONDS,
+    )
+
+
+async def _run(server: _Server, listener: socket.socket) -> None:
+    with anyio.CancelScope(shield=True):  # it is told to end by `should_exit`, and then ends in order
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            server.is_down.set()
+
+
+class _Server(Server):
+    """uvicorn's server: it says when it is up and when it is down, and leaves signals to others."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.is_up: Final = anyio.Event()
+        self.is_down: Final = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

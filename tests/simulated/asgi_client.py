@@ -1,0 +1,129 @@
+"""An HTTP client for an ASGI application in the same process: sends a request in pieces, hears the answer, hangs up.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from mediator.canonical import JsonObject, parse_object
+from mediator.edge.asgi import Message, Scope
+from mediator.edge.streamable_http import StreamableHttp
+
+HOST = "127.0.0.1:8080"
+
+
+@dataclass(slots=True)
+class Response:
+    """What came back."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    chunks: list[bytes] = field(default_factory=list)
+    is_complete: bool = False
+    begun: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
+    @property
+    def message(self) -> JsonObject:
+        """The JSON-RPC message: the body, or the data of the one event that is no comment."""
+        if self.headers.get("content-type") != "text/event-stream":
+            return parse_object(self.body)
+        (data,) = [line[6:] for line in self.body.split(b"\r\n") if line.startswith(b"data: ")]
+        return parse_object(data)
+
+    @property
+    def error(self) -> JsonObject:
+        error = self.message["error"]
+        assert isinstance(error, dict)
+        return error
+
+    @property
+    def reason(self) -> object:
+        data = self.error["data"]
+        assert isinstance(data, dict)
+        return data["reason"]
+
+
+@dataclass(slots=True)
+class Wire:
+    """One request under way. Nothing more of its body comes than `pieces`; `hang_up` is heard at once."""
+
+    app: StreamableHttp
+    scope: Scope
+    pieces: list[bytes]
+    is_whole: bool
+    response: Response = field(default_factory=Response)
+    hung_up: anyio.Event = field(default_factory=anyio.Event)
+
+    async def run(self) -> Response:
+        """Let the application answer."""
+        with anyio.fail_after(5):
+            await self.app(self.scope, self.receive, self.send)
+        return self.response
+
+    def hang_up(self) -> None:
+        self.hung_up.set()
+
+    async def receive(self) -> Message:
+        if self.pieces:
+            body = self.pieces.pop(0)
+            return {"type": "http.request", "body": body, "more_body": bool(self.pieces) or not self.is_whole}
+        await self.hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        response = self.response
+        if message["type"] == "http.response.start":
+            assert not response.begun.is_set(), "one answer, no more"
+            response.status = message["status"]
+            response.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+            response.begun.set()
+            return
+        assert response.begun.is_set(), "a body without a head"
+        assert not response.is_complete, "more after the end"
+        response.chunks.append(message["body"])
+        response.is_complete = not message["more_body"]
+
+
+def request(
+    app: StreamableHttp,
+    body: bytes | Sequence[bytes] = b"",
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    method: str = "POST",
+    path: str = "/mcp",
+    token: str | None = "planner",
+    host: str | None = HOST,
+    is_whole: bool = True,
+    plain: bool = False,
+) -> Wire:
+    """Return a request, with the headers that every client sends unless `plain`."""
+    pieces = [body] if isinstance(body, bytes) else list(body)
+    sent = list(headers)
+    if not plain:
+        sent += [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
+        sent += [("content-length", str(sum(map(len, pieces))))] if is_whole else [("transfer-encoding", "chunked")]
+    if host is not None:
+        sent.append(("host", host))
+    if token is not None:
+        sent.append(("authorization", f"Bearer {token}"))
+    return Wire(
+        app=app,
+        scope={
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent],
+            "client": ("192.0.2.7", 4711),
+        },
+        pieces=pieces,
+        is_whole=is_whole,
+    )
