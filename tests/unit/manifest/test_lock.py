@@ -1,0 +1,127 @@
+"""`pins.lock`: statements in one form, and what they approve.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object, readable_bytes
+from mediator.effect import Effect
+from mediator.identity.statement import Act, sign_statement
+from mediator.manifest.lock import Approval, parse_lock, verified_only, verify_approval, write_lock
+from mediator.refusal import Reason, Refused
+from tests.simulated.people import key_of
+from tests.simulated.pins import NOW_MS, OPERATORS
+
+APPROVAL = Approval(
+    server="files",
+    server_name="local/files",
+    tool="read",
+    digest=digest_of("definition"),
+    declared=digest_of("declared"),
+    about=digest_of("about"),
+    manifest_serial=3,
+    signers=frozenset({key_of("signer").public.keyid, key_of("cosigner").public.keyid}),
+    assigned="files__read",
+    effect=Effect.READ,
+    sensitivity=0,
+)
+
+
+def stated(subject: JsonObject, who: str = "reviewer", act: Act = Act.PIN_APPROVE) -> bytes:
+    return sign_statement(key_of(who), act=act, subject=subject, who=who, at=NOW_MS, serial=1)
+
+
+GOOD = stated(APPROVAL.as_subject())
+
+
+def test_an_approval_comes_back_from_its_statement() -> None:
+    """Design 5.4."""
+    signed = verify_approval(GOOD, OPERATORS)
+    assert signed.approval == APPROVAL
+    assert signed.statement.who == "reviewer"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"server": "Files"},
+        {"server": "../files"},
+        {"server_name": "files"},
+        {"tool": ""},
+        {"digest": "x"},
+        {"declared": None},
+        {"about": 5},
+        {"manifest_serial": 0},
+        {"signers": ["x"]},
+        {"signers": "x"},
+        {"assigned": None},
+        {"effect": "look"},
+        {"sensitivity": 4},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_subject_in_any_other_form_approves_nothing(change: JsonObject) -> None:
+    """Ours: an operator's key signs many things; only this form is an approval."""
+    with pytest.raises(Refused) as refusal:
+        verify_approval(stated({**APPROVAL.as_subject(), **change}), OPERATORS)
+    assert refusal.value.reason is Reason.MALFORMED
+    assert refusal.value.detail.startswith("`/subject/")
+
+
+def test_only_statements_that_hold_are_kept_by_the_sieve() -> None:
+    """Ours."""
+    bad = (
+        stated(APPROVAL.as_subject(), "mallory"),
+        stated({}),
+        stated(APPROVAL.as_subject(), act=Act.TASK_OPEN),
+        b"{}",
+    )
+    assert [one.approval for one in verified_only([*bad, GOOD], OPERATORS)] == [APPROVAL]
+
+
+def test_the_file_is_the_list_of_its_statements() -> None:
+    """Design 5.4."""
+    assert parse_lock(None) == ()
+    assert parse_lock(write_lock([])) == ()
+    assert parse_lock(write_lock([GOOD, GOOD])) == (GOOD, GOOD)
+
+
+LOCK = parse_object(write_lock([GOOD]))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        readable_bytes(LOCK),
+        canonical_bytes({**LOCK, "version": 2}),
+        canonical_bytes({**LOCK, "more": 1}),
+        canonical_bytes({**LOCK, "statements": {}}),
+        canonical_bytes({**LOCK, "statements": ["x"]}),
+    ],
+)
+def test_a_file_in_any_other_form_is_refused_as_a_whole(raw: bytes) -> None:
+    """Ours: one spelling, so that every flipped bit is refused."""
+    with pytest.raises(Refused) as refusal:
+        parse_lock(raw)
+    assert refusal.value.reason is Reason.MALFORMED
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(-5, 5) | st.text(max_size=3),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+        max_leaves=5,
+    )
+)
+def test_any_statements_are_read_and_whatever_they_are_none_holds(value: Json) -> None:
+    """Ours: nothing but `Refused`."""
+    statements = [canonical_bytes(value)] if isinstance(value, dict) else [b"{}"]
+    assert verified_only(parse_lock(write_lock(statements)), OPERATORS) == ()
