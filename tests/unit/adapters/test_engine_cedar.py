@@ -567,3 +567,9 @@ def test_the_default_set_wants_every_effect_granted(effect: Effect) -> None:
     assert decide(effect, covers=False, arguments={"to": "x"}, schema=TYPED).reason is Reason.DENIED_BY_POLICY
     unseen = decide(effect, covers=True, arguments={"to": "x"}, schema=FREE)
     assert unseen.reason is (Reason.APPROVAL_REQUIRED if effect.is_privileged else None)
+
+
+def test_a_policy_that_is_not_valid_for_no_stated_reason_is_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: the verdict of the validator counts, not the length of its list."""
+    monkeypatch.setattr(cedarpy, "validate_policies", lambda *_: cedarpy.ValidationResult({"validation_passed": False}))
+    assert [finding.message for finding in check_policies({"a": ALLOW}, [])] == ["not valid (checked for any tool)"]

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_json
-from mediator.policy.arguments import DECIMAL_MAX, DECIMAL_MIN, Findings, reader_of
+from mediator.policy.arguments import DECIMAL_MAX, DECIMAL_MIN, PARTS_MAX, Findings, reader_of
 from mediator.policy.types import EVERYTHING, Array, Leaf, Member, Paths, Record, Type
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -185,3 +185,54 @@ def test_arguments_have_no_type_that_facts_alone_have() -> None:
     """Ours: a mistake in this room is loud."""
     with pytest.raises(AssertionError):
         reader_of(Leaf.STRINGS, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        pytest.param(Array(items=Leaf.STRING), ["a"] * (PARTS_MAX + 1), id="strings"),
+        pytest.param(Array(items=Leaf.BOOL), [True] * (PARTS_MAX + 1), id="booleans"),
+        pytest.param(Array(items=Leaf.LONG), [1] * (PARTS_MAX + 1), id="integers"),
+        pytest.param(Array(items=Leaf.NUMBER), [1.5] * (PARTS_MAX // 8 + 1), id="numbers, which cost more"),
+        pytest.param(Leaf.OPAQUE, dict.fromkeys(map(str, range(PARTS_MAX)), 1), id="keys"),
+        pytest.param(a_record(), dict.fromkeys(map(str, range(PARTS_MAX + 1)), 1), id="keys that nobody named"),
+        pytest.param(Array(items=Leaf.OPAQUE), [1] * (PARTS_MAX + 1), id="places that cannot be seen into"),
+        pytest.param(
+            Array(items=a_record(a=Member(type=Leaf.STRING, nullable=True))),
+            [{"a": None}] * (PARTS_MAX + 1),
+            id="nulls",
+        ),
+    ],
+)
+def test_what_policy_is_shown_is_bounded(kind: Type, value: Json) -> None:
+    """Ours (P12): an agent (A1) chooses how long its arrays are, and 4 MiB of them would hold the engine for seconds."""
+    with pytest.raises(Refused) as stop:
+        read(kind, value)
+    assert stop.value.reason is Reason.ARGUMENTS_INVALID
+    assert stop.value.remedy == "send fewer at a time"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Array(items=Leaf.STRING), ["a"] * PARTS_MAX * 2),
+        (Array(items=Leaf.NUMBER), [1.5, 2**40] * PARTS_MAX),
+        (Leaf.OPAQUE, dict.fromkeys(map(str, range(PARTS_MAX * 2)), 1)),
+    ],
+)
+def test_what_no_policy_names_may_be_of_any_length(kind: Type, value: Json) -> None:
+    """Ours: a tool that takes long lists works on, as long as nobody asks to judge each item."""
+    assert read(a_record(a=Member(type=kind)), {"a": value}, NOTHING)[0] == {}
+
+
+@pytest.mark.parametrize("value", [1e300, 922337203685477.7, -1e300, 9e14, True, "1"])
+def test_a_number_that_nobody_wants_to_see_is_found_out_all_the_same(value: Json) -> None:
+    """Ours: the projection hides values, never findings."""
+
+    def outcome(wanted: Paths) -> object:
+        try:
+            return read(Leaf.NUMBER, value, wanted)[1]
+        except Refused as stop:
+            return stop.sentence
+
+    assert outcome(NOTHING) == outcome(EVERYTHING)
