@@ -43,9 +43,10 @@ class Fence:
         refuse_if_frozen(chain, circumstances)
         refuse_if_tool_frozen(permit.tool, circumstances)
         tool = snapshot.pins.find(permit.tool.server, permit.tool.name)
-        if tool is None or tool.digest != permit.tool.digest or tool.manifest_digest != permit.tool.manifest_digest:
+        if tool is None or tool.digest != permit.tool.digest or tool.expires <= now_ms:
             raise Refused(Reason.UNKNOWN_TOOL, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
-        # The reviewer's word may have tightened the same definition: what was judged as a read may be an exec now.
+        # The reviewer's statement binds all that was judged of the tool. Another one may have tightened the same
+        # definition: what was judged as a read may be an exec now.
         if tool.statement_digest != permit.tool.statement_digest:
             raise Refused(Reason.TRY_AGAIN, f"`{permit.tool.server}/{permit.tool.name}` was pinned anew")
         if snapshot.policies.digest != permit.policy_digest or snapshot.keys.digest != judged.snapshot.keys.digest:

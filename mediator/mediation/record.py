@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
 from enum import StrEnum, unique
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias, assert_never, final
 
 from mediator.canonical import Json, JsonObject
 from mediator.evidence import Seal
@@ -173,6 +173,8 @@ def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int, *, forw
             entry["result"] = ending.facts()
         case Outcome():
             pass
+        case _:
+            assert_never(ending)
     return entry
 
 
@@ -184,6 +186,8 @@ def _outcome(ending: Ending) -> Outcome:
             return Outcome.RELEASED
         case Outcome():
             return ending
+        case _:
+            assert_never(ending)
 
 
 def _without_values(form: JsonObject) -> JsonObject:

@@ -38,6 +38,7 @@ from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.identity.keys import key_set
 from mediator.identity.statement import Act, Keyholder, Operator, Role, sign_statement, verify_statement
+from mediator.manifest.approval import Raise
 from mediator.manifest.pin import PinSet
 from mediator.mediation.fence import Fence
 from mediator.mediation.mediate import Corridor, Ports
@@ -167,18 +168,22 @@ class SimulatedWorld:
 
     def pin(self, *tools: OwnedTool) -> None:
         """Have these tools published, signed, reviewed and put in force, beside those that are; a name again: anew."""
-        for tool in tools:
-            self._owned.setdefault(tool.server, {})[str(tool.definition["name"])] = tool
         for server in sorted({tool.server for tool in tools}):
-            own = list(self._owned[server].values())
-            manifest = manifest_of(*(tool.definition for tool in own), server=server)
-            declared = zip(entries(manifest), own, strict=True)
+            named = {str(tool.definition["name"]): tool for tool in tools if tool.server == server}
+            own = self._owned[server] = self._owned.get(server, {}) | named
+            manifest = manifest_of(*(tool.definition for tool in own.values()), server=server)
+            declared = zip(entries(manifest), own.values(), strict=True)
             forms: list[Json] = [{**entry, **tool.declared} for entry, tool in declared]
             self._envelopes[server] = signed({**manifest, "tools": forms})
-            self._lock = approved(self._envelopes[server], server, self._lock)
-        pins, problems = loaded(self._lock, self._envelopes)
-        assert problems == (), problems
-        self._put_in_force(pins)
+            self._lock = approved(self._envelopes[server], server, self._lock, tools=frozenset(named))
+        self._put_pins_in_force()
+
+    def tighten(self, server: str, tool: str, effect: Effect) -> None:
+        """Have a reviewer approve the same tool again, to a stricter effect."""
+        raises = Raise(effect=effect)
+        tools = frozenset({tool})
+        self._lock = approved(self._envelopes[server], server, self._lock, tools=tools, raises=raises)
+        self._put_pins_in_force()
 
     def activate(self, policies: str | Mapping[str, str] = DEFAULT_POLICIES) -> None:
         """Put these policies in force instead of those that are."""
@@ -279,6 +284,11 @@ class SimulatedWorld:
             audience=BASE_URL,
             tenant="default",
         )
+
+    def _put_pins_in_force(self) -> None:
+        pins, problems = loaded(self._lock, self._envelopes)
+        assert problems == (), problems
+        self._put_in_force(pins)
 
     def _put_in_force(self, pins: PinSet) -> None:
         self.trust.put_in_force(self._snapshot(pins))

@@ -36,7 +36,7 @@ from tests.simulated.judged import a_tool
 from tests.simulated.replies import error_of, refusal_of, result_of
 
 FACTS = ServerFacts(version="0.1.0", metadata_url="http://127.0.0.1:8080/.well-known/oauth-protected-resource")
-OURS = {"io.modelcontextprotocol/serverInfo": {"name": "mcp-mediator", "version": "0.1.0"}}
+OURS: JsonObject = {"io.modelcontextprotocol/serverInfo": {"name": "mcp-mediator", "version": "0.1.0"}}
 
 
 def frame(
@@ -188,7 +188,8 @@ def test_a_ping_gets_an_empty_result_and_a_notification_nothing() -> None:
 def test_every_refusal_is_a_message_under_the_requests_id_that_says_its_reason(reason: Reason) -> None:
     """Design 5.7: never a bare status; data is the refusal object, so that clients can show it."""
     stop = Refused(reason, "operator only", decision_id="d1")
-    methods, ids = ["tools/call", "tools/list", "initialize", None], [7, "seven", None]
+    methods = ["tools/call", "tools/list", "initialize", None]
+    ids: list[RequestId | None] = [7, "seven", None]
     for method, request_id, era, transport in itertools.product(methods, ids, Era, Transport):
         reply = refuse(frame(method, era=era, request_id=request_id, transport=transport), stop, FACTS)
         assert body_of(reply)["id"] == request_id

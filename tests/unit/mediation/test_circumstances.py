@@ -1,0 +1,72 @@
+"""Circumstances: what is written of them is read back whole, or not at all.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
+from mediator.mediation.circumstances import UNKNOWN, circumstances_form, parse_circumstances
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.grants import a_grant
+from tests.simulated.judged import circumstances_of
+
+SOME = replace(
+    circumstances_of(a_grant(), a_grant(id="g-2"), epoch=7),
+    calls=3,
+    last_used_ms=12,
+    spent=frozenset({"calls:g-1"}),
+    labels=frozenset({"untrusted", "confidential:hr"}),
+    frozen=frozenset({"agent:planner"}),
+)
+
+
+@promise("P8")
+@pytest.mark.parametrize("circumstances", [SOME, UNKNOWN])
+def test_what_a_record_keeps_is_read_back_the_same(circumstances: object) -> None:
+    """Ours: replay is made of this."""
+    assert isinstance(circumstances, type(UNKNOWN))
+    form = parse_object(canonical_bytes(circumstances_form(circumstances)))
+    assert parse_circumstances(form) == circumstances
+
+
+@promise("P7")
+def test_where_nothing_is_known_nothing_is_granted() -> None:
+    """Ours: no grant, so no chain, so no allow."""
+    assert UNKNOWN.grants == ()
+
+
+WRONG: dict[str, JsonObject] = {
+    "a grant that is none": {"grants": ["g-1"]},
+    "a label that is no string": {"labels": [1]},
+    "a label twice": {"labels": ["untrusted", "untrusted"]},
+    "something spent that is no string": {"spent": [None]},
+    "something frozen that is no string": {"frozen": [{}]},
+    "an epoch that is no number": {"epoch": "7"},
+    "a time that is no number": {"last_used_ms": "yesterday"},
+    "a member that we do not know": {"approvals": []},
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize("case", WRONG)
+def test_what_was_not_written_like_that_is_refused(case: str) -> None:
+    """Ours: half-read circumstances would be other circumstances."""
+    with pytest.raises(Refused) as stop:
+        parse_circumstances(circumstances_form(SOME) | WRONG[case])
+    assert stop.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("name", list(circumstances_form(UNKNOWN)))
+def test_a_member_that_is_missing_is_refused(name: str) -> None:
+    """Ours: empty is never permission, and neither is absent."""
+    form: dict[str, Json] = circumstances_form(SOME)
+    del form[name]
+    with pytest.raises(Refused) as stop:
+        parse_circumstances(form)
+    assert stop.value.reason is Reason.MALFORMED
