@@ -56,7 +56,7 @@ TRUST: Final = trust_of()
 
 
 def manifest_of(*definitions: JsonObject, server: str = "files", **declared: Json) -> JsonObject:
-    """Return a manifest of these tools, each declared as reading unless `declared` says otherwise."""
+    """Return a manifest of these tools (`READ` where none is given), each a reading one unless declared otherwise."""
     draft = draft_manifest(
         server,
         definitions or (READ,),

@@ -1,0 +1,199 @@
+"""The laws of tampering: flip any one bit of what was signed, and nothing comes of it; change anything, and it is drift.
+
+Exhaustive over small files rather than sampled over large ones: a bit that may be flipped is found.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mediator.canonical import Json, JsonObject, canonical_bytes, parse_json, parse_object
+from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
+from mediator.manifest.drift import changes_between, compare
+from mediator.manifest.signature import accept_trust, parse_trust, trust_subject, verify_manifest, write_trust
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.people import key_of, operators_of
+from tests.simulated.pins import NOW_MS, TRUST, approved, copied, loaded, manifest_of, pinned, signed
+
+REAL_TOOLS = Path(__file__).resolve().parents[1] / "data" / "real_tools"
+SMALL: JsonObject = {"name": "r", "inputSchema": {"type": "object"}}
+PEOPLE = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER)
+
+
+def flipped(raw: bytes) -> Iterator[bytes]:
+    """Every text that differs from this one in a single bit."""
+    for index in range(len(raw)):
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[index] ^= 1 << bit
+            yield bytes(changed)
+
+
+def accepted_flips(raw: bytes, accept: Callable[[bytes], object]) -> list[bytes]:
+    """The flips that are taken all the same: there should be none. Nothing but `Refused` may be raised."""
+    accept(raw)
+    taken = []
+    for changed in flipped(raw):
+        try:
+            accept(changed)
+        except Refused:
+            continue
+        taken.append(changed)
+    return taken
+
+
+@promise("P2")
+def test_no_bit_of_an_envelope_can_be_flipped() -> None:
+    """House style, law 3; with a signature more than is needed, so that no bit is there for nothing."""
+    envelope = signed(manifest_of(SMALL), "signer", "cosigner")
+
+    assert accepted_flips(envelope, lambda raw: verify_manifest(raw, TRUST, NOW_MS)) == []
+
+
+@promise("P2")
+def test_no_bit_of_a_statement_can_be_flipped() -> None:
+    """House style, law 3."""
+    statement = sign_statement(
+        key_of("alice"), act=Act.TASK_OPEN, subject={"id": "t"}, who="alice", at=NOW_MS, serial=1
+    )
+
+    assert accepted_flips(statement, lambda raw: verify_statement(raw, PEOPLE, Act.TASK_OPEN)) == []
+
+
+@promise("P2")
+def test_no_bit_of_the_lock_can_be_flipped_without_losing_the_pin() -> None:
+    """House style, law 3: the pin does not exist any more, and the loss is told."""
+    envelope = signed(manifest_of(SMALL))
+
+    def must_pin(raw: bytes) -> None:
+        pins, problems = loaded(raw, {"files": envelope})
+        if len(pins) == 0:
+            assert len(problems) == 1
+            raise Refused(Reason.BAD_CREDENTIAL)
+
+    assert accepted_flips(approved(envelope), must_pin) == []
+
+
+@promise("P2")
+def test_no_bit_of_the_trust_file_or_of_the_operators_can_be_flipped() -> None:
+    """House style, law 3: an operator's statement names both files as they are."""
+    trust = write_trust({name: key_of(name).public for name in ("signer", "cosigner")}, TRUST.rules)
+    operators = write_operators(PEOPLE)
+    subject = trust_subject(parse_trust(trust), PEOPLE)
+    statement = sign_statement(key_of("alice"), act=Act.TRUST_ACCEPT, subject=subject, who="alice", at=NOW_MS, serial=1)
+
+    assert accepted_flips(trust, lambda raw: accept_trust(raw, statement, PEOPLE)) == []
+    assert accepted_flips(operators, lambda raw: accept_trust(trust, statement, parse_operators(raw))) == []
+    assert accepted_flips(statement, lambda raw: accept_trust(trust, raw, PEOPLE)) == []
+
+
+@promise("P7")
+def test_no_file_that_was_cut_short_is_taken() -> None:
+    """P7: half-read is refused."""
+    envelope = signed(manifest_of(SMALL))
+    for end in range(len(envelope)):
+        with pytest.raises(Refused):
+            verify_manifest(envelope[:end], TRUST, NOW_MS)
+
+
+# --- drift ------------------------------------------------------------------------------------------------------------
+
+
+def changed_once(value: Json) -> Iterator[Json]:
+    """Every value that differs from this one in one place: a leaf, a member more, a member less, a key spelt otherwise."""
+    match value:
+        case dict(members):
+            yield {**members, "x-more": None}
+            for key, child in members.items():
+                rest = {name: said for name, said in members.items() if name != key}
+                yield rest
+                yield {**rest, key + "\u200b": child}
+                yield from ({**members, key: other} for other in changed_once(child))
+        case list(items):
+            yield [*items, None]
+            for index, child in enumerate(items):
+                yield [*items[:index], *items[index + 1 :]]
+                yield from ([*items[:index], other, *items[index + 1 :]] for other in changed_once(child))
+        case str(text):
+            yield text + "\u200b"
+        case bool(flag):
+            yield not flag
+        case int(number) | float(number):
+            yield number + 1
+        case None:
+            yield False
+
+
+def real_tools() -> Iterator[JsonObject]:
+    for file in sorted(REAL_TOOLS.glob("*.json")):
+        listing = parse_json(file.read_bytes())
+        tools = listing.get("tools") if isinstance(listing, dict) else None
+        yield from (tool for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, dict))
+
+
+@promise("P2")
+@promise("P3")
+def test_every_single_change_of_a_tool_quarantines_it() -> None:
+    """Issue 2, rug pull: each model-visible field in turn, the invisible ones too."""
+    definition: JsonObject = {
+        "name": "read",
+        "title": "Read",
+        "description": "Read a file",
+        "inputSchema": {
+            "type": "object",
+            "properties": {"path": {"type": "string", "description": "Where"}},
+            "required": ["path"],
+        },
+        "outputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
+        "annotations": {"title": "R", "readOnlyHint": True},
+        "icons": [{"src": "https://files.example/i.png", "sizes": ["48x48"]}],
+        "execution": {"taskSupport": "forbidden"},
+        "_meta": {"a": 1.5},
+        "x-vendor": None,
+    }
+    tool = pinned(definition)
+    count = 0
+    for changed in changed_once(definition):
+        assert compare([tool], [changed]).quarantined == {("files", "read")}, changed
+        count += 1
+    assert count == 85
+
+
+@promise("P3")
+@pytest.mark.corpus
+def test_every_single_change_of_a_real_tool_is_drift() -> None:
+    """216 definitions of 16 published servers; of each, a change of every leaf would take long: each tenth."""
+    count = 0
+    for definition in real_tools():
+        for number, changed in enumerate(changed_once(definition)):
+            if number % 10 == count % 10:
+                assert isinstance(changed, dict)
+                assert changes_between(definition, changed) != ()
+        count += 1
+    assert count == 216
+
+
+@pytest.mark.corpus
+def test_no_order_of_keys_is_drift() -> None:
+    """RFC 8785 §3.2.3: key order carries no meaning."""
+
+    def reversed_keys(value: Json) -> Json:
+        match value:
+            case dict(members):
+                return {key: reversed_keys(child) for key, child in reversed(members.items())}
+            case list(items):
+                return [reversed_keys(child) for child in items]
+            case _:
+                return value
+
+    for definition in real_tools():
+        other = reversed_keys(copied(definition))
+        assert isinstance(other, dict)
+        assert changes_between(definition, other) == ()
+        assert changes_between(definition, parse_object(canonical_bytes(other))) == ()
