@@ -1,0 +1,63 @@
+"""`mediator connect`: what is pasted into a host.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mediator.cli.connect import own_command
+from tests.promises import promise
+from tests.simulated.commands import Commands
+
+
+@promise("P5")
+@pytest.mark.parametrize("host", ["claude-code", "generic"])
+def test_the_entry_starts_the_mediator_for_this_agent_and_holds_no_secret(
+    host: str, work: Path, mediator: Commands
+) -> None:
+    """Design 5.1: a stdio entry for this agent, no token in it; standard output is what is pasted."""
+    entry = mediator.well("connect", host, "--agent", "assistant").printed["mcpServers"]["mediator"]
+
+    command = [entry["command"], *entry["args"]]
+    assert command == [*own_command(), "stdio", "--agent", "assistant", "--folder", str(work)]
+    assert set(entry) - {"type"} == {"command", "args"}
+
+
+def test_for_claude_code_the_command_line_is_shown_too(work: Path, mediator: Commands) -> None:
+    """Ours."""
+    ran = mediator.well("connect", "claude-code", "--agent", "assistant")
+
+    assert "claude mcp add mediator -- " in ran.err
+    assert str(work) in ran.err
+
+
+def test_an_agent_without_a_profile_or_a_key_here_cannot_be_connected(work: Path, mediator: Commands) -> None:
+    """The issue: what, where, and the next step."""
+    error = mediator.refused("connect", "generic", "--agent", "planner")
+    assert error == (
+        "error: there is no agent `planner` in `mediator.toml`\n"
+        " next: name one that is there (`assistant`), or add an `[[agent]]`\n"
+    )
+
+    (work / ".mediator" / "keys" / "agent-assistant.pem").unlink()
+    assert "has no key here" in mediator.refused("connect", "generic", "--agent", "assistant")
+
+
+def test_a_host_that_is_not_known_is_a_usage_error(work: Path, mediator: Commands) -> None:
+    """Design 5.1: exit code 2."""
+    assert mediator("connect", "emacs", "--agent", "assistant").code == 2
+    assert work.is_dir()
+
+
+def test_the_command_is_its_own_script_or_the_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: a host has another PATH than the operator."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert own_command() == [str(tmp_path / "python"), "-m", "mediator"]
+
+    (tmp_path / "mediator").write_text("")
+    assert own_command() == [str(tmp_path / "mediator")]
