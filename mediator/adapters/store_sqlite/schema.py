@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import (
-    Boolean,
     Column,
     Connection,
     Engine,
@@ -21,13 +20,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
+    Text,
     create_engine,
     event,
     insert,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
@@ -51,17 +51,17 @@ epoch_table: Final = Table(
 grants_table: Final = Table(
     "grants",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("tenant", String, nullable=False),
-    Column("parent", String),
-    Column("root", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("parent", Text),
+    Column("root", Text, nullable=False),
+    Column("state", Text, nullable=False),
     Column("opened_ms", Integer, nullable=False),
     Column("form", LargeBinary, nullable=False),  # RFC 8785; what counts, and what the MAC covers
     Column("mac", LargeBinary, nullable=False),
     Column("statement", LargeBinary, nullable=False),
-    Column("statement_digest", String, nullable=False),
-    Column("end_reason", String),
+    Column("statement_digest", Text, nullable=False),
+    Column("end_reason", Text),
     sqlite_strict=True,
 )
 # A statement opens one task, once; whoever finds one lying about opens nothing with it.
@@ -75,16 +75,16 @@ Index("grants_by_root", grants_table.c.root)
 claims_table: Final = Table(
     "claims",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("tenant", String, nullable=False),
+    Column("key", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
     Column("taken", Integer, nullable=False),
     sqlite_strict=True,
 )
 usage_table: Final = Table(
     "usage",
     metadata,
-    Column("task", String, primary_key=True),
-    Column("tenant", String, nullable=False),
+    Column("task", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
     Column("calls", Integer, nullable=False),
     Column("last_used_ms", Integer, nullable=False),
     sqlite_strict=True,
@@ -92,10 +92,10 @@ usage_table: Final = Table(
 streams_table: Final = Table(
     "streams",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("tenant", String, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
     Column("opened_ms", Integer, nullable=False),
-    Column("is_there", Boolean, nullable=False),
+    Column("is_there", Integer, nullable=False),
     sqlite_strict=True,
 )
 
@@ -114,10 +114,10 @@ def open_engine(path: Path) -> Engine:
     event.listen(engine, "begin", _begin)
     try:
         _prepare(path, engine)
-    except sqlite3.DatabaseError as error:
-        raise refused(
-            f"`{path}` cannot be used: {error}", "put back a copy, or move it away and open tasks anew"
-        ) from error
+    except sqlite3.Error as error:
+        raise refused(f"`{path}` cannot be used: {error}", _REMEDY) from error
+    except DBAPIError as error:
+        raise refused(f"`{path}` cannot be used: {error.orig}", _REMEDY) from error
     return engine
 
 

@@ -175,7 +175,9 @@ class SqliteStore:
     def _find_link(self, grant_id: str) -> Grant | None:
         try:
             row = self._hot.execute(_LINK, (grant_id, self._tenant)).fetchone()
-        except (sqlite3.Error, UnicodeEncodeError) as error:  # an id that is no text is nobody's
+        except UnicodeEncodeError:  # a lone surrogate: no id of ours
+            return None
+        except sqlite3.Error as error:
             raise refused(f"a grant cannot be read: {error}") from error
         link = None if row is None else self._seal.find_grant(grant_id, *row)
         if row is not None and link is None and grant_id not in self._reported:

@@ -1,0 +1,67 @@
+"""Every store that there is, with one way to open and end grants in it: what the contracts run over.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mediator.adapters.store_sqlite.store import SqliteStore
+from mediator.delegation.grant import Grant, GrantState
+from mediator.evidence import Secret
+from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.deliberate import Claim
+from mediator.mediation.ports import CircumstancesSource, Claiming, Claims
+from tests.simulated.memory import MemoryStore
+
+MAC_KEY = Secret("an hmac key of at least thirty-two characters")
+
+
+class Store(CircumstancesSource, Claims, Protocol):
+    """Both ports, and what an operator does to them."""
+
+    def open(self, grant: Grant) -> None: ...
+    def end(self, grant_id: str, state: GrantState) -> None: ...
+    def move_epoch(self) -> None: ...
+
+
+class Sqlite:
+    """The real one."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+
+    def epoch(self) -> int:
+        return self.store.epoch()
+
+    def gather(self, grant_id: str) -> Circumstances:
+        return self.store.gather(grant_id)
+
+    def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
+        return self.store.claim(task, claims, epoch, now_ms)
+
+    def open(self, grant: Grant) -> None:
+        self.store.open_grant(grant, b"statement of " + grant.id.encode())
+
+    def end(self, grant_id: str, state: GrantState) -> None:
+        self.store.end_grant(grant_id, state, "as the test wants it")
+
+    def move_epoch(self) -> None:
+        self.store.bump_epoch()
+
+
+class Memory(MemoryStore):
+    """The simulated one."""
+
+    def open(self, grant: Grant) -> None:
+        self.open_grant(grant)
+
+    def end(self, grant_id: str, state: GrantState) -> None:
+        self.end_grant(grant_id, state)
+
+
+def sqlite_in(folder: Path) -> SqliteStore:
+    return SqliteStore(folder / "state.sqlite", MAC_KEY)
