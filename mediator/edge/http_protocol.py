@@ -6,6 +6,7 @@ request, and answers what it refuses with the same JSON-RPC error as everybody e
 - A head is at most so many bytes and takes at most so many seconds, as it is sent: half a head is not kept.
 - Connections are counted by address and in all; one too many is told so at once and not read.
 - One request at a time: what is pipelined behind an unanswered request is not read, and the connection ends.
+- Nothing is upgraded to another protocol.
 - Trailers are not headers: one that came after the body would be seen by us and by nobody on the way.
 - Who reads nothing of what it asked for is let go.
 
@@ -37,6 +38,7 @@ _STALL_BYTES: Final = 32 * 1024  # to be read in that time, by who wants to be c
 TooManyConnections: Final = Refused(Reason.OVERLOADED, "too many connections")
 HeadTooLarge: Final = Refused(Reason.MALFORMED, "the head is too large", sentence="the headers are too large")
 NotHttp: Final = Refused(Reason.MALFORMED, "not HTTP/1.1", sentence="this is not HTTP/1.1")
+Upgrade: Final = Refused(Reason.MALFORMED, "an upgrade", sentence="`Upgrade` is not served")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -134,6 +136,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand a head that fits to the application."""
         self._silent_bytes = 0
+        if self.parser.should_upgrade():  # the parser takes no body then: what follows would be read as a request
+            self._turned_away = (Upgrade, HTTPStatus.BAD_REQUEST)
         if self._is_heard():
             self._in_head = False
             self._cancel_head_timer()

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import errno
+import math
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ async def serve_http(
     listener: socket.socket,
     gate: Gate,
     *,
-    idle_seconds: int,
+    idle_seconds: float,
     grace_seconds: float,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -64,13 +65,13 @@ async def serve_http(
             task_status.started()
             await anyio.sleep_forever()
         finally:
-            server.should_exit = True
+            server.end()
             with anyio.move_on_after(grace_seconds, shield=True):
                 await server.is_down.wait()
             app.stop()
 
 
-def _config(app: StreamableHttp, gate: Gate, idle_seconds: int) -> Config:
+def _config(app: StreamableHttp, gate: Gate, idle_seconds: float) -> Config:
     return Config(
         app=app,
         http=type("Protocol", (BoundedProtocol,), {"gate": gate}),
@@ -83,13 +84,13 @@ def _config(app: StreamableHttp, gate: Gate, idle_seconds: int) -> Config:
         proxy_headers=False,  # `X-Forwarded-For` is what anybody writes
         server_header=False,
         date_header=False,
-        timeout_keep_alive=idle_seconds,
+        timeout_keep_alive=math.ceil(idle_seconds),
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
 
 
 async def _run(server: _Server, listener: socket.socket) -> None:
-    with anyio.CancelScope(shield=True):  # it is told to end by `should_exit`, and then ends in order
+    with anyio.CancelScope(shield=True):  # it is told to end, and then ends in order
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -103,6 +104,15 @@ class _Server(Server):
         super().__init__(config)
         self.is_up: Final = anyio.Event()
         self.is_down: Final = anyio.Event()
+        self._is_to_end: Final = anyio.Event()
+
+    def end(self) -> None:
+        """Accept nothing more, let what is being answered end, then come down."""
+        self.should_exit = True
+        self._is_to_end.set()
+
+    async def main_loop(self) -> None:
+        await self._is_to_end.wait()  # uvicorn looks ten times a second whether a signal came
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
