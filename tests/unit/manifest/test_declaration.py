@@ -5,14 +5,20 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mediator.canonical import Json, JsonObject
+from mediator.effect import Effect
 from mediator.manifest.declaration import must_be_signable, prepare_tool
-from mediator.manifest.manifest import read_manifest
+from mediator.manifest.manifest import parse_manifest, read_manifest
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.pins import READ, manifest_of, pinned
+
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def refused(manifest: JsonObject) -> str:
@@ -86,3 +92,13 @@ def test_a_prepared_tool_checks_its_own_arguments() -> None:
     prepared.check_arguments({"path": "/a"})
     with pytest.raises(Refused):
         prepared.check_arguments({"path": "/a", "mode": "w"})
+
+
+def test_the_example_in_the_repository_could_be_signed_as_it_stands() -> None:
+    """Issue 2: `tool_manifests/` holds an unsigned example."""
+    manifest = parse_manifest((ROOT / "tool_manifests" / "example" / "manifest.json").read_bytes())
+    must_be_signable(manifest)
+    assert {tool.name: tool.effect for tool in manifest.tools} == {
+        "search_notes": Effect.READ,
+        "write_note": Effect.WRITE,
+    }
