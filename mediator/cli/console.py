@@ -80,6 +80,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title:
     OUT.print(table)
 
 
+def counted(number: int, what: str) -> str:
+    """Return the number and the word, in the plural where it is not one."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def print_json(value: Json) -> None:
     """Print one JSON value on one line, for a program."""
     sys.stdout.write(canonical_bytes(value).decode() + "\n")

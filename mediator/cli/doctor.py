@@ -23,7 +23,7 @@ from mediator.assembly.folder import Folder, find_file, read_file, read_operator
 from mediator.assembly.folder import require_private as require_private_folder
 from mediator.assembly.trust import ACTIVATION_FILE, TRUST_FILE, load_pin_set, read_policies, tool_facts
 from mediator.canonical import Json
-from mediator.cli.console import BAD, GOOD, NAME, WARN, print_json, say
+from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
 from mediator.cli.keys import is_locked
 from mediator.cli.reach import reaching
@@ -69,7 +69,8 @@ def doctor(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
             say((f"{finding.level}: ", BAD if finding.level is Level.ERROR else WARN), finding.what)
             say((" next: ", NAME), finding.next_step)
         errors = sum(finding.level is Level.ERROR for finding in findings)
-        told = f"{errors} errors, {len(findings) - errors} warnings" if findings else "nothing is wrong"
+        found = f"{counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}"
+        told = found if findings else "nothing is wrong"
         say((told, BAD if errors else WARN if findings else GOOD))
     if any(finding.level is Level.ERROR for finding in findings):
         raise typer.Exit(1)

@@ -18,7 +18,20 @@ from mediator.adapters.ledger_segments.verify import VerifyReport, verify_ledger
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.assembly.folder import read_secret
 from mediator.canonical import Json, JsonObject, readable_bytes
-from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, note, print_json, printable_lines, say, show_table
+from mediator.cli.console import (
+    BAD,
+    GOOD,
+    NAME,
+    OUT,
+    QUIET,
+    WARN,
+    counted,
+    note,
+    print_json,
+    printable_lines,
+    say,
+    show_table,
+)
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, open_set_up
 from mediator.refusal import Reason, Refused
 
@@ -49,7 +62,10 @@ def show(
     wanted = Wanted(decision=decision, task=task, agent=agent, trace=trace, last=None if decision else 2 * last)
     found = find_entries(set_up.folder.ledger, wanted)
     if found.unreadable:
-        note(("warning: ", WARN), f"{found.unreadable} lines cannot be read; `mediator ledger verify` says which")
+        note(
+            ("warning: ", WARN),
+            f"{counted(found.unreadable, 'line')} cannot be read; `mediator ledger verify` says which",
+        )
     if decision is not None:
         _show_one(set_up, decision, found.entries, as_json=as_json)
         return
@@ -212,7 +228,7 @@ def _show_report(report: VerifyReport, *, knows_streams: bool) -> None:
         if stream.torn_bytes:
             say(
                 ("half a line: ", WARN),
-                f"{stream.torn_bytes} bytes at the end of {stream.name}, cut off at its next start",
+                f"{counted(stream.torn_bytes, 'byte')} at the end of {stream.name}, cut off at its next start",
             )
     for problem in report.problems:
         place = "".join(f" {part}" for part in (problem.file, problem.line and f"line {problem.line}") if part)
@@ -227,7 +243,9 @@ def _show_report(report: VerifyReport, *, knows_streams: bool) -> None:
         say(("note: ", WARN), "there is no store to ask whether a whole stream is missing")
     entries = sum(stream.entries for stream in report.streams)
     if report.is_whole:
-        say(("whole: ", GOOD), f"{entries} entries in {len(report.streams)} streams are as they were written")
+        say(
+            ("whole: ", GOOD), f"{entries} entries in {counted(len(report.streams), 'stream')} are as they were written"
+        )
     else:
         say(("not whole: ", BAD), "somebody or something changed the ledger after it was written")
         say((" next: ", NAME), "keep these files as they are, and compare them with a copy")

@@ -18,7 +18,7 @@ import typer
 from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.servers import introduce
 from mediator.canonical import Json, JsonObject, digest_of_bytes, parse_object, readable_bytes
-from mediator.cli.console import GOOD, NAME, QUIET, WARN, say, show_table
+from mediator.cli.console import GOOD, NAME, QUIET, WARN, counted, say, show_table
 from mediator.cli.folder import HERE, FolderOption, SetUp, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import is_at_a_terminal
 from mediator.cli.manifest_files import manifest_file, read_trust
@@ -228,7 +228,11 @@ def _show_draft(name: str, manifest: ToolManifest) -> None:
         )
         for tool in manifest.tools
     ]
-    show_table(("tool", "effect", "because of", "what the server says of it"), rows, title=f"{name}: {len(rows)} tools")
+    show_table(
+        ("tool", "effect", "because of", "what the server says of it"),
+        rows,
+        title=f"{name}: {counted(len(rows), 'tool')}",
+    )
 
 
 def _first_line(text: Json) -> str:

@@ -14,7 +14,7 @@ import typer
 from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, print_json, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, counted, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
@@ -86,7 +86,7 @@ def approve(
     replace_together({path: lock, approved: read_file(approved.with_name(ENVELOPE_FILE))})
     pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     shown = [one for one in pins.of_server(name) if not tool or one.name in tool]
-    say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {len(shown)} tools, by {reviewer}")
+    say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {counted(len(shown), 'tool')}, by {reviewer}")
     _show_pins(shown)
     _say_problems([one for one in problems if one.server == name])
     if set_up.folder.control_socket.exists():

@@ -24,7 +24,7 @@ from mediator.adapters.engine_cedar import (
 from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
 from mediator.canonical import Digest, Json
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note, print_json, say
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, counted, note, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
 from mediator.cli.keys import operator_key
 from mediator.identity.dsse import SigningKey
@@ -97,7 +97,7 @@ def activate(
     key = operator_key(set_up.folder, operators, operator, Act.POLICY_ACTIVATE)
     serial = next_serial(path, operators, Act.POLICY_ACTIVATE)
     replace_file(path, activation(key, operator, digest, serial))
-    say(("in force: ", GOOD), f"{len(texts)} files, {digest}")
+    say(("in force: ", GOOD), f"{counted(len(texts), 'file')}, {digest}")
     say(f"  signed by {operator}, written to {set_up.shown(path)}")
     say(("a mediator that runs obeys them once it is started again", QUIET))
 
@@ -154,7 +154,8 @@ def _show_findings(findings: Sequence[PolicyFinding]) -> None:
 def _say_check(texts: Mapping[str, str], findings: Sequence[PolicyFinding], in_force: bool) -> None:
     errors = len(_errors(findings))
     warnings = len(findings) - errors
-    say(f"{len(texts)} files: {errors} errors, {warnings} warnings", "" if errors else "; fit to be put in force")
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    say(f"{counted(len(texts), 'file')}: {found}", "" if errors else "; fit to be put in force")
     if in_force:
         say(("in force as they stand", GOOD))
     else:

@@ -59,7 +59,7 @@ def _paths(argument: str, home: Path) -> Iterator[Path]:
     """What an argument may name: itself, or what stands behind `=`, `:` or `file://` in it."""
     words = {argument, argument.removeprefix("file://"), *argument.split("="), *argument.split(":")}
     for word in words:
-        if not word or "\0" in word:
+        if not word:
             continue
         path = home / Path(word)
         if Path(word).is_absolute() or path.exists():

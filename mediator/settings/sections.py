@@ -35,6 +35,7 @@ from mediator.settings.values import (
     ToolPattern,
     ToolServerName,
     Url,
+    Words,
     bracketed,
     expected,
     is_loopback,
@@ -141,7 +142,7 @@ class ToolServerSettings(Section):
     """`[[tool_server]]`: how one tool server is reached."""
 
     name: ToolServerName
-    command: Texts | None = None  # an argument vector; no shell reads it
+    command: Words | None = None  # an argument vector; no shell reads it
     url: Url | None = None
     environment: Environment = Field(default_factory=_nothing)  # all that a command sees
     cwd: Text | None = None
@@ -153,8 +154,8 @@ class ToolServerSettings(Section):
     def _is_one_kind(self) -> Self:
         if (self.command is None) == (self.url is None):
             raise expected("either `command` or `url`")
-        if self.command == ():
-            raise expected("a `command` of at least one word")
+        if self.command is not None and not any(self.command[:1]):
+            raise expected("a `command` that begins with a program")
         if self.url is not None and (self.environment or self.cwd is not None):
             raise expected("`environment` and `cwd` only beside a `command`")
         if self.command is not None and self.credential is not None:

@@ -125,6 +125,11 @@ def _matching(pattern: str, what: str) -> AfterValidator:
 Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{1,4096}", "text on one line, not empty")]
 TextOrEmpty = Annotated[str, _matching(r"[^\x00-\x1f\x7f]{0,1000}", "text on one line, of at most 1000 characters")]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
+Words = Annotated[
+    tuple[Annotated[str, _matching(r"(?s)[^\x00]{0,32768}", "text of at most 32768 characters")], ...],
+    Field(strict=False),
+]
+"""An argument vector: what a program understands, line breaks and all."""
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Host = Annotated[str, AfterValidator(_host)]

@@ -16,6 +16,7 @@ from rich.console import Console
 from mediator.cli import console
 from mediator.cli.console import (
     bug_id,
+    counted,
     print_bug,
     print_json,
     print_refusal,
@@ -97,6 +98,11 @@ def test_facts_have_no_head(capsys: pytest.CaptureFixture[str]) -> None:
     show_table(("", ""), [("serial", "1")])
 
     assert capsys.readouterr().out.split() == ["serial", "1"]
+
+
+def test_one_thing_is_not_several() -> None:
+    """Ours."""
+    assert [counted(0, "error"), counted(1, "error"), counted(2, "error")] == ["0 errors", "1 error", "2 errors"]
 
 
 def test_json_stands_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,7 +128,8 @@ SERVERS = {
     "neither": {},
     "both": {"command": ["x"], "url": "https://a.example/"},
     "an empty command": {"command": []},
-    "an empty word": {"command": [""]},
+    "an empty program": {"command": ["", "x"]},
+    "a word that no program can be given": {"command": ["x", "a\0b"]},
     "an environment for a url": {"url": "https://a.example/", "environment": {"A": "literal:b"}},
     "a folder for a url": {"url": "https://a.example/", "cwd": "/tmp"},
     "a credential for a command": {"command": ["x"], "credential": "env:A"},
@@ -154,6 +155,13 @@ def test_a_profile_opens_reads_and_no_more(effect: str) -> None:
         "mediator.toml: `agent[1]`: expected `effects` of `read` alone: a profile opens reads, "
         "`mediator task open` opens more"
     )
+
+
+def test_an_argument_may_be_any_text() -> None:
+    """Ours: what a program understands is its own affair, so `-c` may be followed by a program of several lines."""
+    words = ("python", "-c", "import a\nimport b\n", "", "x" * 5000)
+
+    assert parse_settings({"tool_server": [{"name": "a", "command": [*words]}]}).tool_servers[0].command == words
 
 
 def test_a_profile_without_more_words_reads_nothing_until_tools_are_named() -> None:

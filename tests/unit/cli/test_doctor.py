@@ -1,0 +1,186 @@
+"""`mediator doctor`: what is wrong, and how to mend it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.promises import promise
+from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
+
+
+def found(mediator: Commands, code: int) -> list[dict[str, Any]]:
+    ran = mediator("doctor", "--json")
+    assert ran.code == code
+    return [one for one in ran.printed if "is unlocked" not in one["what"]]
+
+
+def test_unlocked_keys_are_a_warning(work: Path, mediator: Commands) -> None:
+    """Design 2a: `init` without a terminal makes an unlocked key, and `doctor` says so."""
+    ran = mediator.well("doctor")
+
+    assert f"warning: `.mediator/keys/operator-{OPERATOR}.pem` is unlocked" in ran.out
+    assert " next: `mediator operator lock signer`\n" in ran.out
+    assert "0 errors, 2 warnings\n" in ran.out
+    assert work.is_dir()
+
+
+def test_nothing_is_wrong_with_a_set_up_whose_keys_are_locked(
+    pinned: Path, mediator: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours."""
+    AtATerminal(monkeypatch, ["correct horse"] * 4)
+    mediator.well("operator", "lock", OPERATOR)
+    mediator.well("operator", "lock", "signer")
+
+    assert mediator.well("doctor").out == "nothing is wrong\n"
+    assert pinned.is_dir()
+
+
+def edit_settings(text: str) -> Callable[[Path], None]:
+    def edit(work: Path) -> None:
+        with (work / "mediator.toml").open("a") as file:
+            file.write(text)
+
+    return edit
+
+
+def edit_policy(work: Path) -> None:
+    with (work / "policies" / "calls.cedar").open("a") as file:
+        file.write("// nothing\n")
+
+
+def loosen_a_key(work: Path) -> None:
+    (work / ".mediator" / "keys" / "issuer.pem").chmod(0o644)
+
+
+def edit_trust(work: Path) -> None:
+    path = work / "tool_manifests" / "trust.json"
+    path.write_text(path.read_text().replace("local/", "other/"))
+
+
+def edit_pins(work: Path) -> None:
+    (work / "tool_manifests" / "pins.lock").write_text("{")
+
+
+def break_a_policy(work: Path) -> None:
+    (work / "policies" / "mine.cedar").write_text("nonsense;")
+
+
+ERRORS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "settings": (edit_settings("nonsense = 1"), "unknown key", "known are"),
+    "a loose key": (loosen_a_key, "must be a file of yours that nobody else can read", "chmod 600"),
+    "trust": (edit_trust, "is not as it was accepted", "undo the edit"),
+    "pins": (edit_pins, "not JSON", "only `mediator pin approve` writes it"),
+    "an edited policy": (edit_policy, "the policies in `policies` are not in force", "`mediator policy check`"),
+    "a broken policy": (break_a_policy, "mine.cedar:1: this is no policy", "docs.cedarpolicy.com"),
+    "a missing key file": (
+        edit_settings('[[issuer]]\nname = "a"\nissuer = "https://a"\nkeys_file = "a.json"\n'),
+        "a.json` cannot be read",
+        "correct the `[[issuer]]`",
+    ),
+    "a missing command": (
+        edit_settings('[[tool_server]]\nname = "a"\ncommand = ["/nowhere/a"]\n'),
+        "`a`: there is no command `/nowhere/a`",
+        "install it",
+    ),
+    "a missing variable": (
+        edit_settings('[[tool_server]]\nname = "a"\nurl = "https://a.example/"\ncredential = "env:NOT_SET_AT_ALL"\n'),
+        "`a`: `env:NOT_SET_AT_ALL` is not there",
+        "set it where the mediator is started",
+    ),
+    "a missing secret file": (
+        edit_settings('[[tool_server]]\nname = "a"\ncommand = ["/bin/sh"]\nenvironment = { A = "file:/nowhere/a" }\n'),
+        "`a`: `file:/nowhere/a` is not there",
+        "set it where the mediator is started",
+    ),
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize(("spoil", "what", "next_step"), ERRORS.values(), ids=ERRORS)
+def test_what_stops_the_set_up_is_an_error(
+    spoil: Callable[[Path], None], what: str, next_step: str, work: Path, mediator: Commands
+) -> None:
+    """The issue: what, where, and the next step. `doctor` changes nothing."""
+    spoil(work)
+    before = content_of(work)
+
+    errors = [one for one in found(mediator, 1) if one["level"] == "error"]
+
+    assert any(what in one["what"] and next_step in one["next"] for one in errors), errors
+    assert content_of(work) == before
+
+
+WARNINGS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a secret in the settings": (
+        edit_settings('[[tool_server]]\nname = "a"\ncommand = ["/bin/sh"]\nenvironment = { MY_TOKEN = "literal:x" }\n'),
+        "`a`: `MY_TOKEN` looks like a secret",
+    ),
+    "a server that works on our folder": (
+        edit_settings('[[tool_server]]\nname = "a"\ncommand = ["/bin/sh", "policies"]\n'),
+        "`a` is told to work on `policies`, which reaches `policies`",
+    ),
+    "a pin that does not hold": (
+        lambda work: (work / "tool_manifests" / "clock" / "manifest.dsse.json").unlink(),
+        "`clock",
+    ),
+    "a pinned server without an address": (
+        lambda work: (work / "tool_servers.d" / "clock.toml").unlink(),
+        "`clock` is pinned, but no `[[tool_server]]`",
+    ),
+    "no local issuer": (
+        lambda work: (work / "mediator.toml").write_text(
+            (work / "mediator.toml")
+            .read_text()
+            .replace("[[issuer]]", "[telemetry]\n#", 1)
+            .replace("local = true", "#")
+            .replace('\nname = "local"', "")
+            .replace("\n[telemetry] ", "\n# ")
+        ),
+        "no `[[issuer]]` is local",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "what"), WARNINGS.values(), ids=WARNINGS)
+def test_what_is_weak_is_a_warning(
+    spoil: Callable[[Path], object], what: str, pinned: Path, mediator: Commands
+) -> None:
+    """Design 2a: what a start complains of, and does not stop at."""
+    spoil(pinned)
+
+    warnings = [one for one in found(mediator, 0) if one["level"] == "warning"]
+
+    assert any(what in one["what"] for one in warnings), warnings
+    assert all(one["next"] for one in warnings)
+
+
+def test_a_profile_s_key_under_a_passphrase_opens_no_session(
+    work: Path, mediator: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: nobody is there to type it."""
+    AtATerminal(monkeypatch, ["correct horse"] * 2)
+    mediator.well("operator", "lock", OPERATOR)
+    keys = work / ".mediator" / "keys"
+    (keys / f"operator-{OPERATOR}.pem").rename(keys / "agent-assistant.pem")
+
+    assert any("agent-assistant.pem` is locked" in one["what"] for one in found(mediator, 0))
+
+
+def test_without_a_set_up_it_says_how_to_make_one(
+    mediator: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours."""
+    monkeypatch.chdir(tmp_path)
+
+    ran = mediator("doctor")
+
+    assert ran.code == 1
+    assert "mediator init" in ran.out
