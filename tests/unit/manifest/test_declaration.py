@@ -17,7 +17,6 @@ from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.pins import READ, manifest_of, pinned
 
-
 ROOT = Path(__file__).resolve().parents[3]
 
 
