@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 import cedarpy
 
@@ -146,11 +146,12 @@ class _Compiler:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Subject:
-    """Who asks, which action, which tool."""
+    """Who asks, which action, which tool; and the same as Cedar is told it."""
 
     agent: AgentFacts
     action: Entity
     tool: ToolSchema
+    question: Mapping[str, Mapping[str, str]]
 
 
 @final
@@ -225,12 +226,7 @@ class CedarEngine:
         return ask(sliced, subject, context)
 
     def _ask(self, sliced: _Slice, subject: _Subject, context: str) -> Decision:
-        question = {
-            "principal": {"type": "Mediator::Agent", "id": subject.agent.id},
-            "action": subject.action.uid._asdict(),
-            "resource": subject.tool.resource().uid._asdict(),
-            "context": context,
-        }
+        question = {**subject.question, "context": context}
         answer = cedarpy.is_authorized(question, sliced.handle, self._entities(subject), sliced.schema)
         if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
             failed = (_FAILED_POLICY.match(error) for error in answer.diagnostics.errors)
@@ -260,15 +256,19 @@ class CedarEngine:
 
     def _slice_for(self, agent: AgentFacts, action: Action, key: str) -> tuple[_Slice, _Subject]:
         if (tool := self._tools.get(key)) is None:
-            _unknown_tool(key)
-        subject = _Subject(agent=agent, action=tool.action(key if action is Action.CALL else LIST_ACTION), tool=tool)
-        policies = self._index.slice_for(agent_entity(agent), subject.action, tool.resource())
+            message = f"the engine was not prepared with the tool `{key}`"
+            raise LookupError(message)
+        is_call = action is Action.CALL
+        who, what, whereon = agent_entity(agent), tool.action(key if is_call else LIST_ACTION), tool.resource()
+        policies = self._index.slice_for(who, what, whereon)
+        question = {"principal": who.uid._asdict(), "action": what.uid._asdict(), "resource": whereon.uid._asdict()}
+        subject = _Subject(agent=agent, action=what, tool=tool, question=question)
         # Listings ask the same of every tool, so they share their slices; a call's context is its tool's own.
-        place = (subject.action.uid.id, tuple(policy.id for policy in policies))
+        place = (what.uid.id, tuple(policy.id for policy in policies))
         if (sliced := self._slices.get(place)) is None:
             if len(self._slices) >= SLICES_MAX:
                 self._slices.pop(next(iter(self._slices)), None)
-            sliced = self._slices[place] = _slice_of(policies, subject, action)
+            sliced = self._slices[place] = _slice_of(policies, subject, is_call=is_call)
         # Scopes matched already. If no condition looks at who and what, the answer is the same for all of this slice.
         return sliced, subject if sliced.looks_at_entities else sliced.first_subject
 
@@ -278,10 +278,9 @@ class CedarEngine:
         return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
 
 
-def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -> _Slice:
+def _slice_of(policies: tuple[Policy, ...], subject: _Subject, *, is_call: bool) -> _Slice:
     mentions = [policy.mentions for policy in policies]
     wanted = frozenset(path for mention in mentions for path in mention.paths)
-    is_call = action is Action.CALL
     text = subject.tool.question_text(wanted) if is_call else question_text(LIST_ACTION, Record(members={}))
     return _Slice(
         policies=policies,
@@ -296,8 +295,3 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
 
 def _ids_of(policies: Iterable[Policy]) -> tuple[str, ...]:
     return tuple(sorted(policy.id for policy in policies))
-
-
-def _unknown_tool(key: str) -> NoReturn:
-    message = f"the engine was not prepared with the tool `{key}`"
-    raise LookupError(message)

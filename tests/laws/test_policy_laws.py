@@ -173,7 +173,7 @@ bases = st.builds(
     st.integers(0, 5),
     st.sampled_from([None, approved()]),
 )
-arguments = st.fixed_dictionaries(
+arguments: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"path": st.sampled_from(["/srv/a", "/etc", ""])},
     optional={"count": st.integers(0, 6), "free": st.sampled_from([{}, {"to": 1}, {"x": [2.5]}])},
 )

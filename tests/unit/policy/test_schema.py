@@ -10,7 +10,7 @@ from dataclasses import replace
 import cedarpy
 import pytest
 
-from mediator.canonical import canonical_bytes
+from mediator.canonical import JsonObject, canonical_bytes
 from mediator.policy.policy import Uid
 from mediator.policy.schema import (
     agent_entity,
@@ -82,12 +82,12 @@ def test_a_call_is_read_as_its_question_declares() -> None:
     """Ours: the wanted attributes, no more and no less; whatever was found is told beside them."""
     mailer = with_arguments({"path": {"type": ["string", "null"]}, "free": {"type": "object"}})
     schema = prepare_tool(replace(mailer, digest="sha256:d", targets=("/free/to",)))
-    arguments = {"path": None, "free": {"to": 1}}
-    seen = schema.reader(PATHS)(BASE, dict(arguments))
+    arguments: JsonObject = {"path": None, "free": {"to": 1}}
+    seen = schema.reader(PATHS)(BASE, arguments)
     assert seen.attributes == {"grant": {"covers": True}, "args": {}}
     assert seen.opaque == {"/free", "/free/to"}
     found = frozenset({("pin",), ("opaque",), ("nulls",)})
-    assert schema.reader(found)(BASE, dict(arguments)).attributes == {
+    assert schema.reader(found)(BASE, arguments).attributes == {
         "pin": "sha256:d",
         "opaque": ["/free", "/free/to"],
         "nulls": ["/path"],

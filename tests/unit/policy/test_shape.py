@@ -230,7 +230,7 @@ def test_recursion_is_opaque_where_it_begins_again() -> None:
     tree = an_object(value=STRING, below={"$ref": "#/$defs/tree"})
     assert type_of({"$ref": "#/$defs/tree"}, tree=tree) == record(below=OPAQUE, value=Leaf.STRING)
     assert type_of_arguments(an_object(x={"$ref": "#"})) == record(x=record(x=OPAQUE))
-    other = {"$ref": "#/$defs/one"}
+    other: JsonObject = {"$ref": "#/$defs/one"}
     assert type_of({"$ref": "#/$defs/one"}, one={"$ref": "#/$defs/other"}, other=other) is OPAQUE
 
 
