@@ -8,14 +8,17 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 from anyio.abc import TaskStatus
 
 from mediator.assembly.desk import Desk, task_facts
 from mediator.assembly.mediator import Mediator
+from mediator.assembly.sessions import open_session
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant
-from mediator.evidence import Secret
+from mediator.edge.control import ControlServer
 from mediator.refusal import Reason, Refused
 
 
@@ -54,27 +57,9 @@ def status(mediator: Mediator) -> JsonObject:
     return {"url": mediator.base_url, "pins": len(snapshot.pins), "trust": snapshot.digests(), "problems": problems}
 
 
-class TaskCredential:
-    """The credential of a session's own task: fresh whenever it is asked for, and never past the task's end."""
-
-    def __init__(self, desk: Desk, task: str) -> None:
-        self._desk, self._task = desk, task
-        self._token: Secret | None = None
-        self._until_ms = 0
-
-    def __call__(self) -> Secret | None:
-        """Return a token; nothing where the task is over, so that the call is refused in words."""
-        now_ms = self._desk.clock.now_ms()
-        if self._token is None or now_ms >= self._until_ms:
-            try:
-                self._token, seconds = self._desk.token(self._task)
-            except Refused:
-                return self._token  # the task is over: its last token says which, and why
-            self._until_ms = now_ms + seconds * 1000 // 2
-        return self._token
-
-
 async def serve_control(mediator: Mediator, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
     """Serve the control socket until cancelled."""
-    task_status.started()
-    await anyio.sleep_forever()
+    server = ControlServer(
+        mediator.folder.control_socket, partial(answer_control, mediator), partial(open_session, mediator)
+    )
+    await server.serve(task_status=task_status)

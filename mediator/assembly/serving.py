@@ -21,16 +21,15 @@ import anyio
 from mediator.adapters.tracer_none import NoTracer
 from mediator.adapters.tracer_otel.tracer import OtlpTracer, wants_spans
 from mediator.assembly.control import serve_control
+from mediator.assembly.doors import make_door
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator, open_mediator
-from mediator.edge.door import Door
 from mediator.edge.gate import make_gate
 from mediator.edge.http_facts import http_facts
 from mediator.edge.serve import listen, serve_http
 from mediator.edge.sessions import Sessions
 from mediator.edge.streamable_http import StreamableHttp
-from mediator.mediation.ports import Stop, Tracer
-from mediator.refusal import Reason
+from mediator.mediation.ports import Tracer
 from mediator.settings.sections import Settings
 
 _GRACE_SECONDS: Final = 5.0  # for what is being answered to end by itself
@@ -89,13 +88,3 @@ def make_tracer(settings: Settings, report: Callable[[str], None]) -> Iterator[T
         return
     with OtlpTracer(report, settings.telemetry.service_name) as tracer:
         yield tracer
-
-
-def make_door(mediator: Mediator) -> Door:
-    """Return what an edge needs of this mediator."""
-
-    def count(source: str, reason: Reason) -> None:
-        mediator.ports.ledger.count(Stop(source=source, reason=reason, at_ms=mediator.ports.clock.now_ms()))
-
-    corridor = mediator.corridor
-    return Door(answers=corridor, facts=corridor.facts, count=count, json_limits=corridor.json_limits)

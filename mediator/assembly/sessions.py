@@ -1,0 +1,81 @@
+"""Sessions of local hosts over stdio: let in by a statement or a token, served, and their task completed at the end.
+
+A host opens a task for its session with its profile's key, within its profile; its credential is made afresh as long as
+the session lives. Or it brings a token of a task that somebody opened: then nothing is opened and nothing completed.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import anyio
+from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
+
+from mediator.assembly.desk import Desk
+from mediator.assembly.doors import make_door
+from mediator.assembly.mediator import Mediator
+from mediator.canonical import JsonObject
+from mediator.edge.control import Session
+from mediator.edge.stdio import serve_stdio
+from mediator.evidence import Secret
+from mediator.refusal import Reason, Refused
+
+_END_SECONDS: Final = 10.0
+
+
+async def open_session(mediator: Mediator, hello: JsonObject) -> Session:
+    """Return the session that a hello opens: `{"statement": ...}` of a profile's key, or `{"token": ...}`.
+
+    Raises `Refused` for a hello that is neither, and as `Desk.open`.
+    """
+    match hello:
+        case {"statement": str(statement)}:
+            grant = mediator.desk.open(statement.encode())
+            return partial(_serve_task, mediator, grant.id, grant.agent)
+        case {"token": str(token)}:
+            return partial(_serve, mediator, lambda: Secret(token))
+        case _:
+            raise Refused(Reason.MALFORMED, "a session is opened with a statement of a profile's key, or with a token")
+
+
+async def _serve_task(
+    mediator: Mediator, task: str, agent: str, incoming: AnyByteReceiveStream, outgoing: AnyByteSendStream
+) -> None:
+    try:
+        await _serve(mediator, TaskCredential(mediator.desk, task), incoming, outgoing)
+    finally:
+        with anyio.move_on_after(_END_SECONDS, shield=True):
+            await mediator.desk.end(task, agent)
+
+
+async def _serve(
+    mediator: Mediator,
+    credential: Callable[[], Secret | None],
+    incoming: AnyByteReceiveStream,
+    outgoing: AnyByteSendStream,
+) -> None:
+    await serve_stdio(make_door(mediator), credential, incoming, outgoing)
+
+
+class TaskCredential:
+    """The credential of a session's own task: fresh whenever it is asked for, and never past the task's end."""
+
+    def __init__(self, desk: Desk, task: str) -> None:
+        self._desk, self._task = desk, task
+        self._token: Secret | None = None
+        self._until_ms = 0
+
+    def __call__(self) -> Secret | None:
+        """Return a token; nothing where the task is over, so that the call is refused in words."""
+        now_ms = self._desk.clock.now_ms()
+        if self._token is None or now_ms >= self._until_ms:
+            try:
+                self._token, seconds = self._desk.token(self._task)
+            except Refused:
+                return self._token  # the task is over: its last token says which, and why
+            self._until_ms = now_ms + seconds * 1000 // 2
+        return self._token

@@ -1,0 +1,120 @@
+"""`mediator stdio`: the endpoint over stdio, for a local host that starts it.
+
+Where a mediator owns the folder, this process only passes bytes; where none does, it becomes the owner for its life. Its
+standard output belongs to the host: whatever a person should see goes to standard error.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import anyio
+import typer
+from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
+
+from mediator.adapters.standard_streams import StandardInput, StandardOutput
+from mediator.assembly.control import serve_control
+from mediator.assembly.desk import profile_named
+from mediator.assembly.folder import read_file, read_key
+from mediator.assembly.mediator import open_mediator
+from mediator.assembly.serving import make_tracer, until_told
+from mediator.assembly.sessions import open_session
+from mediator.canonical import JsonObject
+from mediator.cli.console import BAD, note
+from mediator.cli.folder import HERE, FolderOption, SetUp, now_ms, open_set_up
+from mediator.edge.control import SESSION_OP, relay_session
+from mediator.identity.statement import Act, sign_statement
+from mediator.mediation.tasks import TaskRequest, task_form
+from mediator.refusal import Reason, Refused
+
+TOKEN: Final = "MEDIATOR_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_FILE: Final = "MEDIATOR_TOKEN_FILE"  # noqa: S105 - the name of a variable
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("stdio", help="Serve one host over stdio; the host starts it.")(stdio_command)
+
+
+def stdio_command(
+    agent: Annotated[
+        str | None, typer.Option(help="The profile whose key opens a task for this session.", show_default=f"{TOKEN}")
+    ] = None,
+    folder: FolderOption = HERE,
+) -> None:
+    """Serve one host over stdio; the host starts it."""
+    set_up = open_set_up(folder)
+    hello = _hello_of_token(os.environ) if agent is None else _hello_of_profile(set_up, agent)
+    anyio.run(_serve_or_relay, set_up, hello)
+
+
+async def _serve_or_relay(set_up: SetUp, hello: JsonObject) -> None:
+    async with anyio.create_task_group() as serving:
+
+        async def serve() -> None:
+            incoming, outgoing = StandardInput(), StandardOutput()
+            if not await relay_session(set_up.folder.control_socket, hello, incoming, outgoing):
+                await _own(set_up, hello, incoming, outgoing)
+            serving.cancel_scope.cancel()
+
+        serving.start_soon(serve)
+        await until_told()
+        serving.cancel_scope.cancel()
+
+
+async def _own(set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream, outgoing: AnyByteSendStream) -> None:
+    """Be the owner of the folder for as long as the session lives; other hosts and commands find the socket."""
+    settings = set_up.settings
+    with make_tracer(settings, _alarm) as tracer:
+        async with open_mediator(set_up.folder, settings, settings.server.base_url(), tracer, _alarm) as mediator:
+            session = await open_session(mediator, hello)
+            async with anyio.create_task_group() as doors:
+                await doors.start(serve_control, mediator)
+                await session(incoming, outgoing)
+                doors.cancel_scope.cancel()
+
+
+def _hello_of_profile(set_up: SetUp, agent: str) -> JsonObject:
+    """Return the profile's own statement that opens a task for this session, within the profile."""
+    profile = profile_named(set_up.settings, agent)
+    limits = set_up.settings.delegation
+    if profile.key is None or not profile.tools:
+        detail = f"the profile `{agent}` has no {'`key`' if profile.key is None else '`tools`'}: it opens no sessions"
+        raise Refused(Reason.NOT_COVERED, detail, remedy="complete its `[[agent]]` in mediator.toml")
+    request = TaskRequest(
+        id=f"task-{secrets.token_hex(16)}",
+        agent=profile.name,
+        owner=profile.owner,
+        purpose=profile.purpose or f"a session of {profile.name}",
+        tools=profile.tools,
+        effects=profile.effects,
+        minutes=min(profile.minutes, limits.session_minutes),
+        idle_minutes=limits.session_idle_minutes,
+        max_calls=None,
+        issuer=None,
+    )
+    key, at = read_key(set_up.folder.key_file("agent", profile.name)), now_ms()
+    statement = sign_statement(key, act=Act.TASK_OPEN, subject=task_form(request), who=profile.name, at=at, serial=at)
+    return {"op": SESSION_OP, "statement": statement.decode()}
+
+
+def _hello_of_token(environment: Mapping[str, str]) -> JsonObject:
+    token = environment.get(TOKEN, "")
+    if not token and TOKEN_FILE in environment:
+        token = read_file(Path(environment[TOKEN_FILE])).decode("ascii", "replace").strip()
+    if not token:
+        detail = f"nobody says who this session is: neither `--agent`, nor {TOKEN}, nor {TOKEN_FILE}"
+        raise Refused(
+            Reason.NO_CREDENTIAL, detail, remedy="`mediator connect generic --agent NAME` prints a whole entry"
+        )
+    return {"op": SESSION_OP, "token": token}
+
+
+def _alarm(line: str) -> None:
+    note(("alarm ", BAD), line)

@@ -1,0 +1,133 @@
+"""Stdio: one host, lines of JSON both ways, in both protocol eras; the session lives as long as the lines do.
+
+It makes an `Arrival` of each line, hands it to the corridor and writes the reply as one line; it judges nothing. Rules:
+
+- A line that is too long is refused and skipped, and the session goes on.
+- Requests are answered as they finish; a cancelled one gets no answer (MCP, `basic/utilities/cancellation`).
+- When the host has said all, what is in flight has a moment to end, and is then cancelled.
+- Nothing else is ever written where the host reads.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import anyio
+from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
+
+from mediator.edge.calls import Calls, find_cancellation
+from mediator.edge.door import Door
+from mediator.edge.sessions import draw_id
+from mediator.evidence import Secret
+from mediator.mediation.reply import Reply
+from mediator.refusal import Reason, Refused
+from mediator.wire.arrival import Arrival, LegacySession, Transport
+from mediator.wire.reading import frame_of
+
+SOURCE: Final = "stdio"
+_IN_FLIGHT_MAX: Final = 64  # as many as connections from one address over HTTP
+_GRACE_SECONDS: Final = 2.0
+
+
+async def serve_stdio(
+    door: Door,
+    credential: Callable[[], Secret | None],
+    incoming: AnyByteReceiveStream,
+    outgoing: AnyByteSendStream,
+) -> None:
+    """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message."""
+    session = _StdioSession(door, credential, outgoing)
+    async with anyio.create_task_group() as answering:
+        async for line in _lines(incoming, door.json_limits.bytes_max):
+            arrival = session.arrival_of(line or b"")
+            if line is None:
+                answering.start_soon(session.turn_away, arrival, _TooLong)
+                continue
+            cancelled = find_cancellation(arrival, door.json_limits)
+            if cancelled is not None:
+                session.calls.cancel(cancelled, door.json_limits)
+            if len(session.calls) >= _IN_FLIGHT_MAX:
+                answering.start_soon(session.turn_away, arrival, _TooMany)
+            else:
+                answering.start_soon(session.answer, arrival)
+            if session.is_unread:
+                break
+            await anyio.lowlevel.checkpoint()  # a handshake is answered before what follows it is read
+        answering.cancel_scope.deadline = anyio.current_time() + _GRACE_SECONDS
+
+
+_TooLong: Final = Refused(Reason.BODY_TOO_LARGE, "a line that is too long")
+_TooMany: Final = Refused(Reason.OVERLOADED, "too many requests in flight on stdio")
+
+
+class _StdioSession:
+    def __init__(self, door: Door, credential: Callable[[], Secret | None], outgoing: AnyByteSendStream) -> None:
+        self.calls = Calls()
+        self.is_unread = False
+        self._door = door
+        self._credential = credential
+        self._outgoing = outgoing
+        self._writing = anyio.Lock()
+        self._session: LegacySession | None = None
+
+    def arrival_of(self, line: bytes) -> Arrival:
+        """Return what this line is as it came, in the handshake that was made, if one was."""
+        return Arrival(
+            body=line,
+            transport=Transport.STDIO,
+            server=None,
+            credential=self._credential(),
+            headers=(),
+            session=self._session,
+            source=SOURCE,
+        )
+
+    async def answer(self, arrival: Arrival) -> None:
+        """Ask the corridor, and write what it says."""
+        reply: Reply | None = None
+        with self.calls.answering(arrival):
+            reply = await self._door.answers.answer(arrival)
+        if reply is not None:
+            if reply.opens is not None:
+                self._session = LegacySession(id=draw_id(), version=reply.opens.version, holder=reply.opens.holder)
+            await self._write(reply)
+
+    async def turn_away(self, arrival: Arrival, stop: Refused) -> None:
+        """Refuse what the corridor is not asked about."""
+        frame = frame_of(arrival, self._door.json_limits)
+        await self._write(self._door.turn_away(SOURCE, frame, stop))
+
+    async def _write(self, reply: Reply) -> None:
+        if reply.body is None:
+            return
+        try:
+            async with self._writing:
+                await self._outgoing.send(reply.body + b"\n")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.is_unread = True
+            self.calls.cancel_all()
+
+
+async def _lines(incoming: AnyByteReceiveStream, bytes_max: int) -> AsyncIterator[bytes | None]:
+    """Yield each line without its end; nothing for one that is too long, which is not kept. Empty lines are skipped."""
+    pending, is_skipping = bytearray(), False
+    async for chunk in incoming:
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            line = bytes(pending + part).removesuffix(b"\r")
+            pending.clear()
+            if is_skipping or len(line) > bytes_max:
+                is_skipping = False
+                yield None
+            elif line.strip():
+                yield line
+        if not is_skipping:
+            pending += rest
+        if len(pending) > bytes_max:
+            pending.clear()
+            is_skipping = True
+    if pending.strip():
+        yield bytes(pending)
