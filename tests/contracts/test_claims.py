@@ -91,7 +91,7 @@ def one_file() -> Iterator[Path]:
         yield Path(folder)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     asked=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from([0, 0, 1])), max_size=12)
 )

@@ -224,6 +224,8 @@ class SqliteStore:
                 connection.execute("COMMIT")
             except sqlite3.Error:
                 self._unsaved |= tasks
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
                 raise
 
     # --- the control plane -------------------------------------------------------------------------------------------
