@@ -52,7 +52,6 @@ async def serve(
         base_url = settings.server.base_url(port)
         tracer = ending.enter_context(make_tracer(settings, alarm))
         mediator = await ending.enter_async_context(open_mediator(folder, settings, base_url, tracer, alarm))
-        unreachable = await mediator.hold_to_pins()
         door = make_door(mediator)
         facts = http_facts(
             settings.server, settings.limits, port, [settings.issuer_url(issuer, port) for issuer in settings.issuers]
@@ -60,6 +59,7 @@ async def serve(
         app = StreamableHttp(door, Sessions(time.monotonic), facts, lambda: True)
         async with anyio.create_task_group() as doors:
             await doors.start(serve_control, mediator)
+            unreachable = await mediator.hold_to_pins()
             await doors.start(
                 partial(
                     serve_http,

@@ -29,7 +29,7 @@ from mediator.wire.reading import frame_of
 
 SOURCE: Final = "stdio"
 _IN_FLIGHT_MAX: Final = 64  # as many as connections from one address over HTTP
-_GRACE_SECONDS: Final = 2.0
+_GRACE_SECONDS: Final = 5.0
 
 
 async def serve_stdio(
