@@ -29,7 +29,7 @@ from typing import Final, Self, final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import CryptoSigner, Signature, SSlibKey  # type: ignore[attr-defined]  # re-exported
+from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # re-exported
 
 from mediator.canonical import (
     DEFAULT_LIMITS,
@@ -232,15 +232,12 @@ def sign_envelope(payload: JsonObject, payload_type: str, signers: Sequence[Sign
         envelope = Envelope(canonical_bytes(payload), payload_type, {})
     except ValueError as error:
         raise _malformed("what is to be signed has no RFC 8785 form") from error
-    for signer in signers:
-        envelope.sign(CryptoSigner(signer._private, _library_key(signer.public)))  # noqa: SLF001 - same module
+    encoded = envelope.pae()
+    signatures = {signer.public.keyid: base64.b64encode(signer.sign(encoded)).decode() for signer in signers}
     written: JsonObject = {
         "payload": base64.b64encode(envelope.payload).decode(),
         "payloadType": payload_type,
-        "signatures": [
-            {"keyid": keyid, "sig": base64.b64encode(bytes.fromhex(signature.signature)).decode()}
-            for keyid, signature in sorted(envelope.signatures.items())
-        ],
+        "signatures": [{"keyid": keyid, "sig": value} for keyid, value in sorted(signatures.items())],
     }
     return canonical_bytes(written)
 

@@ -296,6 +296,17 @@ CASES: Mapping[str, Case] = {
         good=({},),
         bad=({"a": 1}, {"b": "1"}),
     ),
+    "a branch of a draft-07 schema holds as draft-07 has it": Case(
+        schema={
+            **DRAFT_7,
+            "anyOf": [
+                {"properties": {"a": {"items": [{"type": "integer"}], "additionalItems": False}}, "required": ["a"]},
+                {"properties": {"b": STRING}, "required": ["b"]},
+            ],
+        },
+        good=({"a": [1]}, {"b": "1"}, {"a": [1], "b": "1"}),
+        bad=({"a": [1, 2], "b": "1"}, {"a": [1], "b": 1}),
+    ),
     "in draft-07 the words of later dialects say nothing": Case(
         schema={
             **DRAFT_7,
