@@ -1,0 +1,230 @@
+"""HttpToolServer: what it keeps of a server, and for how long. What every adapter does stands in `tests/contracts/`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+import anyio
+import pytest
+
+from mediator.adapters.tool_servers_http.limits import HttpLimits
+from mediator.adapters.tool_servers_http.server import HttpToolServer
+from mediator.evidence import Secret
+from mediator.mediation.instances import InstanceRule
+from mediator.refusal import Reason, Refused
+from mediator.wire.methods import Era
+from tests.promises import promise
+from tests.simulated.permits import RecordingWatch, a_credential, a_permit, no_credential, pass_fence
+from tests.simulated.tool_server import SimulatedToolServer, hang, http_answer, raw
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[SimulatedToolServer]:
+    async with SimulatedToolServer(era="legacy") as server:
+        yield server
+
+
+class Adapted:
+    """An adapter for that server, ended with its test."""
+
+    def __init__(self, server: SimulatedToolServer, **fields: Any) -> None:
+        self.server, self.watch = server, RecordingWatch()
+        fields = {"limits": HttpLimits(ending_seconds=0.2, opening_seconds=2)} | fields
+        self.adapter = HttpToolServer("clock", server.url, watch=self.watch, fence=pass_fence, **fields)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.adapter.aclose()
+
+    async def call(self, token: str | None = None, **fields: Any) -> Any:
+        permit = a_permit(**fields)
+        credential = no_credential(permit) if token is None else a_credential(permit, token)
+        with anyio.fail_after(5):
+            return (await self.adapter.call(permit, credential)).result
+
+    async def refused(self, **fields: Any) -> Reason:
+        with pytest.raises(Refused) as caught:
+            await self.call(**fields)
+        return caught.value.reason
+
+
+# --- credentials -----------------------------------------------------------------------------------------------------
+
+
+@promise("P5")
+async def test_what_is_shown_to_the_server_is_its_own_credential(server: SimulatedToolServer) -> None:
+    """MCP authorization: no token passthrough."""
+    server.bearer = "servers-own"
+    async with Adapted(server) as adapted:
+        await adapted.call("servers-own")
+    assert {one.bearer for one in server.arrived} == {"servers-own"}
+
+
+@promise("P5")
+async def test_a_session_is_not_shared_between_credentials(server: SimulatedToolServer) -> None:
+    """Ours: within one task too."""
+    async with Adapted(server) as adapted:
+        await adapted.call("a")
+        await adapted.call("b")
+        await adapted.call("a")
+    assert [(one.bearer, one.headers["mcp-session-id"]) for one in server.calls] == [
+        ("a", "session-1"),
+        ("b", "session-2"),
+        ("a", "session-1"),
+    ]
+
+
+async def test_a_server_that_refuses_our_credential_is_unavailable(server: SimulatedToolServer) -> None:
+    """Ours: no agent learns of it, and nothing of the era is believed."""
+    server.bearer = "right"
+    async with Adapted(server) as adapted:
+        assert await adapted.refused(token="wrong") is Reason.TOOL_SERVER_UNAVAILABLE
+        assert adapted.adapter._era is None
+        assert await adapted.call("right") is not None
+
+
+async def test_the_offer_is_asked_for_under_the_mediators_own_credential(server: SimulatedToolServer) -> None:
+    """Ours: there is no permit, so no credential of a task."""
+    server.bearer = "ours"
+    async with Adapted(server, own_credential=Secret("ours")) as adapted:
+        assert len(await adapted.adapter.offered()) == 1
+    assert server.sessions == {}
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "stateless", "sessions"),
+    [
+        (InstanceRule.TASK, True, ["session-1", "session-2", "session-3"]),
+        (InstanceRule.AGENT, False, ["session-1", "session-1", "session-2"]),
+        (InstanceRule.SHARED, True, ["session-1", "session-1", "session-1"]),
+        (InstanceRule.SHARED, False, ["session-1", "session-2", "session-3"]),
+    ],
+)
+async def test_a_session_is_shared_as_the_settings_and_the_manifest_say(
+    server: SimulatedToolServer, rule: InstanceRule, stateless: bool, sessions: list[str]
+) -> None:
+    """Design 5.3: `shared` only where the manifest says `stateless`."""
+    async with Adapted(server, instance=rule) as adapted:
+        for task, agent in (("t1", "a1"), ("t2", "a1"), ("t3", "a2")):
+            await adapted.call(task=task, agent=agent, stateless=stateless)
+    assert [one.headers["mcp-session-id"] for one in server.calls] == sessions
+
+
+@promise("P1")
+async def test_a_call_that_finds_its_session_lost_is_not_made_again_but_the_next_one_is(
+    server: SimulatedToolServer,
+) -> None:
+    """Ours: the first byte was out; the offer is looked at again with the new session."""
+    async with Adapted(server) as adapted:
+        await adapted.call()
+        server.forget_sessions()
+
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        assert len(server.calls) == 2
+
+        assert await adapted.call() is not None
+        assert len(adapted.watch.seen) == 2
+
+
+async def test_a_session_whose_offer_cannot_be_read_is_ended_again(server: SimulatedToolServer) -> None:
+    """Ours."""
+    server.on("tools/list", raw(http_answer(b"nonsense"), then="keep"))
+    async with Adapted(server) as adapted:
+        assert await adapted.refused() is Reason.TOOL_SERVER_INVALID
+        assert server.sessions == {}
+
+
+# --- eras ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_era_is_found_out_once(server: SimulatedToolServer) -> None:
+    """Ours: remembered for this server, whatever the task."""
+    async with Adapted(server) as adapted:
+        await adapted.call(task="a")
+        await adapted.call(task="b")
+    assert server.methods.count("server/discover") == 1
+
+
+async def test_an_era_that_is_configured_is_not_asked_for(server: SimulatedToolServer) -> None:
+    """Ours: nothing is sent that the server need not hear."""
+    async with Adapted(server, era=Era.LEGACY) as adapted:
+        await adapted.call()
+        await adapted.adapter.introduce()
+    assert "server/discover" not in server.methods
+
+
+@promise("P7")
+async def test_a_server_of_another_era_than_configured_is_refused(server: SimulatedToolServer) -> None:
+    """Ours: no falling back from what an operator wrote."""
+    async with Adapted(server, era=Era.MODERN) as adapted:
+        assert await adapted.refused() is Reason.TOOL_SERVER_INVALID
+        with pytest.raises(Refused) as caught:
+            await adapted.adapter.introduce()
+        assert caught.value.reason is Reason.TOOL_SERVER_INVALID
+    assert "initialize" not in server.methods
+
+
+async def test_a_server_that_was_replaced_by_one_of_the_other_era_is_found_out_again(
+    server: SimulatedToolServer,
+) -> None:
+    """Ours: one call fails, the next one asks anew."""
+    async with Adapted(server) as adapted:
+        await adapted.call(task="a")
+
+        server.script.era = "modern"
+        assert await adapted.refused(task="b") is Reason.TOOL_SERVER_INVALID
+        assert await adapted.call(task="b") is not None
+
+        server.script.era = "legacy"
+        await adapted.call(task="b")  # answered with the server's own error
+        assert await adapted.call(task="b") is not None
+        assert server.calls[-1].headers["mcp-session-id"] == "session-2"
+
+
+async def test_a_bare_status_in_the_place_of_an_answer_is_unavailable(server: SimulatedToolServer) -> None:
+    """Ours; an outage says nothing of the era, another status may."""
+    async with Adapted(server) as adapted:
+        await adapted.call()
+        server.on("tools/call", raw(http_answer(b"", status="503 Busy"), then="keep"))
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        assert adapted.adapter._era is Era.LEGACY
+        server.on("tools/call", raw(http_answer(b"", status="400 No"), then="keep"))
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        assert adapted.adapter._era is None
+
+
+# --- the modern era's tasks ------------------------------------------------------------------------------------------
+
+
+@promise("P3")
+async def test_the_tasks_whose_offer_was_looked_at_are_bounded_and_looked_at_again_beyond(
+    server: SimulatedToolServer,
+) -> None:
+    """Ours: forgetting costs a list, never a look."""
+    server.script.era = "modern"
+    async with Adapted(server, limits=HttpLimits(watched_tasks_max=2)) as adapted:
+        for task in ("a", "b", "c", "c", "a"):
+            await adapted.call(task=task)
+    assert len(adapted.watch.seen) == 4
+
+
+@promise("P3")
+async def test_a_list_that_fails_is_asked_for_again_by_the_next_call(server: SimulatedToolServer) -> None:
+    """Ours: no call goes on an offer that was not seen."""
+    server.script.era = "modern"
+    server.on("tools/list", hang)
+    async with Adapted(server, limits=HttpLimits(opening_seconds=0.1)) as adapted:
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        assert server.calls == []
+        server.on("tools/list", None)
+        await adapted.call()
+    assert len(adapted.watch.seen) == 1
