@@ -28,6 +28,11 @@ _ServersOption = Annotated[
 ]
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
 def demo(servers: _ServersOption = None) -> None:
     """Show the main job on real tool servers: allowed, refused and drifted calls, with their trace."""
     console = Console(highlight=False)
