@@ -49,9 +49,10 @@ _WHY: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reached:
-    """How the server is reached: its settings, the text of its file if one is to be written, its package if known."""
+    """How the server is reached: its settings, and what was named if they are new; its package if that is known."""
 
     server: ToolServerSettings
+    source: Source | None = None
     text: str | None = None
     package: JsonObject | None = None
 
@@ -99,6 +100,7 @@ def import_manifest(
     reached = _reached(set_up, name, source)
     _show(reached.server)
     _must_be_wanted(yes=yes)
+    reached = _at_a_version(name, reached)
     introduction = _introduced(set_up, reached.server)
     with about(f"what `{name}` offers", "the server is to blame; ask its owner"):
         manifest = _drafted(set_up, name, reached, introduction, owner, days)
@@ -121,14 +123,21 @@ def _reached(set_up: SetUp, name: str, source: Source | None) -> _Reached:
     if known is not None and not (set_up.folder.root / server_file(name)).exists():
         detail = f"`{name}` stands in `mediator.toml`, which a person wrote"
         raise Refused(Reason.MALFORMED, detail, remedy="change it there, and import it without naming a command or url")
-    package = None
     if source.command:
         source = replace(source, command=found_command(source.command))
-        resolved = resolve_package(source.command)
-        if resolved is not None:
-            source, package = replace(source, command=resolved.command), resolved.package
     text, server = write_server(name, source)
-    return _Reached(server=server, text=text, package=package)
+    return _Reached(server=server, source=source, text=text)
+
+
+def _at_a_version(name: str, reached: _Reached) -> _Reached:
+    """Name the version in a package runner's command: to find it out may run the package, so it was asked for first."""
+    resolved = None if reached.source is None or not reached.source.command else resolve_package(reached.source.command)
+    if reached.source is None or resolved is None:
+        return reached
+    source = replace(reached.source, command=resolved.command)
+    text, server = write_server(name, source)
+    say("  at this version: ", shlex.join(resolved.command))
+    return _Reached(server=server, source=source, text=text, package=resolved.package)
 
 
 def _show(server: ToolServerSettings) -> None:

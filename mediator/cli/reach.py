@@ -62,7 +62,11 @@ def _paths(argument: str, home: Path) -> Iterator[Path]:
         if not word:
             continue
         path = home / Path(word)
-        if Path(word).is_absolute() or path.exists():
+        try:
+            is_path = Path(word).is_absolute() or path.exists()
+        except OSError:  # longer than any path: a program, say
+            continue
+        if is_path:
             yield path.resolve()
 
 

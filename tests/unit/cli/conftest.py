@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,43 @@ def mediator(capsys: pytest.CaptureFixture[str]) -> Commands:
     return Commands(capsys)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """Set-ups as the first hour leaves them, line by line; copied, never changed."""
+
+    fresh: Path
+    imported: Path
+    signed: Path
+    pinned: Path
+    clock_home: Path
+
+    def copy(self, template: Path, to: Path) -> Path:
+        """Copy one, for a clock whose script stands beside the copy."""
+        shutil.copytree(template, to)
+        for file in (to / "tool_servers.d").glob("*.toml"):
+            file.write_text(file.read_text().replace(str(self.clock_home), str(to.parent)))
+        return to
+
+
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A set-up as `init` leaves it; copied, never changed."""
-    folder = tmp_path_factory.mktemp("fresh")
-    assert run(["init", str(folder / "work"), "--operator", OPERATOR]) == 0
-    return folder / "work"
-
-
-@pytest.fixture
-def work(fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A set-up of one's own, and the current folder."""
-    folder = tmp_path / "work"
-    shutil.copytree(fresh, folder)
-    monkeypatch.chdir(folder)
-    return folder
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Made once: each line runs a process or draws keys."""
+    home = tmp_path_factory.mktemp("templates")
+    clock = SimulatedStdioServer(home, name="clock", tools=[READING, WRITING])
+    stages = {name: home / name for name in ("fresh", "imported", "signed", "pinned")}
+    commands = (
+        ("init", str(stages["fresh"]), "--operator", OPERATOR),
+        ("manifest", "import", "clock", "--command", " ".join(clock.command), "--yes"),
+        ("manifest", "sign", "clock", "--accept-proposed"),
+        ("pin", "approve", "clock", "--reviewer", OPERATOR),
+    )
+    before: Path | None = None
+    for stage, command in zip(stages.values(), commands, strict=True):
+        if before is not None:
+            shutil.copytree(before, stage)
+        assert run([*command, *(() if before is None else ("--folder", str(stage)))]) == 0
+        before = stage
+    return Templates(clock_home=home, **stages)
 
 
 @pytest.fixture
@@ -48,21 +71,33 @@ def clock(tmp_path: Path) -> SimulatedStdioServer:
 
 
 @pytest.fixture
-def imported(work: Path, clock: SimulatedStdioServer, mediator: Commands) -> Path:
+def work(templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A set-up of one's own as `init` leaves it, and the current folder."""
+    monkeypatch.chdir(templates.copy(templates.fresh, tmp_path / "work"))
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def imported(
+    templates: Templates, clock: SimulatedStdioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A set-up in which the clock is imported."""
-    mediator.well("manifest", "import", "clock", "--command", " ".join(clock.command), "--yes")
-    return work
+    monkeypatch.chdir(templates.copy(templates.imported, tmp_path / "work"))
+    assert clock.command
+    return tmp_path / "work"
 
 
 @pytest.fixture
-def signed(imported: Path, mediator: Commands) -> Path:
+def signed(templates: Templates, clock: SimulatedStdioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A set-up in which the clock is signed."""
-    mediator.well("manifest", "sign", "clock", "--accept-proposed")
-    return imported
+    monkeypatch.chdir(templates.copy(templates.signed, tmp_path / "work"))
+    assert clock.command
+    return tmp_path / "work"
 
 
 @pytest.fixture
-def pinned(signed: Path, mediator: Commands) -> Path:
+def pinned(templates: Templates, clock: SimulatedStdioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A set-up in which the clock is pinned."""
-    mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR)
-    return signed
+    monkeypatch.chdir(templates.copy(templates.pinned, tmp_path / "work"))
+    assert clock.command
+    return tmp_path / "work"

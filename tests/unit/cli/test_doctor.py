@@ -118,7 +118,7 @@ def test_what_stops_the_set_up_is_an_error(
     assert content_of(work) == before
 
 
-WARNINGS: dict[str, tuple[Callable[[Path], None], str]] = {
+WARNINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a secret in the settings": (
         edit_settings('[[tool_server]]\nname = "a"\ncommand = ["/bin/sh"]\nenvironment = { MY_TOKEN = "literal:x" }\n'),
         "`a`: `MY_TOKEN` looks like a secret",

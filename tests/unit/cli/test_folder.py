@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mediator.assembly.folder import read_operators
-from mediator.cli import folder as cli_folder
 from mediator.cli.folder import about, next_serial, now_ms, open_set_up, replace_together
 from mediator.identity.statement import Act
 from mediator.refusal import Reason, Refused
@@ -80,7 +79,7 @@ def test_files_that_can_be_written_are(tmp_path: Path) -> None:
 
 def test_now_is_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours."""
-    monkeypatch.setattr(cli_folder.time, "time_ns", lambda: 1_700_000_000_123_456_789)
+    monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_123_456_789)
 
     assert now_ms() == 1_700_000_000_123
 

@@ -28,7 +28,7 @@ def test_a_new_set_up_has_settings_policies_manifests_and_keys(work: Path) -> No
     settings = read_settings(folder)
 
     operators = read_operators(folder)
-    assert [(person.name, person.roles) for person in operators.values()] == [(OPERATOR, {Role.OPERATOR})]
+    assert [(person.name, person.roles) for person in operators.values()] == [(OPERATOR, frozenset({Role.OPERATOR}))]
     assert [issuer.local for issuer in settings.issuers] == [True]
     assert [(agent.name, agent.owner, agent.effects) for agent in settings.agents] == [
         ("assistant", OPERATOR, ("read",))

@@ -69,7 +69,7 @@ def test_where_it_stands_and_what_it_is_told_by_the_way_count_too(fields: dict[s
 @pytest.mark.parametrize("command", [
     ["{work}/policies"],
     ["server"],
-    ["server", "", "=", "--flag", "UTC", "{work}-2/policies", "/srv/notes", "\u0000"],
+    ["server", "", "=", "--flag", "UTC", "{work}-2/policies", "/srv/notes", 5000 * "x"],
 ])  # fmt: skip
 def test_what_is_elsewhere_or_no_path_is_left_alone(command: list[str], work: Path) -> None:
     """Ours: the program itself is run, not worked on."""

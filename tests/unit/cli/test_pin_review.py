@@ -1,0 +1,136 @@
+"""What a reviewer is shown.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mediator.cli.folder import open_set_up
+from mediator.cli.manifest_files import APPROVED_FILE, read_verified
+from mediator.cli.pin_review import Standing, review_of
+from tests.promises import promise
+from tests.simulated.commands import Commands
+from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
+from tests.unit.cli.test_manifest import edit
+
+CLOCK = Path("tool_manifests", "clock")
+
+
+def standings(work: Path) -> dict[str, Standing]:
+    set_up = open_set_up(work)
+    return {one.name: one.standing for one in review_of(set_up, "clock", read_verified(set_up, "clock"))}
+
+
+def offer(mediator: Commands, clock: SimulatedStdioServer, *tools: dict[str, Any]) -> None:
+    clock.script.tools = list(tools)
+    clock.save()
+    mediator.well("manifest", "import", "clock", "--yes", "--again")
+    mediator.well("manifest", "sign", "clock", "--accept-proposed")
+
+
+@promise("P2")
+def test_of_a_new_tool_every_text_is_shown(signed: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
+    """Design 5.4: every model-visible field; foreign text in printable form."""
+    hostile = tool(
+        "now",
+        title="Now \x1b[31m",
+        description="First.\nSecond.\u202e\n\n  <!-- [conceal] -->",
+        annotations={"readOnlyHint": True, "title": "the other title"},
+        icons=[{"src": "https://icons.example/a.png"}],
+        **{"x-unknown": "the unknown field"},
+    )
+    clock.script.instructions = "be kind\nand quick"
+    offer(mediator, clock, hostile)
+
+    out = mediator.well("pin", "review", "clock").out
+
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    for shown in (
+        *("clock/now  new", "  | First.\n  | Second.\\u202e\n", "  |   <!-- [conceal] -->\n", "the other title"),
+        *("https://icons.example/a.png", "the unknown field", "  | be kind\n  | and quick\n", "Now \\u001b[31m"),
+    ):
+        assert shown in out
+    assert "next: `mediator pin approve clock --reviewer WHO`" in out
+    assert signed.is_dir()
+
+
+def test_of_an_approved_tool_nothing_is_left_to_say(pinned: Path, mediator: Commands) -> None:
+    """Ours."""
+    out = mediator.well("pin", "review", "clock").out
+
+    assert "clock/now  approved" in out
+    assert "next: " not in out
+    assert set(standings(pinned).values()) == {Standing.APPROVED}
+
+
+@promise("P3")
+def test_of_a_changed_tool_the_change_is_shown(pinned: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
+    """Design 5.1: `review` shows the diff that matters; 5.4: which field moved, and whether it widens."""
+    schema = {"type": "object", "properties": {"text": {"type": "string"}, "zone": {"type": "string"}}}
+    offer(
+        mediator,
+        clock,
+        tool("now", description="Another text.", inputSchema=schema, annotations={"readOnlyHint": True}),
+        tool("fresh"),
+    )
+
+    reviews = {one["tool"]: one for one in mediator.well("pin", "review", "clock", "--json").printed["tools"]}
+
+    assert {name: one["standing"] for name, one in reviews.items()} == {
+        "now": "changed",
+        "fresh": "new",
+        "set_alarm": "gone",
+    }
+    changes = {one["pointer"]: one["kind"] for one in reviews["now"]["changes"]}
+    assert changes["/description"] == "rewords"
+    assert changes["/inputSchema/properties/zone"] == "widens"
+    out = mediator.well("pin", "review", "clock").out
+    assert "changed: the definition" in out
+    assert "Another text." in out
+    assert "clock/set_alarm  gone" in out
+    assert pinned.is_dir()
+
+
+def test_what_is_declared_otherwise_is_shown_too(pinned: Path, mediator: Commands) -> None:
+    """Design 5.4: a reviewer approves declarations as well as definitions."""
+
+    def declare(manifest: Any) -> None:
+        manifest["serial"] = 2
+        manifest["owner"]["name"] = "eve@example.com"
+        manifest["tools"][0] |= {"effect": "send", "targets": {"/text": "address"}, "sends_to": ["example.com"]}
+
+    edit(pinned / CLOCK / "manifest.json", declare)
+    mediator.well("manifest", "sign", "clock")
+
+    (now, alarm) = mediator.well("pin", "review", "clock", "--json").printed["tools"]
+
+    assert now["declared"] == [
+        "what is said of server, publisher, owner, or the instructions",
+        "what its owner declares",
+        "effect: read -> send",
+        "sends_to: none -> example.com",
+        "targets: none -> /text address",
+    ]
+    assert alarm["declared"] == ["what is said of server, publisher, owner, or the instructions"]
+    assert "changed: effect: read -> send" in mediator.well("pin", "review", "clock").out
+
+
+def test_without_the_copy_of_what_was_approved_it_says_that_something_changed(
+    pinned: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """Ours: the copy is a picture for the eye; one that was tampered with says nothing."""
+    offer(mediator, clock, tool("now", description="Another text."))
+
+    for raw in (b"{", (pinned / CLOCK / "manifest.dsse.json").read_bytes(), None):
+        path = pinned / CLOCK / APPROVED_FILE
+        path.unlink() if raw is None else path.write_bytes(raw)
+        reviews = mediator.well("pin", "review", "clock", "--json").printed["tools"]
+        assert (reviews[0]["standing"], reviews[0]["declared"], reviews[0]["changes"]) == (
+            "changed",
+            ["the definition"],
+            [],
+        )
