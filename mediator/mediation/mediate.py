@@ -114,7 +114,7 @@ class Corridor:
             stop = self._internal(bug)
         if stop.decision_id is None:  # never decided: only counted
             self._count(arrival, stop)
-        return refuse(frame or frame_of(arrival), stop, self.facts)
+        return refuse(frame or frame_of(arrival, self.json_limits), stop, self.facts)
 
     def holder_of(self, arrival: Arrival) -> str:
         """Return whose credential this is: a session belongs to it; raises `Refused` as `identify`."""

@@ -26,13 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from mediator.adapters.engine_cedar import prepare_engine
 from mediator.adapters.minter_jwt import jwk_set, mint
 from mediator.adapters.trust_held import HeldTrust
-from mediator.assembly.trust import tool_facts
 from mediator.canonical import DEFAULT_LIMITS, Json, JsonObject
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
@@ -55,6 +52,7 @@ from tests.simulated.owned_tools import FILES_WRITE, MAIL_SEND, WEATHER_READ, Ow
 from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
 from tests.simulated.people import key_of
 from tests.simulated.pins import NOW_MS, approved, entries, loaded, manifest_of, signed
+from tests.simulated.policies import DEFAULT_POLICIES, LIST_ONLY, engine_of
 from tests.simulated.replies import (
     arrival_of,
     error_of,
@@ -93,11 +91,6 @@ __all__ = [
 ]
 
 BASE_URL: Final = "http://127.0.0.1:8080"
-DEFAULT_POLICIES: Final = {
-    file.name: file.read_text(encoding="utf-8")
-    for file in sorted((Path(__file__).resolve().parents[2] / "policies").glob("*.cedar"))
-}
-LIST_ONLY: Final = DEFAULT_POLICIES["listing.cedar"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +272,7 @@ class SimulatedWorld:
         return TrustSnapshot(
             keys=key_set({BASE_URL: (jwk_set(self.issuer_key.public), ("EdDSA",))}),
             pins=pins,
-            policies=prepare_engine(self.policies, [tool_facts(tool) for tool in pins]),
+            policies=engine_of(self.policies, pins),
             limits=self.limits,
             audience=BASE_URL,
             tenant="default",

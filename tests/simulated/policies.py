@@ -1,0 +1,31 @@
+"""Policies for tests: the set that is shipped, and engines over pinned tools.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
+from mediator.assembly.trust import tool_facts
+from mediator.canonical import Digest, digest_of
+from mediator.manifest.pin import PinSet
+
+DEFAULT_POLICIES: Final = {
+    file.name: file.read_text(encoding="utf-8")
+    for file in sorted((Path(__file__).resolve().parents[2] / "policies").glob("*.cedar"))
+}
+LIST_ONLY: Final = DEFAULT_POLICIES["listing.cedar"]
+
+_ENGINES: Final[dict[Digest, CedarEngine]] = {}
+
+
+def engine_of(policies: Mapping[str, str], pins: PinSet) -> CedarEngine:
+    """Return the engine over these policies and pins; made once, for it never changes."""
+    digest = digest_of([dict(policies), pins.digest])
+    if digest not in _ENGINES:
+        _ENGINES[digest] = prepare_engine(policies, [tool_facts(tool) for tool in pins])
+    return _ENGINES[digest]
