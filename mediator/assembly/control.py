@@ -60,6 +60,9 @@ def status(mediator: Mediator) -> JsonObject:
 async def serve_control(mediator: Mediator, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
     """Serve the control socket until cancelled."""
     server = ControlServer(
-        mediator.folder.control_socket, partial(answer_control, mediator), partial(open_session, mediator)
+        mediator.folder.control_socket,
+        partial(answer_control, mediator),
+        partial(open_session, mediator),
+        mediator.corridor.alarm,
     )
     await server.serve(task_status=task_status)

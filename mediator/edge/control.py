@@ -3,6 +3,8 @@
 A Unix socket in the private state folder, for processes of the same user alone; that user is not the operator (A7), so
 what is asked is carried by signed statements, and this room knows nothing of them. One connection carries one request
 and its answer, each one line of JSON; or a hello (`{"op": "stdio", ...}`), after which the lines of a session follow.
+Whatever goes wrong with one of them ends that one, and no other: agents are served by the same process. Sessions and
+requests have places of their own, so that however many hosts are connected, an operator gets through.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -11,9 +13,11 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
+import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -28,8 +32,12 @@ SESSION_OP: Final = "stdio"
 _LINE_MAX: Final = 1024 * 1024  # a statement is a few kB; an answer lists at most what a person reads
 _LIMITS: Final = JsonLimits(bytes_max=_LINE_MAX)
 _SECONDS: Final = 30.0  # for a request to be there, and for an answer: opening a task takes milliseconds
-_CONNECTIONS_MAX: Final = 64
-_CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
+_REQUESTS_MAX: Final = 64
+_SESSIONS_MAX: Final = 256  # hosts of one user on one machine
+
+_NAME_MAX: Final = 100  # bytes; macOS has room for 103, Linux for 107
+_NOBODY: Final = (FileNotFoundError, ConnectionRefusedError)  # no socket, or one whose owner is dead
+_GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
 Handle: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 Session: TypeAlias = Callable[[AnyByteReceiveStream, AnyByteSendStream], Awaitable[None]]
@@ -39,76 +47,104 @@ OpenSession: TypeAlias = Callable[[JsonObject], Awaitable[Session]]
 
 
 class ControlServer:
-    """Answers on the socket; whoever starts it holds the owner lock, so a socket that is there already is a dead one's."""
+    """Answers on the socket; whoever starts it holds the owner lock, so a socket that is there already is a dead one's.
 
-    def __init__(self, path: Path, handle: Handle, open_session: OpenSession) -> None:
+    `alarm` is told, in one line, of a bug of ours.
+    """
+
+    def __init__(self, path: Path, handle: Handle, open_session: OpenSession, alarm: Callable[[str], None]) -> None:
         self._path = path
         self._handle = handle
         self._open_session = open_session
-        self._places = anyio.Semaphore(_CONNECTIONS_MAX)
+        self._alarm = alarm
+        self._requests = anyio.CapacityLimiter(_REQUESTS_MAX)
+        self._sessions = anyio.CapacityLimiter(_SESSIONS_MAX)
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; raises `Refused(MALFORMED)` where the socket cannot be made."""
-        with _short(self._path) as path:
-            try:
-                self._path.unlink(missing_ok=True)
+        try:
+            with _short(self._path) as path:
+                _remove_socket(self._path)
                 listener = await anyio.create_unix_listener(path, mode=0o600)
-            except OSError as error:
-                detail = f"`{self._path}` cannot be listened on: {error.strerror}"
-                raise Refused(Reason.MALFORMED, detail, remedy=f"look at `{self._path.parent}`") from error
+        except OSError as error:
+            detail = f"`{self._path}` cannot be listened on: {error.strerror or error}"
+            raise Refused(Reason.MALFORMED, detail, remedy=f"look at `{self._path.parent}`") from error
         try:
             async with listener:
                 task_status.started()
                 await listener.serve(self._serve_one)
         finally:
-            self._path.unlink(missing_ok=True)
+            _remove_socket(self._path)
 
     async def _serve_one(self, stream: SocketStream) -> None:
         async with stream:
             if _peer_uid(stream) != os.geteuid():
                 return  # another user has no business here, and learns nothing (A6)
             try:
-                async with self._places:
-                    await self._answer(stream)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
+                session = await self._answer(stream)
+                if session is not None:
+                    await session()
+            except _GONE:
                 return  # whoever asked has gone
+            except Exception as bug:  # noqa: BLE001 - one request's bug ends neither the mediator nor another's session
+                self._alarm(f"internal error at the control socket: {bug!r}")
 
-    async def _answer(self, stream: SocketStream) -> None:
+    async def _answer(self, stream: SocketStream) -> Callable[[], Awaitable[None]] | None:
+        """Answer a request; or return the session that a hello opened, and was told so."""
         lines = BufferedByteReceiveStream(stream)
         try:
-            with anyio.move_on_after(_SECONDS) as waiting:
+            self._requests.acquire_on_behalf_of_nowait(stream)
+        except anyio.WouldBlock:
+            await _send_refusal(stream, Refused(Reason.OVERLOADED, "too many requests at the control socket at once"))
+            return None
+        try:
+            with anyio.fail_after(_SECONDS):
                 request = parse_object(await _receive_line(lines), _LIMITS)
-            if waiting.cancelled_caught:
-                return
-            if request.get("op") != SESSION_OP:
-                await _send(stream, {"ok": True, "answer": await self._handle(request)})
-                return
-            session = await self._open_session(request)
+            if request.get("op") == SESSION_OP:
+                return await self._begin_session(stream, lines, request)
+            await _send(stream, {"ok": True, "answer": await self._handle(request)})
         except Refused as refused:
-            error: JsonObject = {"reason": str(refused.reason), "detail": refused.detail, "remedy": refused.remedy}
-            await _send(stream, {"ok": False, "error": error})
-            return
-        await _send(stream, {"ok": True, "answer": {}})
-        await session(lines, stream)
+            await _send_refusal(stream, refused)
+        except TimeoutError:
+            await _send_refusal(stream, Refused(Reason.MALFORMED, f"no whole request came within {_SECONDS:g} s"))
+        except _GONE:
+            raise
+        except Exception:
+            await _send_refusal(stream, Refused(Reason.INTERNAL, "the mediator failed; its own output says more"))
+            raise
+        finally:
+            self._requests.release_on_behalf_of(stream)
+        return None
+
+    async def _begin_session(
+        self, stream: SocketStream, lines: BufferedByteReceiveStream, hello: JsonObject
+    ) -> Callable[[], Awaitable[None]]:
+        if self._sessions.available_tokens < 1:
+            raise Refused(Reason.OVERLOADED, f"{_SESSIONS_MAX} hosts have sessions")
+        session = await self._open_session(hello)
+
+        async def serve() -> None:
+            async with self._sessions:
+                with suppress(*_GONE):  # a session that was opened is served, and so ended, also for who has gone
+                    await _send(stream, {"ok": True, "answer": {}})
+                await session(lines, stream)
+
+        return serve
 
 
 def ask_control(path: Path, request: JsonObject) -> JsonObject | None:
     """Ask the mediator that listens there; nothing where none does. Raises the `Refused` that it answers with."""
-    with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(_SECONDS)
-        try:
+    try:
+        with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(_SECONDS)
             asking.connect(short)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        try:
             asking.sendall(canonical_bytes(request) + b"\n")
             with asking.makefile("rb") as answers:
-                return _answered(answers.readline(_LINE_MAX + 1))
-        except OSError as error:
-            detail = f"the mediator that owns `{path.parent}` did not answer: {error}"
-            raise Refused(
-                Reason.STORE_UNAVAILABLE, detail, remedy="see whether it is still well, and ask again"
-            ) from error
+                return _answered(path, answers.readline(_LINE_MAX + 1))
+    except _NOBODY:
+        return None
+    except OSError as error:
+        raise _silent(path, str(error)) from error
 
 
 async def relay_session(
@@ -121,12 +157,18 @@ async def relay_session(
     try:
         with _short(path) as short:
             stream = await anyio.connect_unix(short)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except _NOBODY:
         return False
+    except OSError as error:
+        raise _silent(path, str(error)) from error
     async with stream:
         lines = BufferedByteReceiveStream(stream)
-        await _send(stream, hello)
-        _answered(await _receive_line(lines))
+        try:
+            with anyio.fail_after(_SECONDS):
+                await _send(stream, hello)
+                _answered(path, await _receive_line(lines))
+        except (*_GONE, anyio.IncompleteRead, TimeoutError) as error:
+            raise _silent(path, "it ended the connection, or waited too long") from error
         async with anyio.create_task_group() as copying:
             copying.start_soon(_copy_in, incoming, stream)
             await _copy(lines, outgoing)
@@ -137,29 +179,38 @@ async def relay_session(
 async def _copy_in(incoming: AnyByteReceiveStream, stream: SocketStream) -> None:
     """Pass on what the host says, and that it has said all: what is in flight is still answered."""
     await _copy(incoming, stream)
-    await stream.send_eof()
+    with suppress(*_GONE, OSError):
+        await stream.send_eof()
 
 
 async def _copy(source: AnyByteReceiveStream, target: AnyByteSendStream) -> None:
-    try:
-        async for chunk in source:
-            await target.send(chunk)
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-        return
+    """Copy until either of them ends."""
+    with suppress(*_GONE):
+        while True:
+            await target.send(await source.receive())
 
 
 async def _receive_line(lines: BufferedByteReceiveStream) -> bytes:
     try:
         return await lines.receive_until(b"\n", _LINE_MAX)
-    except (anyio.DelimiterNotFound, anyio.IncompleteRead) as error:
-        raise Refused(Reason.MALFORMED, "expected one line of JSON, of at most 1 MiB") from error
+    except anyio.DelimiterNotFound as error:
+        raise Refused(Reason.BODY_TOO_LARGE, f"a line of more than {_LINE_MAX} bytes") from error
+    except anyio.IncompleteRead as error:
+        raise anyio.EndOfStream from error
 
 
 async def _send(stream: SocketStream, message: JsonObject) -> None:
     await stream.send(canonical_bytes(message) + b"\n")
 
 
-def _answered(line: bytes) -> JsonObject:
+async def _send_refusal(stream: SocketStream, refused: Refused) -> None:
+    error: JsonObject = {"reason": str(refused.reason), "detail": refused.detail, "remedy": refused.remedy}
+    await _send(stream, {"ok": False, "error": error})
+
+
+def _answered(path: Path, line: bytes) -> JsonObject:
+    if not line.endswith(b"\n"):
+        raise _silent(path, "it ended the connection in the middle of its answer")
     match parse_object(line, _LIMITS):
         case {"ok": True, "answer": dict(answer)}:
             return answer
@@ -170,20 +221,41 @@ def _answered(line: bytes) -> JsonObject:
             raise Refused(Reason.INTERNAL, "the mediator answered something else than what was asked")
 
 
+def _silent(path: Path, why: str) -> Refused:
+    detail = f"the mediator that owns `{path.parent}` did not answer: {why}"
+    return Refused(Reason.STORE_UNAVAILABLE, detail, remedy="see whether it is still well, and ask again")
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove a dead owner's socket; anything else of that name is somebody's, and raises `OSError`."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        message = "something that is no socket stands there"
+        raise OSError(message)
+    path.unlink()
+
+
 def _peer_uid(stream: SocketStream) -> int:
-    raw = stream.extra(SocketAttribute.raw_socket).getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(raw)[1]
-    return uid
+    """Return the user id of the process at the other end, as the kernel knows it."""
+    peer = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - anyio's, not Django's
+    if sys.platform == "linux":
+        pid_uid_gid = struct.Struct("3i")  # unix(7): SO_PEERCRED
+        return int(pid_uid_gid.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, pid_uid_gid.size))[1])
+    else:  # noqa: RET505  # pragma: no cover - unix(4) of macOS and the BSDs: LOCAL_PEERCRED, struct xucred
+        version_uid = struct.Struct("=II")
+        return int(version_uid.unpack(peer.getsockopt(0, 1, 76)[: version_uid.size])[1])
 
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
     """Give a name for this path that fits a socket's address (108 bytes, unix(7)), however deep its folder is."""
-    try:
-        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        yield str(path)  # there is no such folder: whoever uses the name is told so
+    if sys.platform != "linux" or len(os.fsencode(path)) <= _NAME_MAX:
+        yield str(path)
         return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:

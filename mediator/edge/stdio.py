@@ -3,6 +3,7 @@
 It makes an `Arrival` of each line, hands it to the corridor and writes the reply as one line; it judges nothing. Rules:
 
 - A line that is too long is refused and skipped, and the session goes on.
+- So many requests are in flight and no more; a host that does not read its answers is not read either.
 - Requests are answered as they finish; a cancelled one gets no answer (MCP, `basic/utilities/cancellation`).
 - When the host has said all, what is in flight has a moment to end, and is then cancelled.
 - Nothing else is ever written where the host reads.
@@ -12,11 +13,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Final
 
 import anyio
-from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
+from anyio.abc import AnyByteReceiveStream, AnyByteSendStream, TaskGroup
 
 from mediator.edge.calls import Calls, find_cancellation
 from mediator.edge.door import Door
@@ -39,23 +41,11 @@ async def serve_stdio(
     outgoing: AnyByteSendStream,
 ) -> None:
     """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message."""
-    session = _StdioSession(door, credential, outgoing)
     async with anyio.create_task_group() as answering:
-        async for line in _lines(incoming, door.json_limits.bytes_max):
-            arrival = session.arrival_of(line or b"")
-            if line is None:
-                answering.start_soon(session.turn_away, arrival, _TooLong)
-                continue
-            cancelled = find_cancellation(arrival, door.json_limits)
-            if cancelled is not None:
-                session.calls.cancel(cancelled, door.json_limits)
-            if len(session.calls) >= _IN_FLIGHT_MAX:
-                answering.start_soon(session.turn_away, arrival, _TooMany)
-            else:
-                answering.start_soon(session.answer, arrival)
-            if session.is_unread:
-                break
-            await anyio.lowlevel.checkpoint()  # a handshake is answered before what follows it is read
+        session = _StdioSession(door, credential, outgoing, answering)
+        async with aclosing(_lines(incoming, door.json_limits.bytes_max)) as lines:
+            async for line in lines:
+                await session.hear(line)
         answering.cancel_scope.deadline = anyio.current_time() + _GRACE_SECONDS
 
 
@@ -64,16 +54,39 @@ _TooMany: Final = Refused(Reason.OVERLOADED, "too many requests in flight on std
 
 
 class _StdioSession:
-    def __init__(self, door: Door, credential: Callable[[], Secret | None], outgoing: AnyByteSendStream) -> None:
-        self.calls = Calls()
-        self.is_unread = False
+    def __init__(
+        self,
+        door: Door,
+        credential: Callable[[], Secret | None],
+        outgoing: AnyByteSendStream,
+        answering: TaskGroup,
+    ) -> None:
         self._door = door
         self._credential = credential
         self._outgoing = outgoing
+        self._answering = answering
+        self._calls = Calls()
+        self._in_flight = 0  # until the answer is written: answers wait for a host that does not read
         self._writing = anyio.Lock()
         self._session: LegacySession | None = None
 
-    def arrival_of(self, line: bytes) -> Arrival:
+    async def hear(self, line: bytes | None) -> None:
+        """Begin to answer a line; one that is refused here is answered before the next is read."""
+        arrival = self._arrival_of(line or b"")
+        if line is None:
+            await self._turn_away(arrival, _TooLong)
+            return
+        cancelled = find_cancellation(arrival, self._door.json_limits)
+        if cancelled is not None:
+            self._calls.cancel(cancelled, self._door.json_limits)
+        if self._in_flight >= _IN_FLIGHT_MAX:
+            await self._turn_away(arrival, _TooMany)
+            return
+        self._in_flight += 1
+        self._answering.start_soon(self._answer, arrival)
+        await anyio.lowlevel.checkpoint()  # a handshake is answered before what follows it is read
+
+    def _arrival_of(self, line: bytes) -> Arrival:
         """Return what this line is as it came, in the handshake that was made, if one was."""
         return Arrival(
             body=line,
@@ -85,20 +98,25 @@ class _StdioSession:
             source=SOURCE,
         )
 
-    async def answer(self, arrival: Arrival) -> None:
+    async def _answer(self, arrival: Arrival) -> None:
         """Ask the corridor, and write what it says."""
         reply: Reply | None = None
-        with self.calls.answering(arrival):
-            reply = await self._door.answers.answer(arrival)
-        if reply is not None:
-            if reply.opens is not None:
-                self._session = LegacySession(id=draw_id(), version=reply.opens.version, holder=reply.opens.holder)
-            await self._write(reply)
+        try:
+            with self._calls.answering(arrival):
+                reply = await self._door.answers.answer(arrival)
+            if reply is not None:  # else it was cancelled
+                if reply.opens is not None:
+                    self._session = LegacySession(id=draw_id(), version=reply.opens.version, holder=reply.opens.holder)
+                await self._write(reply)
+        finally:
+            self._in_flight -= 1
 
-    async def turn_away(self, arrival: Arrival, stop: Refused) -> None:
-        """Refuse what the corridor is not asked about."""
+    async def _turn_away(self, arrival: Arrival, stop: Refused) -> None:
+        """Refuse what the corridor is not asked about; overload is told only to who waits for an answer."""
         frame = frame_of(arrival, self._door.json_limits)
-        await self._write(self._door.turn_away(SOURCE, frame, stop))
+        reply = self._door.turn_away(SOURCE, frame, stop)
+        if frame.request_id is not None or stop is not _TooMany:
+            await self._write(reply)
 
     async def _write(self, reply: Reply) -> None:
         if reply.body is None:
@@ -106,15 +124,14 @@ class _StdioSession:
         try:
             async with self._writing:
                 await self._outgoing.send(reply.body + b"\n")
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self.is_unread = True
-            self.calls.cancel_all()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
+            self._answering.cancel_scope.cancel()
 
 
-async def _lines(incoming: AnyByteReceiveStream, bytes_max: int) -> AsyncIterator[bytes | None]:
+async def _lines(incoming: AnyByteReceiveStream, bytes_max: int) -> AsyncGenerator[bytes | None, None]:
     """Yield each line without its end; nothing for one that is too long, which is not kept. Empty lines are skipped."""
     pending, is_skipping = bytearray(), False
-    async for chunk in incoming:
+    async for chunk in _chunks(incoming):
         *ended, rest = chunk.split(b"\n")
         for part in ended:
             line = bytes(pending + part).removesuffix(b"\r")
@@ -129,5 +146,17 @@ async def _lines(incoming: AnyByteReceiveStream, bytes_max: int) -> AsyncIterato
         if len(pending) > bytes_max:
             pending.clear()
             is_skipping = True
-    if pending.strip():
+    if is_skipping:
+        yield None
+    elif pending.strip():
         yield bytes(pending)
+
+
+async def _chunks(incoming: AnyByteReceiveStream) -> AsyncGenerator[bytes, None]:
+    """Yield what comes until the other side ends it, or is gone."""
+    while True:
+        try:
+            chunk = await incoming.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return
+        yield chunk
