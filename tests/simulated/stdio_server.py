@@ -9,16 +9,19 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
 
-Era: TypeAlias = Literal["modern", "legacy", "both"]
+TYPE_CHECKING = False  # `typing`, `dataclasses` and the like would cost each process a tenth of a second
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any, Literal, TypeAlias
+
+    Era: TypeAlias = Literal["modern", "legacy", "both"]
+    OneEra: TypeAlias = Literal["modern", "legacy"]
 
 MODERN = "2026-07-28"
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -31,28 +34,39 @@ def tool(name: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "description": f"The tool {name}.", "inputSchema": schema, **fields}
 
 
-@dataclass
 class Script:
     """What a scripted server offers and answers. May be changed while it runs (over HTTP).
 
     `answers` maps a tool's name to the `result` of its calls, `errors` to their JSON-RPC `error`; a tool that stands
-    in neither gives its arguments back, as text and as `structuredContent`.
+    in neither gives its arguments back, as text and as `structuredContent`. `version` is the newest legacy one.
     """
 
-    tools: list[dict[str, Any]] = field(default_factory=lambda: [tool("echo")])
-    era: Era = "modern"
-    answers: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
-    page_size: int | None = None
-    instructions: str | None = None
-    version: str = "2025-11-25"  # the newest legacy version that it speaks
-    info: dict[str, Any] = field(default_factory=lambda: {"name": "simulated", "version": "1"})
+    def __init__(
+        self,
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+        era: Era = "modern",
+        answers: Mapping[str, Any] | None = None,
+        errors: Mapping[str, dict[str, Any]] | None = None,
+        page_size: int | None = None,
+        instructions: str | None = None,
+        version: str = "2025-11-25",
+        info: dict[str, Any] | None = None,
+    ) -> None:
+        self.tools: list[dict[str, Any]] = [tool("echo")] if tools is None else list(tools)
+        self.era: Era = era
+        self.answers: dict[str, Any] = dict(answers or {})
+        self.errors: dict[str, dict[str, Any]] = dict(errors or {})
+        self.page_size = page_size
+        self.instructions = instructions
+        self.version = version
+        self.info = info or {"name": "simulated", "version": "1"}
 
-    def serves(self, era: Literal["modern", "legacy"]) -> bool:
+    def serves(self, era: OneEra) -> bool:
         """Tell whether it speaks that era."""
         return self.era in {era, "both"}
 
-    def respond(self, method: str, params: dict[str, Any], era: Literal["modern", "legacy"]) -> dict[str, Any]:
+    def respond(self, method: str, params: dict[str, Any], era: OneEra) -> dict[str, Any]:
         """Return `{"result": ...}` or `{"error": ...}` for one request."""
         if not self.serves(era):
             return error(-32022 if era == "legacy" else -32601, "this server does not speak that era")
@@ -119,7 +133,7 @@ def _cached() -> dict[str, Any]:
     return {"ttlMs": 1000, "cacheScope": "public"}
 
 
-def era_of(params: dict[str, Any]) -> Literal["modern", "legacy"]:
+def era_of(params: dict[str, Any]) -> OneEra:
     """Tell in which era a message that came without headers speaks: the modern one brings an envelope."""
     return "modern" if ENVELOPE[0] in params.get("_meta", {}) else "legacy"
 
@@ -127,26 +141,35 @@ def era_of(params: dict[str, Any]) -> Literal["modern", "legacy"]:
 # --- the process -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
 class Process:
     """How the process behaves beside its script; each field is one misbehaviour, off by default.
 
     `on` maps a method (or `*start*`) to what is written instead of an answer: literal text, in which `{id}` stands
     for the request's id and a lone surrogate for a byte that is no UTF-8; or a word: `answer` (as it should), `hang`
     (no answer), `exit` (the process ends), `deaf` (it reads no more), `flood-stderr` (and answers), `flood-stdout`.
+    `child`: it starts a process of its own, which outlives its parent unless the group is killed.
     """
 
-    log: str = os.devnull
-    on: dict[str, list[str]] = field(default_factory=dict)
-    ignores_eof: bool = False
-    ignores_term: bool = False
-    child: bool = False  # starts a process of its own, which outlives its parent unless the group is killed
-    show_environment: bool = False
+    FIELDS = ("log", "on", "ignores_eof", "ignores_term", "child", "show_environment")
+
+    def __init__(
+        self,
+        *,
+        log: str = os.devnull,
+        on: Mapping[str, list[str]] | None = None,
+        ignores_eof: bool = False,
+        ignores_term: bool = False,
+        child: bool = False,
+        show_environment: bool = False,
+    ) -> None:
+        self.log, self.on = log, dict(on or {})
+        self.ignores_eof, self.ignores_term = ignores_eof, ignores_term
+        self.child, self.show_environment = child, show_environment
 
 
 def write_script(path: Path, script: Script, process: Process) -> None:
     """Write what `--script` reads."""
-    path.write_text(json.dumps({"script": asdict(script), "process": asdict(process)}), encoding="utf-8")
+    path.write_text(json.dumps({"script": vars(script), "process": vars(process)}), encoding="utf-8")
 
 
 class _Running:
@@ -155,7 +178,7 @@ class _Running:
 
     def note(self, event: str, **more: Any) -> None:
         line = json.dumps({"pid": os.getpid(), "event": event, **more}) + "\n"
-        with Path(self.process.log).open("a", encoding="utf-8") as log:
+        with open(self.process.log, "a", encoding="utf-8") as log:  # noqa: PTH123 - `pathlib` costs its import
             log.write(line)
 
     def say(self, text: str) -> None:
@@ -212,7 +235,7 @@ class _Running:
             more["environment"] = dict(os.environ)
         if self.process.ignores_term:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self.note("start", cwd=str(Path.cwd()), group=os.getpgid(0), **more)
+        self.note("start", group=os.getpgid(0), **more)
         for what in self.process.on.get("*start*", []):
             self.misbehave(what, {})
 
@@ -226,9 +249,10 @@ class _Running:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--script", type=Path, required=True)
-    read = json.loads(parser.parse_args().script.read_text(encoding="utf-8"))
+    if sys.argv[1:2] != ["--script"]:
+        sys.exit("usage: stdio_server.py --script FILE")
+    with open(sys.argv[2], encoding="utf-8") as file:  # noqa: PTH123 - `pathlib` costs its import
+        read = json.load(file)
     _Running(Script(**read["script"]), Process(**read["process"])).serve()
 
 

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from tests.simulated.stdio_server import LEGACY, MODERN, Era, Script, error, tool
+from tests.simulated.stdio_server import LEGACY, MODERN, Script, error, tool
 from tests.simulated.tool_server_arrivals import Arrived
 
 __all__ = ["Arrived", "SimulatedToolServer", "Wire", "drop", "hang", "http_answer", "raw", "says", "tool"]
@@ -51,6 +51,7 @@ class Wire:
             pass
 
 
+Era: TypeAlias = Literal["modern", "legacy", "both"]
 Behaviour: TypeAlias = "Callable[[Arrived, Wire], Awaitable[None]]"
 
 

@@ -36,7 +36,7 @@ class SimulatedStdioServer:
     def __init__(self, folder: Path, *, name: str = "simulated", **fields: Any) -> None:
         self._path, self._log = folder / f"{name}.script.json", folder / f"{name}.log.jsonl"
         self._process = Process(
-            log=str(self._log), **{key: fields.pop(key) for key in tuple(fields) if key in Process.__dataclass_fields__}
+            log=str(self._log), **{key: fields.pop(key) for key in tuple(fields) if key in Process.FIELDS}
         )
         self.script = Script(**{"era": "legacy", **fields})
         self.save()
