@@ -26,7 +26,7 @@ from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import Policy, Uid, finding_of, is_tool_action, policy_from
 from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.schema import LIST_ACTION, ToolSchema, schema_text
-from mediator.policy.source import Source, split_policies
+from mediator.policy.source import Source, excess_of, split_policies
 from mediator.policy.types import quoted
 
 _ANY_TOOL: Final = "any-tool"  # stands for every tool in validation; no policy can name it
@@ -85,13 +85,17 @@ def load_policies(
 
 
 def _policy_of(source: Source, compiler: PolicyCompiler) -> Policy | list[PolicyFinding]:
-    try:
-        compiled = compiler.compile(source.text)
-    except ValueError as error:
-        message = f"this is no policy: {_one_line(str(error))}"
-        remedy = "see https://docs.cedarpolicy.com/policies/syntax-policy.html, and the default set for examples"
-        return [PolicyFinding(file=source.file, line=source.line, policy_id="", message=message, remedy=remedy)]
-    return policy_from(compiled, source)
+    fault = excess_of(source.text)
+    if fault is None:
+        try:
+            compiled = compiler.compile(source.text)
+        except ValueError as error:
+            fault = _one_line(str(error))
+        else:
+            return policy_from(compiled, source)
+    message = f"this is no policy: {fault}"
+    remedy = "see https://docs.cedarpolicy.com/policies/syntax-policy.html, and the default set for examples"
+    return [PolicyFinding(file=source.file, line=source.line, policy_id="", message=message, remedy=remedy)]
 
 
 def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:

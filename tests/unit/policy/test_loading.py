@@ -146,6 +146,11 @@ def test_an_id_stands_once_in_the_whole_set() -> None:
         (named(f"permit({ON_CALLS})"), "unexpected end of input"),
         (named(f'permit({ON_CALLS}) when {{ context.proof == "bearer }};'), "invalid token"),
         (named(f"permit({ON_CALLS}) when {{ {' && '.join(['true'] * 200)} }};"), "nested too deeply"),
+        (named(f"permit({ON_CALLS}) when {{ {'(' * 9_999}true{')' * 9_999} }};"), "nested deeper than 32"),
+        (named(f"permit({ON_CALLS}) when {{ {' + '.join(['1'] * 99_999)} > 0 }};"), "longer than 8192 characters"),
+        (named(f"permit({ON_CALLS}) when {{ {'.a' * 4_000} }};"), "this is no policy"),
+        (named(f"permit({ON_CALLS}) when {{ context{'.a' * 4_000} }};"), "nested too deeply"),
+        (named(f"permit({ON_CALLS}) when {{ {'if true then ' * 300}true{' else true' * 300} }};"), "nested too deeply"),
         ('@id("a") @id("b") ' + f"permit({ON_CALLS});", "duplicate annotation"),
     ],
 )

@@ -5,10 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mediator.policy.source import split_policies
+from mediator.policy.source import BRACKETS_MAX, CODE_MAX, excess_of, split_policies
 
 
 def texts_of(text: str) -> list[tuple[int, str]]:
@@ -50,3 +51,34 @@ def test_no_token_is_lost_on_the_way(text: str) -> None:
     joined = "".join(piece.text for piece in pieces)
     assert text.startswith(joined)
     assert split_policies("a.cedar", text[len(joined) :]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("(" * (BRACKETS_MAX + 1), "nested deeper"),
+        ("[{(" * BRACKETS_MAX, "nested deeper"),
+        ("x" * (CODE_MAX + 1), "longer"),
+        ("a && " * CODE_MAX, "longer"),
+    ],
+)
+def test_a_text_that_could_end_the_process_is_measured_before_it_is_compiled(text: str, part: str) -> None:
+    """Ours: seen with cedarpy 4.12.2, which overflows the machine's stack; no exception would be caught."""
+    assert part in str(excess_of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "()" * 1_000,
+        "(" * BRACKETS_MAX,
+        "a" * CODE_MAX,
+        '"(((((" ' * CODE_MAX,
+        "[" + '"example.com", ' * 2_000 + "]",
+        f"// {'(' * CODE_MAX}\n",
+    ],
+)
+def test_a_long_list_is_not_too_much(text: str) -> None:
+    """Ours: strings, comments and blanks cost no stack."""
+    assert excess_of(text) is None
