@@ -112,7 +112,7 @@ class Conversation:
             raise Refused(Reason.INTERNAL, "a call before the handshake")
         request_id = next(self._ids)
         line = speech.call_message(self._tongue, request_id, forward.name, forward.arguments, forward.traceparent)
-        self._refuse_if_over()
+        self.refuse_if_over()
         if self._child.unread_bytes() > self._limits.unread_bytes_max:
             raise unavailable("its process does not read what it is sent")
         forward.spring()  # nothing is awaited from here to the first byte
@@ -128,6 +128,11 @@ class Conversation:
             self._awaited.pop(request_id, None)
         noise, self._noise, self._noise_bytes = self._noise, 0, 0
         return answer, noise
+
+    def refuse_if_over(self) -> None:
+        """Refuse, for the reason that ended it, what can be said no more."""
+        if self._over is not None:
+            raise Refused(self._over.reason, self._over.detail)
 
     async def end(self) -> None:
         """End the process; when this returns it is gone."""
@@ -152,7 +157,7 @@ class Conversation:
         return tuple(listing.tools)
 
     async def _ask(self, request_id: int, line: bytes) -> Answer:
-        self._refuse_if_over()
+        self.refuse_if_over()
         awaited = self._say(request_id, line, self._limits.hearing.result_bytes_max)
         try:
             answer = await awaited.future
@@ -211,10 +216,6 @@ class Conversation:
             self._child.write(speech.cancelled_message(request_id))
 
     # --- its end
-
-    def _refuse_if_over(self) -> None:
-        if self._over is not None:
-            raise Refused(self._over.reason, self._over.detail)
 
     def _break_off(self, stop: Refused) -> None:
         self._finish(stop)

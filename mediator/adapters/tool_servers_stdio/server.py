@@ -117,6 +117,7 @@ class StdioToolServer:
         conversation, introduction = await self._begin()
         try:
             self._watch.observe(self.name, introduction.tools)
+            conversation.refuse_if_over()  # one that has died since its last answer must not be kept
         except BaseException:
             await conversation.end()
             raise

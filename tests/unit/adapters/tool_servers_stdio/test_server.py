@@ -86,6 +86,26 @@ async def test_after_a_death_the_next_call_begins_another_and_the_offer_is_looke
 
 
 @promise("P11")
+async def test_a_process_that_dies_as_soon_as_it_has_begun_is_not_kept(tmp_path: Path) -> None:
+    """Ours: its task's next call begins another."""
+    async with Adapted(tmp_path, on={"tools/list": ["answer", "exit"]}) as adapted:
+        for _ in range(3):
+            assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        adapted.server.misbehave(on={})
+        with anyio.fail_after(5):
+            while await _is_refused(adapted):  # the last of the dead may not have been seen yet
+                pass
+
+
+async def _is_refused(adapted: Adapted) -> bool:
+    try:
+        await adapted.call()
+    except Refused:
+        return True
+    return False
+
+
+@promise("P11")
 async def test_one_tasks_dead_process_is_no_other_tasks(tmp_path: Path) -> None:
     """Ours."""
     async with Adapted(tmp_path) as adapted:
