@@ -80,6 +80,22 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title:
     OUT.print(table)
 
 
+def show_lines(rows: Sequence[Sequence[Part]]) -> None:
+    """Print rows of which each stays one line, its cells below each other; the last cell of a row may be of any length."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [
+        max((row[column].cell_len for row in texts if len(row) > column + 1), default=0)
+        for column in range(max(map(len, texts), default=0))
+    ]
+    for row in texts:
+        line = Text()
+        for column, cell in enumerate(row):
+            line.append_text(cell)
+            if column < len(row) - 1:
+                line.append(" " * (widths[column] - cell.cell_len + 2))
+        OUT.print(line, soft_wrap=True)
+
+
 def counted(number: int, what: str) -> str:
     """Return the number and the word, in the plural where it is not one."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

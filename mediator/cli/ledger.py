@@ -25,17 +25,21 @@ from mediator.cli.console import (
     OUT,
     QUIET,
     WARN,
+    Part,
     counted,
     note,
     print_json,
     printable_lines,
     say,
+    show_lines,
     show_table,
 )
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, open_set_up
 from mediator.refusal import Reason, Refused
 
 _SHOWN_ID: Final = 8
+_OF_STREAMS: Final = ("opened", "closed")
+_TOLD: Final = ("task", "agent", "owner", "server", "tool", "source", "reason", "count", "detail")
 _YEAR_9999_MS: Final = 253_370_764_800_000
 
 group = typer.Typer(no_args_is_help=True, help="Show what was decided, and verify that nobody edited it.")
@@ -48,7 +52,9 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command("show")
 def show(
-    decision: Annotated[str | None, typer.Argument(metavar="[DECISION]", help="One decision, whole.")] = None,
+    decision: Annotated[
+        str | None, typer.Argument(metavar="[DECISION]", help="One decision, whole: by its id, or how that begins.")
+    ] = None,
     task: Annotated[str | None, typer.Option(metavar="ID", help="Of this task.")] = None,
     agent: Annotated[str | None, typer.Option(metavar="NAME", help="Of this agent.")] = None,
     trace: Annotated[str | None, typer.Option(metavar="ID", help="Of this trace.")] = None,
@@ -59,16 +65,13 @@ def show(
     """Show the last decisions and what became of them; or one of them, whole."""
     set_up = open_set_up(folder)
     _must_be_there(set_up)
-    wanted = Wanted(decision=decision, task=task, agent=agent, trace=trace, last=None if decision else 2 * last)
-    found = find_entries(set_up.folder.ledger, wanted)
-    if found.unreadable:
-        note(
-            ("warning: ", WARN),
-            f"{counted(found.unreadable, 'line')} cannot be read; `mediator ledger verify` says which",
-        )
     if decision is not None:
-        _show_one(set_up, decision, found.entries, as_json=as_json)
+        _show_one(set_up, decision, as_json=as_json)
         return
+    found = find_entries(set_up.folder.ledger, Wanted(task=task, agent=agent, trace=trace, last=2 * last))
+    if found.unreadable:
+        told = f"{counted(found.unreadable, 'line')} cannot be read; `mediator ledger verify` says which"
+        note(("warning: ", WARN), told)
     rows = _rows(found.entries)[-last:]
     if as_json:
         print_json([dict(row) for row in rows])
@@ -115,11 +118,10 @@ def _known_streams(set_up: SetUp) -> Mapping[str, bool] | None:
 # --- one decision ----------------------------------------------------------------------------------------------------
 
 
-def _show_one(set_up: SetUp, decision: str, entries: Sequence[JsonObject], *, as_json: bool) -> None:
-    if not entries:
-        detail = f"there is no decision `{decision}`"
-        raise Refused(Reason.MALFORMED, detail, remedy="`mediator ledger show --json` has the ids in full")
-    values = find_values(set_up.folder.ledger, str(entries[0].get("stream")), decision)
+def _show_one(set_up: SetUp, decision: str, *, as_json: bool) -> None:
+    ledger = set_up.folder.ledger
+    entries = find_entries(ledger, Wanted(decision=_whole_id(set_up, decision))).entries
+    values = find_values(ledger, str(entries[0].get("stream")), str(entries[0].get("id")))
     whole: JsonObject = {"entries": list[Json](entries), "values": values}
     if as_json:
         print_json(whole)
@@ -130,6 +132,16 @@ def _show_one(set_up: SetUp, decision: str, entries: Sequence[JsonObject], *, as
     say(("values", NAME), "  kept apart" if values is not None else "  erased, or never kept")
     if values is not None:
         OUT.print(printable_lines(readable_bytes(values).decode()), soft_wrap=True)
+
+
+def _whole_id(set_up: SetUp, beginning: str) -> str:
+    """Return the one decision whose id begins so: a list shows no more of it."""
+    decisions = find_entries(set_up.folder.ledger, Wanted(kind="decision")).entries
+    ids = {found for one in decisions if (found := str(one.get("id"))).startswith(beginning)}
+    if len(ids) != 1:
+        detail = f"{'several decisions begin' if ids else 'no decision begins'} with `{beginning}`"
+        raise Refused(Reason.MALFORMED, detail, remedy="`mediator ledger show --json` has the ids in full")
+    return ids.pop()
 
 
 # --- many ------------------------------------------------------------------------------------------------------------
@@ -175,23 +187,18 @@ def _decision_row(entry: JsonObject) -> dict[str, Json]:
 
 
 def _show_rows(rows: Sequence[Mapping[str, Json]]) -> None:
-    shown = [
-        (
-            (_moment(row)[11:19], QUIET),
-            (str(row["verdict"]), GOOD if row["verdict"] == "allow" else BAD),
-            (str(row["tool"] or row["asked_for"]), NAME),
-            _why(row),
-            str(row["agent"] or "?"),
-            (str(row["id"])[:_SHOWN_ID], QUIET),
-        )
-        for row in rows
-        if row["kind"] == "decision"
-    ]
-    if shown:
-        show_table(("time", "verdict", "tool", "reason or outcome", "agent", "id"), shown)
+    lines: list[tuple[Part, ...]] = []
     for row in rows:
-        if row["kind"] != "decision":
-            say((_moment(row)[11:19], QUIET), f"  {row['kind']}  ", (_told(row["body"]), QUIET))
+        time: Part = (_moment(row)[11:19], QUIET)
+        if row["kind"] == "decision":
+            verdict = (str(row["verdict"]), GOOD if row["verdict"] == "allow" else BAD)
+            tool = (str(row["tool"] or row["asked_for"]), NAME)
+            lines.append(
+                (time, verdict, tool, _why(row), str(row["agent"] or "?"), (str(row["id"])[:_SHOWN_ID], QUIET))
+            )
+        elif row["kind"] not in _OF_STREAMS:
+            lines.append((time, "", f"{row['kind']}: {_told(row['body'])}"))
+    show_lines(lines)
 
 
 def _why(row: Mapping[str, Json]) -> str:
@@ -203,8 +210,8 @@ def _why(row: Mapping[str, Json]) -> str:
 
 
 def _told(body: Json) -> str:
-    words = (f"{key} {value}" for key, value in _object(body).items() if isinstance(value, str | int))
-    return ", ".join(words)
+    facts = _object(body)
+    return ", ".join(str(facts[name]) for name in _TOLD if facts.get(name) is not None)
 
 
 # --- verify ----------------------------------------------------------------------------------------------------------
