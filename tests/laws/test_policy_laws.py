@@ -28,7 +28,7 @@ from mediator.policy.types import EVERYTHING
 from mediator.refusal import Reason, Refused
 from tests.laws.json_instances import instances
 from tests.promises import promise
-from tests.unit.policy.facts import AGENT, BASE, approved, base, tool
+from tests.unit.policy.facts import AGENT, BASE, approved, base, call, tool
 
 REAL_TOOLS: Final = Path(__file__).parents[1] / "data" / "real_tools"
 
@@ -323,11 +323,81 @@ def test_arguments_that_fit_a_real_schema_are_never_an_error_of_the_engine(data:
     except Refused:
         assume(False)
     engine = prepare_engine({"a": seeing_all(facts, 0)}, [facts])
-    request = AccessRequest(
-        principal=AGENT, action=Action.CALL, server=facts.server, tool=facts.tool, base=BASE, arguments=sent
-    )
-    found = engine.evaluate(request)
+    assert_answered(engine.evaluate(call(facts.key, arguments=sent)))
+
+
+def assert_answered(found: Decision) -> None:
     if found.reason is Reason.ARGUMENTS_INVALID:
         assert found.remedy == "send it as a string"
     else:
         assert found.verdict is Verdict.ALLOW
+
+
+# --- invented tools --------------------------------------------------------------------------------------------------
+
+names = st.sampled_from(["a", "b", "c", "in", "a b", '"', "\\", "é", "", "$ref", "type", "__entity"])
+kinds = st.sampled_from(["string", "integer", "number", "boolean", "null", "array", "object"])
+scalar_schemas: st.SearchStrategy[Any] = st.one_of(
+    st.builds(lambda kind: {"type": kind}, kinds),
+    st.builds(lambda both: {"type": both}, st.lists(kinds, min_size=1, max_size=2, unique=True)),
+    st.builds(
+        lambda values: {"enum": values}, st.lists(st.sampled_from(["a", 1, 2.5, None, True, {}, []]), min_size=1)
+    ),
+    st.builds(lambda name: {"$ref": f"#/$defs/{name}"}, st.sampled_from(["one", "two"])),
+    st.sampled_from([{}, True, {"const": "a"}, {"not": {"type": "string"}}]),
+)
+
+
+def _wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    objects = st.fixed_dictionaries(
+        {"properties": st.dictionaries(names, inner, max_size=3)},
+        optional={
+            "type": st.just("object"),
+            "required": st.lists(names, max_size=2, unique=True),
+            "additionalProperties": st.booleans() | inner,
+        },
+    )
+    several = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        objects,
+        st.fixed_dictionaries({"type": st.just("array"), "items": inner}),
+        st.fixed_dictionaries({"allOf": several}),
+        st.fixed_dictionaries({"anyOf": several}, optional={"type": kinds}),
+        st.fixed_dictionaries({"oneOf": several}),
+        st.builds(lambda one, other: one | other if isinstance(one, dict) else other, objects, objects),
+    )
+
+
+schemas: st.SearchStrategy[Any] = st.recursive(scalar_schemas, _wider, max_leaves=8)
+argument_schemas: st.SearchStrategy[Any] = st.builds(
+    lambda properties, one, two, more: {
+        "type": "object",
+        "properties": properties,
+        "$defs": {"one": one, "two": two},
+        **more,
+    },
+    st.dictionaries(names, schemas, max_size=3),
+    schemas,
+    schemas,
+    st.fixed_dictionaries({}, optional={"required": st.lists(names, max_size=2, unique=True)}),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(st.data())
+def test_arguments_that_fit_an_invented_schema_are_never_an_error_of_the_engine(data: st.DataObject) -> None:
+    """Ours: the same for schemas that nobody would write, so that every rule of the table meets every other."""
+    schema = data.draw(argument_schemas, label="schema")
+    try:
+        prepared = prepare(schema, None, frozenset())
+    except Refused:
+        assume(False)
+    drawn = data.draw(instances(schema, schema), label="arguments")
+    sent = parse_object(canonical_bytes(drawn))
+    try:
+        prepared.check_arguments(sent)
+    except Refused:
+        assume(False)
+    facts = tool("files/read", input_schema=schema)
+    engine = prepare_engine({"a": seeing_all(facts, 0)}, [facts])
+    assert_answered(engine.evaluate(call(arguments=sent)))
