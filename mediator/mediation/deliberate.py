@@ -262,7 +262,7 @@ def _judge(
     findings.step = Step.RESOLVE
     tool = snapshot.pins.resolve(call.name, call.server)
     if tool is None or not is_visible(tool, chain.presented, snapshot, now_ms):
-        raise _unknown_tool(call.name)
+        raise unknown_tool(call.name)
     findings.tool = tool
     findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
     # ... and then: the headers repeat the arguments where the pinned schema says so, and the arguments fit it.
@@ -302,10 +302,11 @@ def _input_schema(tool: PinnedTool) -> JsonObject:
     return schema
 
 
-def _unknown_tool(name: str) -> Refused:
+def unknown_tool(name: str, detail: str | None = None) -> Refused:
+    """Return the one refusal of a tool that does not exist for a caller, by the name that was asked for."""
     # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, told back where it is one; and the
     # same for every way of not existing.
-    detail = f"`{name}` is not pinned, is quarantined, or is not visible"
+    detail = detail or f"`{name}` is not pinned, is quarantined, or is not visible"
     return Refused(Reason.UNKNOWN_TOOL, detail, sentence=name if name.isprintable() else None)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mediator.delegation.chain import prove_chain
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
+from mediator.mediation.deliberate import unknown_tool
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import CircumstancesSource, Claims, Clock, TrustSource
 from mediator.refusal import Reason, Refused
@@ -44,7 +45,7 @@ class Fence:
         refuse_if_tool_frozen(permit.tool, circumstances)
         tool = snapshot.pins.find(permit.tool.server, permit.tool.name)
         if tool is None or tool.digest != permit.tool.digest or tool.expires <= now_ms:
-            raise Refused(Reason.UNKNOWN_TOOL, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
+            raise unknown_tool(judged.call.name, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
         # The reviewer's statement binds all that was judged of the tool. Another one may have tightened the same
         # definition: what was judged as a read may be an exec now.
         if tool.statement_digest != permit.tool.statement_digest:
