@@ -5,7 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import io
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +61,10 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     for stage, command in zip(stages.values(), commands, strict=True):
         if before is not None:
             shutil.copytree(before, stage)
-        assert run([*command, *(() if before is None else ("--folder", str(stage)))]) == 0
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            code = run([*command, *(() if before is None else ("--folder", str(stage)))])
+        assert code == 0, said.getvalue()
         before = stage
     return Templates(clock_home=home, **stages)
 

@@ -24,6 +24,7 @@ from mediator.cli.console import (
     printable,
     printable_lines,
     say,
+    show_lines,
     show_table,
 )
 from mediator.refusal import Reason, Refused
@@ -168,3 +169,11 @@ def test_who_asks_for_the_place_is_shown_it_in_printable_form(
     err = capsys.readouterr().err
     assert "test_console.py" in err
     assert "\x1b" not in err
+
+
+def test_lines_stay_lines_with_their_cells_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours: each can be found with grep, however long; a wide character takes two places."""
+    show_lines([("a", ("bb", "bold"), 100 * "c"), ("東京", "b"), ("x", "", "y\x1b")])
+    show_lines([])
+
+    assert capsys.readouterr().out == f"a     bb  {100 * 'c'}\n東京  b\nx         y\\x1b\n"
