@@ -3,8 +3,8 @@
 A Unix socket in the private state folder, for processes of the same user alone; that user is not the operator (A7), so
 what is asked is carried by signed statements, and this room knows nothing of them. One connection carries one request
 and its answer, each one line of JSON; or a hello (`{"op": "stdio", ...}`), after which the lines of a session follow.
-Whatever goes wrong with one of them ends that one, and no other: agents are served by the same process. Sessions and
-requests have places of their own, so that however many hosts are connected, an operator gets through.
+Whatever goes wrong with one of them ends that one, and no other: agents are served by the same process. Sessions are
+bounded, requests are not: however many hosts are connected, an operator gets through.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -32,7 +32,6 @@ SESSION_OP: Final = "stdio"
 _LINE_MAX: Final = 1024 * 1024  # a statement is a few kB; an answer lists at most what a person reads
 _LIMITS: Final = JsonLimits(bytes_max=_LINE_MAX)
 _SECONDS: Final = 30.0  # for a request to be there, and for an answer: opening a task takes milliseconds
-_REQUESTS_MAX: Final = 64
 _SESSIONS_MAX: Final = 256  # hosts of one user on one machine
 
 _NAME_MAX: Final = 100  # bytes; macOS has room for 103, Linux for 107
@@ -57,7 +56,6 @@ class ControlServer:
         self._handle = handle
         self._open_session = open_session
         self._alarm = alarm
-        self._requests = anyio.CapacityLimiter(_REQUESTS_MAX)
         self._sessions = anyio.CapacityLimiter(_SESSIONS_MAX)
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -74,7 +72,8 @@ class ControlServer:
                 task_status.started()
                 await listener.serve(self._serve_one)
         finally:
-            _remove_socket(self._path)
+            with suppress(OSError):
+                _remove_socket(self._path)
 
     async def _serve_one(self, stream: SocketStream) -> None:
         async with stream:
@@ -93,11 +92,6 @@ class ControlServer:
         """Answer a request; or return the session that a hello opened, and was told so."""
         lines = BufferedByteReceiveStream(stream)
         try:
-            self._requests.acquire_on_behalf_of_nowait(stream)
-        except anyio.WouldBlock:
-            await _send_refusal(stream, Refused(Reason.OVERLOADED, "too many requests at the control socket at once"))
-            return None
-        try:
             with anyio.fail_after(_SECONDS):
                 request = parse_object(await _receive_line(lines), _LIMITS)
             if request.get("op") == SESSION_OP:
@@ -112,8 +106,6 @@ class ControlServer:
         except Exception:
             await _send_refusal(stream, Refused(Reason.INTERNAL, "the mediator failed; its own output says more"))
             raise
-        finally:
-            self._requests.release_on_behalf_of(stream)
         return None
 
     async def _begin_session(
@@ -134,17 +126,23 @@ class ControlServer:
 
 def ask_control(path: Path, request: JsonObject) -> JsonObject | None:
     """Ask the mediator that listens there; nothing where none does. Raises the `Refused` that it answers with."""
+    sent = canonical_bytes(request) + b"\n"
+    if len(sent) > _LINE_MAX:
+        raise Refused(Reason.BODY_TOO_LARGE, f"a request of {len(sent)} bytes, where {_LINE_MAX} are taken")
     try:
         with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.settimeout(_SECONDS)
             asking.connect(short)
-            asking.sendall(canonical_bytes(request) + b"\n")
+            asking.sendall(sent)
             with asking.makefile("rb") as answers:
-                return _answered(path, answers.readline(_LINE_MAX + 1))
+                line = answers.readline(_LINE_MAX + 1)
     except _NOBODY:
         return None
     except OSError as error:
         raise _silent(path, str(error)) from error
+    if not line.endswith(b"\n"):
+        raise _silent(path, "it ended the connection before its answer was whole")
+    return _answered(line)
 
 
 async def relay_session(
@@ -166,7 +164,7 @@ async def relay_session(
         try:
             with anyio.fail_after(_SECONDS):
                 await _send(stream, hello)
-                _answered(path, await _receive_line(lines))
+                _answered(await _receive_line(lines))
         except (*_GONE, anyio.IncompleteRead, TimeoutError) as error:
             raise _silent(path, "it ended the connection, or waited too long") from error
         async with anyio.create_task_group() as copying:
@@ -208,9 +206,7 @@ async def _send_refusal(stream: SocketStream, refused: Refused) -> None:
     await _send(stream, {"ok": False, "error": error})
 
 
-def _answered(path: Path, line: bytes) -> JsonObject:
-    if not line.endswith(b"\n"):
-        raise _silent(path, "it ended the connection in the middle of its answer")
+def _answered(line: bytes) -> JsonObject:
     match parse_object(line, _LIMITS):
         case {"ok": True, "answer": dict(answer)}:
             return answer
