@@ -67,10 +67,8 @@ class Entries:
         if self.is_closed:
             return ["follows the end of the stream"]
         match entry:
-            case {"kind": "opened", "form": int(form)}:
-                self.ends = ends_of(entry)
-                findings = [] if form <= FORM else [f"was written by a newer version (form {form})"]
-                return findings if self._index == 0 else [*findings, "opens a stream that was open"]
+            case {"kind": "opened"}:
+                return self._tell_opening(entry)
             case {"kind": _} if self._index == 0:
                 return ["comes before the opening of the stream"]
             case {"kind": "closed"}:
@@ -84,6 +82,12 @@ class Entries:
                 return []
             case _:
                 return ["is no entry of ours"]
+
+    def _tell_opening(self, entry: JsonObject) -> list[str]:
+        self.ends = ends_of(entry)
+        form = entry.get("form")
+        findings = [] if form == FORM else [f"is of form {form!r:.20}, which this version does not know"]
+        return findings if self._index == 0 else [*findings, "opens a stream that was open"]
 
     def _tell_decision(self, entry: JsonObject) -> list[str]:
         match entry:
