@@ -13,7 +13,7 @@ import pytest
 
 from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
-from mediator.mediation.credential import ToolCredential
+from mediator.mediation.credential import ToolCredential, credential_for
 from mediator.mediation.deliberate import Deliberation, Step, Verdict
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import Stale, Stop
@@ -391,6 +391,26 @@ async def test_an_agent_that_hangs_up_leaves_one_decision_and_its_one_outcome(
     assert world.alarms == []
 
 
+@promise("P1")
+async def test_whoever_hung_up_during_the_commit_has_nothing_done_even_by_ports_that_never_wait(
+    world: SimulatedWorld, task: SimulatedTask
+) -> None:
+    """Ours: a hang-up is noticed before the first byte, not at the first wait after it."""
+
+    class Prompt:
+        async def obtain(self, permit: Permit) -> ToolCredential:
+            return credential_for(permit, None)
+
+        async def call(self, _permit: Permit, _credential: ToolCredential) -> NoReturn:
+            raise AssertionError
+
+    prompt = Prompt()
+    world.corridor.ports = replace(world.corridor.ports, credentials=prompt, tool_servers=prompt)  # type: ignore[arg-type]  # half a port
+    await hang_up_at(world, "recorded", task)
+    assert outcome_of(world) == ("ABANDONED", None, False)
+    assert world.alarms == []
+
+
 async def test_an_agent_that_hangs_up_while_it_is_refused_leaves_one_decision(world: SimulatedWorld) -> None:
     """Ours."""
     task = world.open_task(tools="mail/*")
@@ -520,6 +540,16 @@ async def test_the_last_unit_is_given_to_one_of_two(world: SimulatedWorld) -> No
     assert (allowed.decision.verdict, denied.decision.verdict) == (Verdict.ALLOW, Verdict.DENY)
     assert denied.record.entry["reason"] == "BUDGET_SPENT"
     assert len(world.tool_server.calls) == 1
+
+
+async def test_a_claim_that_was_lost_is_spent_whatever_is_gathered(world: SimulatedWorld) -> None:
+    """Design 4: a lost claim is deliberated again without it; what was gathered may lag behind."""
+    task = world.open_task(max_calls=1)
+    gather = world.store.gather
+    world.store.gather = lambda grant_id: replace(gather(grant_id), spent=frozenset())  # type: ignore[method-assign]  # it lags
+    await world.answer(CALL, bearer=task.token)
+    assert await world.answer(CALL, bearer=task.token) == refusal(Reason.BUDGET_SPENT)
+    assert world.ledger.last.decision.circumstances.spent == {f"calls:{task.grant.id}"}
 
 
 @promise("P1", "P7")
