@@ -51,11 +51,17 @@ class Door:
         status: int | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> Reply:
-        """Return the refusal of what the corridor is not asked about, and count it.
+        """Return the refusal of what the corridor is not asked about, and count it."""
+        self.count(source, stop.reason)
+        return self.tell(frame, stop, status, headers)
+
+    def tell(
+        self, frame: Frame, stop: Refused, status: int | None = None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Reply:
+        """Return the refusal alone: of what a well-behaved client asks too, so that it is nothing to count.
 
         Where the transport demands a status, clients read a JSON-RPC error beside it, and no result of a tool.
         """
-        self.count(source, stop.reason)
         if status is not None:
             frame = replace(frame, method=None)
         return refuse(frame, stop, self.facts, status=status, headers=headers)

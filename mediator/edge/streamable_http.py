@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final
 
 import anyio
@@ -218,7 +219,10 @@ class StreamableHttp:
 
     async def _turn_away(self, exchange: Exchange, arrival: Arrival, at: _AtTheDoor) -> None:
         frame = frame_of(arrival, self._door.json_limits)
-        reply = self._door.turn_away(arrival.source, frame, at.stop, at.status, at.headers)
+        if at.status == HTTPStatus.METHOD_NOT_ALLOWED:  # clients of older versions ask for a stream with every session
+            reply = self._door.tell(frame, at.stop, at.status, at.headers)
+        else:
+            reply = self._door.turn_away(arrival.source, frame, at.stop, at.status, at.headers)
         await exchange.answer(reply.status, reply.headers, reply.body)
 
 

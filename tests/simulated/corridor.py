@@ -1,6 +1,7 @@
 """A corridor that reads and refuses as the real one does, and answers calls by a script: what an edge is tested against.
 
-It believes any credential that does not begin with `bad`, and its holder is the credential itself.
+It believes any credential that does not begin with `bad`, and its holder is the credential itself. A result cannot be
+made up (only an inspected one is `Released`), so every call is denied in the end: that is a result, too.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -30,6 +31,8 @@ from mediator.wire.reading import Discover, Initialize, ListTools, Notice, Ping,
 from mediator.wire.tool_call import ToolCall
 
 FACTS = ServerFacts(version="0", metadata_url="http://127.0.0.1:8080/.well-known/oauth-protected-resource")
+
+DENIED = Refused(Reason.DENIED_BY_POLICY)
 
 
 @dataclass(slots=True)
@@ -80,11 +83,13 @@ class SimulatedCorridor:
         match reading:
             case ToolCall(name="slow"):
                 await self._wait(reading)
-                return reply_with_nothing(reading.frame)
-            case ToolCall() | Ping():
+                return refuse(reading.frame, DENIED, FACTS)
+            case ToolCall():
+                return refuse(reading.frame, DENIED, FACTS)
+            case Ping():
                 return reply_with_nothing(reading.frame)
             case ListTools():
-                return reply_with_list(reading.frame, [b'{"name":"slow"}'], FACTS)
+                return reply_with_list(reading.frame, [b'{"inputSchema":{"type":"object"},"name":"slow"}'], FACTS)
             case Discover():
                 return reply_with_discovery(reading.frame, None, FACTS)
             case Initialize():

@@ -36,3 +36,12 @@ def test_beside_a_status_of_the_transport_stands_an_error() -> None:
     assert parse_object(with_status.body)["id"] == 7
     assert "error" in parse_object(with_status.body)
     assert (without.status, "result" in parse_object(without.body)) == (200, True)
+
+
+def test_what_is_only_told_is_not_counted() -> None:
+    """Ours: a well-behaved client asks for more than is served, and leaves no trace of stops."""
+    corridor = SimulatedCorridor()
+
+    told = corridor.door().tell(CALL, Refused(Reason.METHOD_NOT_ALLOWED), 405, (("allow", "POST"),))
+
+    assert (told.status, dict(told.headers)["allow"], corridor.counted) == (405, "POST", [])

@@ -258,10 +258,13 @@ async def test_ending_no_session_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/mcp", "/servers/clock/mcp"])
 async def test_other_methods_are_not_allowed(method: str, path: str) -> None:
     """Issue 2: standalone streams are not served."""
-    response = await request(Edge().app, method=method, path=path, plain=True).run()
+    edge = Edge()
+
+    response = await request(edge.app, method=method, path=path, plain=True).run()
 
     assert (response.status, response.headers["allow"]) == (405, "POST, DELETE")
     assert response.reason == "METHOD_NOT_ALLOWED"
+    assert edge.corridor.counted == []  # every client of an older version asks for a stream once
 
 
 @pytest.mark.parametrize(
