@@ -173,8 +173,8 @@ def _of_decision(decision: JsonObject) -> Attributes:
     _add(attributes, names.AUTHORIZATION_REASON, reason)
     if grant:
         attributes[names.CHAIN_DEPTH] = _number(grant, "depth")
-    if reason in _ERRORS_OF_THE_DECISION:  # a denial is an answer, an engine that failed is not
-        attributes[names.ERROR_TYPE] = str(reason)
+    if isinstance(reason, str) and reason in _ERRORS_OF_THE_DECISION:  # a denial is an answer, a failed engine is not
+        attributes[names.ERROR_TYPE] = reason
         attributes[names.AUTHORIZATION_OUTCOME] = "error"
     return attributes
 
