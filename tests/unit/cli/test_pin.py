@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,32 @@ def test_where_a_mediator_runs_it_must_be_started_again(signed: Path, mediator: 
     out = mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR).out
 
     assert "a mediator runs here: it shows these tools once it is started again" in out
+
+
+TRUST = {
+    "an edited trust file": ("trust.json", lambda raw: raw.replace(b"local/", b"other/")),
+    "a trust file that is none": ("trust.json", lambda _: b"{}"),
+    "a forged statement": ("trust.dsse.json", lambda raw: raw.replace(b'"sig":"', b'"sig":"AAAA')),
+    "a statement that is none": ("trust.dsse.json", lambda _: b"nonsense"),
+    "no statement": ("trust.dsse.json", None),
+}
+
+
+@promise("P2", "P7")
+@pytest.mark.parametrize(("name", "change"), TRUST.values(), ids=TRUST)
+def test_whom_no_operator_vouches_for_nobody_trusts(
+    name: str, change: Callable[[bytes], bytes] | None, pinned: Path, mediator: Commands
+) -> None:
+    """The issue: a broken trust file and a broken statement each have a test."""
+    path = pinned / "tool_manifests" / name
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+    before = content_of(pinned)
+
+    for words in (("pin", "list"), ("policy", "check"), ("policy", "activate", "--operator", OPERATOR)):
+        error = mediator.refused(*words)
+        assert "trust" in error
+    assert mediator("doctor").code == 1
+    assert content_of(pinned) == before
