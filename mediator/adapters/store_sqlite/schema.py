@@ -149,23 +149,32 @@ def _require_private(path: Path) -> None:
 def _prepare(path: Path, engine: Engine) -> None:
     with closing(connect(path, CONTROL_BUSY_MS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    with engine.begin() as begun:
-        version, application, tables = (
-            begun.exec_driver_sql(question).scalar_one()
-            for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
-        )
-        if tables == 0:
-            metadata.create_all(begun)
-            begun.execute(insert(epoch_table).values(one=1, value=1))
-            begun.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-            begun.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-            return
-        if application != APPLICATION_ID:
-            raise refused(f"`{path}` is a database, but not one of ours", "move it away")
-        if version != VERSION:
-            raise refused(f"`{path}` was made by another version (form {version})", "run that version")
-        if begun.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+    with engine.connect() as connection:
+        looking = connection.execution_options(looks=True)  # whoever opens the file keeps no claim waiting
+        if _must_be_made(path, looking):
+            return _make(engine)
+        if looking.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
             raise refused(f"`{path}` is not whole", _REMEDY)
+
+
+def _must_be_made(path: Path, connection: Connection) -> bool:
+    version, application, tables = (
+        connection.exec_driver_sql(question).scalar_one()
+        for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+    )
+    if tables and application != APPLICATION_ID:
+        raise refused(f"`{path}` is a database, but not one of ours", "move it away")
+    if tables and version != VERSION:
+        raise refused(f"`{path}` was made by another version (form {version})", "run that version")
+    return not tables
+
+
+def _make(engine: Engine) -> None:
+    with engine.begin() as connection:
+        metadata.create_all(connection)  # unless another process was quicker
+        connection.execute(insert(epoch_table).prefix_with("OR IGNORE").values(one=1, value=1))
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
 def _begin(connection: Connection) -> None:

@@ -132,3 +132,12 @@ def test_a_file_that_cannot_be_prepared_is_refused(path: Path, monkeypatch: pyte
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN EXCLUSIVE")
         assert "locked" in detail_of(path)
+
+
+def test_opening_a_store_keeps_no_claim_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: a command opens the file while a mediator serves."""
+    open_engine(path)
+    monkeypatch.setattr(schema, "CONTROL_BUSY_MS", 1)
+    with closing(connect(path, 1)) as claiming:
+        claiming.execute("BEGIN IMMEDIATE")
+        open_engine(path)
