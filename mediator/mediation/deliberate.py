@@ -28,7 +28,7 @@ from mediator.manifest.pin import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
 from mediator.mediation.question import call_question, list_question, request_hash
-from mediator.mediation.trust import TrustSnapshot
+from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.policy.decision import Decision, Verdict
 from mediator.refusal import Reason, Refused
 from mediator.wire.param_headers import ANNOTATION, check_param_headers, declared_headers
@@ -254,8 +254,9 @@ def _judge(
     circumstances: Circumstances,
     now_ms: int,
 ) -> None:
-    # 1. Delegation: who acts, under which live chain, with what authority.
+    # 1. Delegation: who acts, under which live chain, with what authority, here.
     chain = findings.chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
+    refuse_if_elsewhere(chain, snapshot.audience, call.server)
     refuse_if_frozen(chain, circumstances)
 
     # 2. Resolve: the tool exists for this caller (all ways of not existing look the same) ...

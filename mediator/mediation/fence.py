@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediator.delegation.chain import prove_chain
-from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
 from mediator.mediation.deliberate import unknown_tool
+from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import CircumstancesSource, Claims, Clock, TrustSource
 from mediator.refusal import Reason, Refused

@@ -13,8 +13,10 @@ from typing import Final
 
 from mediator.identity.identify import Identified, identify
 from mediator.identity.token import digest_of_credential
-from mediator.mediation.trust import TrustSnapshot
+from mediator.mediation.trust import TrustSnapshot, audiences_of
 from mediator.wire.arrival import Arrival
+
+__all__ = ["Identities", "audiences_of"]
 
 _REMEMBERED_MAX: Final = 4096  # each is about 1 kB
 
@@ -40,9 +42,3 @@ class Identities:
         if len(self._remembered) > _REMEMBERED_MAX:
             self._remembered.popitem(last=False)
         return identity
-
-
-def audiences_of(base: str, server: str | None) -> frozenset[str]:
-    """Return the names under which an endpoint may be addressed by a token (RFC 8707): the base URL, or its own."""
-    own = f"{base}/mcp" if server is None else f"{base}/servers/{server}/mcp"
-    return frozenset({base, own})

@@ -16,7 +16,7 @@ from mediator.manifest.pin import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import is_visible
 from mediator.mediation.freeze import refuse_if_frozen
-from mediator.mediation.trust import TrustSnapshot
+from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.refusal import Reason, Refused
 from mediator.wire.jsonrpc import INVALID_PARAMS
 from mediator.wire.methods import Era
@@ -33,9 +33,9 @@ def list_tools(
 ) -> list[bytes]:
     """Return the visible tools' definitions in order of their names; on one page, so that there is no cursor to accept.
 
-    Raises `Refused` as `prove_chain`, `FROZEN`, and `MALFORMED` for a cursor that is not ours.
+    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, and `MALFORMED` for a cursor that is not ours.
     """
-    chain = live_chain(identity, circumstances, now_ms)
+    chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
     if asked.cursor is not None:
         raise Refused(Reason.MALFORMED, "a cursor that is not ours", code=INVALID_PARAMS, sentence="unknown cursor")
     modern, own_name = asked.frame.era is Era.MODERN, server is not None
@@ -54,17 +54,20 @@ def find_instructions(
     """Return the pinned instructions of the endpoint's server, if this caller sees any of its tools.
 
     The endpoint of all servers gives none: one server's text would speak over another's tools.
-    Raises `Refused` as `prove_chain`, and `FROZEN`.
+    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, and `FROZEN`.
     """
-    chain = live_chain(identity, circumstances, now_ms)
+    chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
     if server is None or not any(_visible(chain, server, snapshot, now_ms)):
         return None
     return snapshot.pins.instructions(server)
 
 
-def live_chain(identity: Identified, circumstances: Circumstances, now_ms: int) -> DelegationChain:
-    """Return the live chain of this caller; raises `Refused` as `prove_chain`, and `FROZEN`."""
+def _live_chain(
+    identity: Identified, server: str | None, snapshot: TrustSnapshot, circumstances: Circumstances, now_ms: int
+) -> DelegationChain:
+    """Return the live chain of this caller, as `deliberate` proves it."""
     chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
+    refuse_if_elsewhere(chain, snapshot.audience, server)
     refuse_if_frozen(chain, circumstances)
     return chain
 

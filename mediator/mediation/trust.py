@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediator.canonical import Digest, JsonObject, digest_of
+from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
 from mediator.manifest.pin import PinSet
 from mediator.policy.engine import PolicyEngine
+from mediator.refusal import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +48,18 @@ class TrustSnapshot:
     def digest(self) -> Digest:
         """Return the one digest over all of them."""
         return digest_of(self.digests())
+
+
+def audiences_of(base: str, server: str | None) -> frozenset[str]:
+    """Return the names under which an endpoint may be addressed by a token (RFC 8707): the base URL, or its own."""
+    own = f"{base}/mcp" if server is None else f"{base}/servers/{server}/mcp"
+    return frozenset({base, own})
+
+
+def refuse_if_elsewhere(chain: DelegationChain, base: str, server: str | None) -> None:
+    """Raise `Refused(WRONG_AUDIENCE)` where the stored grant is not for this endpoint, whatever its token says.
+
+    Another issuer may write a wider audience into a token than the grant has that it names.
+    """
+    if chain.presented.audience not in audiences_of(base, server):
+        raise Refused(Reason.WRONG_AUDIENCE, f"grant `{chain.presented.id}` is for `{chain.presented.audience}`")

@@ -158,6 +158,7 @@ def test_an_identified_callers_trace_goes_on() -> None:
         (a_grant(state=GrantState.COMPLETED), Reason.TASK_COMPLETED),
         (a_grant(expires_ms=NOW_MS), Reason.GRANT_EXPIRED),
         (a_grant(issuer="https://other.example"), Reason.CHAIN_INVALID),
+        (a_grant(audience="https://mediator.example/servers/mail/mcp"), Reason.WRONG_AUDIENCE),
     ],
 )
 def test_a_dead_chain_stops_before_anybody_asks_for_the_tool(grant: Grant, reason: Reason) -> None:
@@ -165,7 +166,8 @@ def test_a_dead_chain_stops_before_anybody_asks_for_the_tool(grant: Grant, reaso
     policies = engine()
     made = judged(grant=grant, snapshot=snapshot_of(policies), call=a_call(name="nothing"))
     assert (made.step, stop_of(made).reason) == (Step.DELEGATION, reason)
-    assert (made.chain, made.tool, made.decision, made.request_hash) == (None, None, None, None)
+    assert (made.chain is None) is (reason is not Reason.WRONG_AUDIENCE)
+    assert (made.tool, made.decision, made.request_hash) == (None, None, None)
     assert policies.asked == []
 
 

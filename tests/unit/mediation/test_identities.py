@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mediator.mediation import identities
-from mediator.mediation.identities import Identities, audiences_of
+from mediator.mediation.identities import Identities
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
@@ -94,9 +94,3 @@ def test_the_memory_is_bounded_and_forgets_the_longest_unused(monkeypatch: pytes
     memory.identify(third, SNAPSHOT, NOW_MS)
     assert memory.identify(first, SNAPSHOT, NOW_MS) is known
     assert memory.identify(second, SNAPSHOT, NOW_MS) is not forgotten
-
-
-def test_an_endpoint_is_addressed_by_the_base_url_or_by_its_own() -> None:
-    """Design 5.6: the base URL is good everywhere, an endpoint's own there only."""
-    assert audiences_of("https://m", None) == {"https://m", "https://m/mcp"}
-    assert audiences_of("https://m", "clock") == {"https://m", "https://m/servers/clock/mcp"}

@@ -23,6 +23,7 @@ from tests.promises import promise
 from tests.simulated.arrivals import enveloped, message, notification
 from tests.simulated.pauses import AWAITED, Hook, Point
 from tests.simulated.world import (
+    BASE_URL,
     DEFAULT_POLICIES,
     MAIL_SEND,
     WEATHER_READ,
@@ -718,3 +719,19 @@ async def test_a_token_for_one_servers_endpoint_is_good_there_alone(world: Simul
     assert (await world.answer(tools_list(), bearer=task.token, server="weather")).status == 200
     assert await world.answer(tools_list(), bearer=task.token) == refusal(Reason.WRONG_AUDIENCE)
     assert await world.answer(tools_list(), bearer=task.token, server="mail") == refusal(Reason.WRONG_AUDIENCE)
+
+
+@promise("P4")
+async def test_a_grant_for_one_servers_endpoint_is_good_there_alone_whatever_its_token_says(
+    world: SimulatedWorld,
+) -> None:
+    """P4: an issuer may write a wider audience into a token than the grant has."""
+    task = world.open_task()
+    narrow = replace(task.grant, audience=f"{BASE_URL}/servers/weather/mcp")
+    world.store.grants[task.grant.id] = narrow
+    for asked in (CALL, tools_list(), enveloped("server/discover")):
+        reply = await world.answer(asked, bearer=task.token)
+        assert reply == refusal(Reason.WRONG_AUDIENCE)
+        assert reply.status == 401
+    assert (await world.answer(tools_list(), bearer=task.token, server="weather")).status == 200
+    assert [kept.decision.step for kept in world.ledger.decisions] == [Step.DELEGATION]

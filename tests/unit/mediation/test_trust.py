@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mediator.canonical import digest_of
+from mediator.delegation.chain import prove_chain
+from mediator.mediation.trust import audiences_of, refuse_if_elsewhere
+from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.forged_tokens import KEY, jwk_of, trusting
-from tests.simulated.judged import POLICY_DIGEST, a_snapshot
+from tests.simulated.forged_tokens import KEY, NOW_MS, jwk_of, trusting
+from tests.simulated.grants import a_grant
+from tests.simulated.judged import POLICY_DIGEST, a_snapshot, identified
 from tests.simulated.pins import pins_of
 
 
@@ -31,3 +37,37 @@ def test_other_trust_has_another_digest() -> None:
     snapshot = a_snapshot()
     others = [replace(snapshot, pins=pins_of()), replace(snapshot, keys=trusting(jwk_of(KEY, kid="another")))]
     assert len({snapshot.digest, *(other.digest for other in others)}) == 3
+
+
+def test_an_endpoint_is_addressed_by_the_base_url_or_by_its_own() -> None:
+    """Design 5.6: the base URL is good everywhere, an endpoint's own there only."""
+    assert audiences_of("https://m", None) == {"https://m", "https://m/mcp"}
+    assert audiences_of("https://m", "clock") == {"https://m", "https://m/servers/clock/mcp"}
+
+
+@promise("P4", "P7")
+@pytest.mark.parametrize(
+    ("audience", "server", "is_here"),
+    [
+        ("https://m", None, True),
+        ("https://m", "clock", True),
+        ("https://m/mcp", None, True),
+        ("https://m/mcp", "clock", False),
+        ("https://m/servers/clock/mcp", "clock", True),
+        ("https://m/servers/clock/mcp", None, False),
+        ("https://m/servers/clock/mcp", "mail", False),
+        ("https://elsewhere", None, False),
+    ],
+)
+def test_a_grant_is_good_where_it_is_for_whatever_its_token_says(
+    audience: str, server: str | None, is_here: bool
+) -> None:
+    """P4: authority is read from the stored grant, its audience as well."""
+    grant = a_grant(audience=audience)
+    chain = prove_chain(identified(grant), (grant,), None, NOW_MS)
+    if is_here:
+        refuse_if_elsewhere(chain, "https://m", server)
+        return
+    with pytest.raises(Refused) as stop:
+        refuse_if_elsewhere(chain, "https://m", server)
+    assert stop.value.reason is Reason.WRONG_AUDIENCE
