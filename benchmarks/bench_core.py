@@ -1,0 +1,163 @@
+"""What a call costs, step by step, beside the budget: `make bench-core`.
+
+Prints the table, writes `last.json` beside this file, and fails when the sum of the steps is over the limit. What each
+step is, and what the numbers are not, stands in README.md.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.loopback import Child, ToolServer, child, serving
+from benchmarks.measure import Figure, Probe, interleave, sum_of
+from benchmarks.steps import probes_of
+
+LIMIT_US: Final = 400
+US: Final = "µs"  # noqa: RUF001 - as everybody writes it
+SECONDS: Final = 50.0
+ROUNDS_MAX: Final = 25
+CALLS: Final = 800  # of each round, over HTTP
+LAST: Final = Path(__file__).resolve().parent / "last.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the table: `budget` where it is one of the budget's steps and counts in the sum."""
+
+    probe: str
+    title: str
+    budget: int | None = None
+
+
+STEPS: Final[Sequence[Step]] = (
+    Step("http", "HTTP in and out, both sides", 50),
+    Step("http large", "  with a result of 16 kB"),
+    Step("parse", "parse, header = body", 6),
+    Step("identify", "identify", 2),
+    Step("identify fresh", "  a credential not seen before"),
+    Step("gather", "gather, claims", 12),
+    Step("gather counted", "  with a counted call (one transaction)"),
+    Step("resolve", "resolve, schema", 3),
+    Step("policy", "policy", 80),
+    Step("policy remembered", "  remembered"),
+    Step("policy 50", "  with 50 policies more"),
+    Step("policy 50 remembered", "  with 50 policies more, remembered"),
+    Step("commit", "commit + close", 12),
+    Step("reply large", "inspect, reply (16 kB)", 15),
+    Step("reply", "  a small result"),
+    Step("span", "span", 3),
+)
+WHOLE: Final[Sequence[Step]] = (
+    Step("yardstick", "a fixed piece of Python"),
+    Step("bare", "bare proxy, unmediated"),
+    Step("bare large", "  with a result of 16 kB"),
+    Step("http", "our edge and client, unmediated"),
+    Step("http large", "  with a result of 16 kB"),
+    Step("corridor", "the corridor alone"),
+    Step("whole", "a whole call"),
+    Step("whole large", "  with a result of 16 kB"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OverHttp:
+    """The probe of a process: calls go through it, and it says what CPU time they took."""
+
+    child: Child
+    tools: ToolServer
+    is_large: bool
+
+    async def __call__(self) -> float:
+        self.tools.is_large, before = self.is_large, self.tools.calls
+        cost = await self.child.cost(CALLS)
+        if self.tools.calls != before + CALLS:
+            message = f"{CALLS} calls were made, and {self.tools.calls - before} came through"
+            raise RuntimeError(message)
+        return cost
+
+
+@asynccontextmanager
+async def http_probes(folder: Path) -> AsyncIterator[dict[str, Probe]]:
+    """Start the processes that are measured from outside."""
+    async with AsyncExitStack() as ending:
+        tools = ToolServer()
+        port = await ending.enter_async_context(serving(tools))
+        probes: dict[str, Probe] = {}
+        for mode, name in (("bare", "bare"), ("edge", "http"), ("whole", "whole")):
+            one = await ending.enter_async_context(child(mode, port, folder / mode))
+            for is_large in (False, True):
+                probes[f"{name} large" if is_large else name] = OverHttp(one, tools, is_large=is_large)
+        yield probes
+
+
+async def measure() -> tuple[dict[str, Figure], int]:
+    """Return every figure, and in how many rounds they were taken."""
+    async with AsyncExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="bench-core-")))
+        probes = await ending.enter_async_context(http_probes(folder))
+        probes |= await ending.enter_async_context(probes_of(folder))
+        return await interleave(probes, SECONDS, ROUNDS_MAX)
+
+
+def table_of(steps: Sequence[Step], figures: dict[str, Figure], title: str) -> Table:
+    """Return a table: a line for each step."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("step")
+    for column in (f"budget {US}", f"measured {US}", "middle half"):
+        table.add_column(column, justify="right")
+    for step in steps:
+        figure = figures[step.probe]
+        style = "dim" if step.title.startswith(" ") else None
+        table.add_row(step.title, str(step.budget or ""), f"{figure.median:.1f}", _spread(figure), style=style)
+    return table
+
+
+def _spread(figure: Figure) -> str:
+    return f"{figure.low:.1f} to {figure.high:.1f}"
+
+
+def main() -> int:
+    """Measure, tell, and say whether the sum keeps within the limit."""
+    begun = time.monotonic()
+    figures, rounds = anyio.run(measure, backend_options={"use_uvloop": True})
+    counted = [step for step in STEPS if step.budget is not None]
+    total = sum_of([figures[step.probe] for step in counted])
+    console = Console()
+    budget = table_of(STEPS, figures, f"A call of 400 bytes, in {US} of one core")
+    budget.add_section()
+    budget.add_row("sum", str(sum(step.budget or 0 for step in counted)), f"{total.median:.0f}", _spread(total))
+    budget.add_row("limit", "", str(LIMIT_US), "")
+    console.print(budget)
+    console.print(table_of(WHOLE, figures, "The same, whole"))
+    is_within = total.median <= LIMIT_US
+    console.print(f"{rounds} rounds in {time.monotonic() - begun:.0f} s; indented lines are not part of the sum")
+    console.print(f"the sum is {'within' if is_within else 'OVER'} the limit of {LIMIT_US} {US}", markup=False)
+    form = {
+        "limit_us": LIMIT_US,
+        "sum_us": round(total.median, 1),
+        "rounds": rounds,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "steps": {name: figure.form for name, figure in figures.items()},
+    }
+    LAST.write_text(json.dumps(form, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return 0 if is_within else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
