@@ -123,10 +123,7 @@ class Channel:
                     await connection.progress()
                 reader.check()
                 answer = _read_body(reader, outgoing.listener)
-                if reader.may_be_reused:
-                    connection.settle(0)
-                else:
-                    connection.abort()
+                connection.settle(0)
         finally:
             if deadline is not None:
                 deadline.cancel()

@@ -117,6 +117,8 @@ class Connection(asyncio.Protocol):
         reader = self._reader
         if reader is None or reader.fault is not None or not reader.may_be_reused or reader.take_body().strip():
             self.abort()
+        elif self._transport is None or self._transport.get_write_buffer_size():
+            self.abort()  # it answered before it had heard all: what is still to go out belongs to that answer
         elif reader.is_complete:
             self._is_settling, self._reader = False, None
             self._owner.settled(self)

@@ -168,6 +168,20 @@ async def test_what_has_ended_already_settles_at_once(wired: Wired) -> None:
 
 
 @promise("P7")
+async def test_a_server_that_answers_before_it_has_heard_all_is_not_asked_again_there(wired: Wired) -> None:
+    """Ours: what is still to go out would stand before the next request."""
+    reader = wired.reader()
+    wired.connection.send(b"x" * 10_000_000, reader)
+    wired.peer.send(GOOD)
+    with anyio.fail_after(5):
+        await wired.connection.progress()
+    assert reader.take_body() == b"{}"
+    wired.connection.settle(5)
+    await wired.lost()
+    assert wired.owner.taken_back == []
+
+
+@promise("P7")
 @pytest.mark.parametrize("more", [b"1\r\nx\r\n", b"0\r\n\r\nHTTP/1.1", b"no chunk"])
 async def test_anything_else_after_the_answer_ends_it(wired: Wired, more: bytes) -> None:
     """Design 5.2: a second answer must not be met by another call."""

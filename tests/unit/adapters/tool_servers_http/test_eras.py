@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from mediator.adapters.tool_servers_http.address import parse_address
-from mediator.adapters.tool_servers_http.channel import Channel
+from mediator.adapters.tool_servers_http.channel import Channel, Outgoing
 from mediator.adapters.tool_servers_http.eras import Forward, Visit, Voice, is_lost_session
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.pool import Pool
@@ -233,13 +233,16 @@ async def test_a_call_that_is_cancelled_before_its_first_byte_leaves_no_word(
 ) -> None:
     """Ours: the server never heard of it."""
     _, visit = await voice.initialize(None)
+    send = voice.channel.send
 
-    async def for_ever(*args: Any) -> None:
-        del args
-        await anyio.sleep_forever()
+    async def wait_for_a_connection(outgoing: Outgoing, *others: Any) -> Any:
+        if outgoing.spring is not None:
+            await anyio.sleep_forever()
+        return await send(outgoing, *others)
 
-    monkeypatch.setattr(voice.channel, "send", for_ever)
+    monkeypatch.setattr(voice.channel, "send", wait_for_a_connection)
     with anyio.move_on_after(0.01) as scope:
         await voice.call(visit, forward())
     assert scope.cancelled_caught
     assert server.calls == []
+    assert "notifications/cancelled" not in server.methods

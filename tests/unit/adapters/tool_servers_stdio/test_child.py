@@ -206,8 +206,20 @@ async def test_a_process_that_ends_by_itself_is_told() -> None:
         await watched.was_gone.wait()
     assert watched.heard == b"last words\n"
     assert watched.was_mute.is_set()
-    watched.child.kill()  # its number may be another's by now
     watched.child.write(b"to nobody")
+
+
+@promise("P7")
+async def test_a_process_that_has_ended_is_not_signalled_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: its number may be another's by now."""
+    watched = Watched()
+    await watched.start("")
+    with anyio.fail_after(5):
+        await watched.was_gone.wait()
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _: signalled.append(pid))
+    watched.child.kill()
+    assert signalled == []
 
 
 async def test_what_it_does_not_read_is_counted() -> None:
