@@ -102,7 +102,9 @@ class StreamWriter:
         Raises `Refused(LEDGER_UNAVAILABLE)`; then nothing of the group counts.
         """
         self.require_writable()
-        self._require_untouched()
+        self._require_untouched(self._entries)
+        if values:
+            self._require_untouched(self._values)
         try:
             if self._entries.size >= self._segment_bytes_max:
                 self._roll()
@@ -158,12 +160,11 @@ class StreamWriter:
             raise
         return _File(entries), _File(values)
 
-    def _require_untouched(self) -> None:
-        for file in (self._entries, self._values):
-            facts = os.fstat(file.descriptor)
-            if facts.st_nlink == 0 or facts.st_size != file.size:
-                self._lost = f"somebody else changed or removed files of `{self._path}`: find out who, and restart"
-                raise _refused(self._lost)
+    def _require_untouched(self, file: _File) -> None:
+        facts = os.fstat(file.descriptor)
+        if facts.st_nlink == 0 or facts.st_size != file.size:
+            self._lost = f"somebody else changed or removed files of `{self._path}`: find out who, and restart"
+            raise _refused(self._lost)
 
     def _cut(self) -> None:
         try:
