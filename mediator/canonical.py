@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NewType, NoReturn, TypeAlias
 
@@ -96,12 +97,14 @@ def canonical_bytes(value: Json) -> bytes:
     surrogates, other types, nesting without end.
     """
     try:
-        if _is_plain(value):
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-        return rfc8785.dumps(value)
-    except (orjson.JSONEncodeError, RecursionError) as error:  # a TypeError, by orjson's lights
-        message = "this value has no RFC 8785 form"
-        raise ValueError(message) from error
+        written = orjson.dumps(value, option=_SORTED)
+    except orjson.JSONEncodeError:
+        return _written_with_care(value)
+    # Written first and judged afterwards: text that is ASCII throughout has no other keys, so that one look at the text
+    # stands for one at each key.
+    if _is_plain_but_for_keys((value,)) if written.isascii() else _is_plain(value):
+        return written
+    return _written_with_care(value)
 
 
 def readable_bytes(value: Json) -> bytes:
@@ -165,12 +168,16 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 _CONTAINERS: Final = (dict, list)
+_LEAVES: Final = frozenset({str, int, bool, type(None)})
+_SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def _is_deeper_than(depth_max: int, value: Json) -> bool:
     """Tell whether brackets nest deeper than that: one level at a time, so that width costs little."""
     level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(depth_max):
+        if not level:
+            return False
         level = [
             child
             for outer in level
@@ -178,6 +185,32 @@ def _is_deeper_than(depth_max: int, value: Json) -> bool:
             if isinstance(child, _CONTAINERS)
         ]
     return bool(level)
+
+
+def _written_with_care(value: Json) -> bytes:
+    try:
+        if _is_plain(value):
+            return orjson.dumps(value, option=_SORTED)
+        return rfc8785.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError) as error:  # a TypeError, by orjson's lights
+        message = "this value has no RFC 8785 form"
+        raise ValueError(message) from error
+
+
+def _is_plain_but_for_keys(values: Iterable[object]) -> bool:
+    """Tell whether there is no double and nothing exotic among these values and below; a large integer is the writer's."""
+    for value in values:
+        if type(value) in _LEAVES:
+            continue
+        if type(value) is dict:
+            if not _is_plain_but_for_keys(value.values()):
+                return False
+        elif type(value) is list or type(value) is tuple:
+            if not _is_plain_but_for_keys(value):
+                return False
+        elif not isinstance(value, str):
+            return False
+    return True
 
 
 def _is_plain(value: object) -> bool:
