@@ -54,7 +54,7 @@ class OtlpTracer:
         library = logging.getLogger("opentelemetry")  # what it would say of each failure is said once, by `report`
         library.addHandler(logging.NullHandler())
         library.propagate = False
-        self._resource: Final = Resource.create({"service.name": service})  # and OTEL_RESOURCE_ATTRIBUTES
+        self._resource: Final = _resource_named(service)
         self._exporter: Final = _Reporting(OTLPSpanExporter() if exporter is None else exporter, report)
         self._batches: Final = BatchSpanProcessor(self._exporter)
         self._observed: Final[deque[tuple[JsonObject, JsonObject | None]]] = deque(maxlen=OBSERVED_MAX)
@@ -95,6 +95,13 @@ class OtlpTracer:
     def _end(self) -> None:
         self._feeder.join()
         self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK gives it no type
+
+
+def _resource_named(service: str) -> Resource:
+    """Return what the standard variables say of this process, by our name of it where they give it none."""
+    told = Resource.create()  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+    is_named = not str(told.attributes["service.name"]).startswith("unknown_service")
+    return told if is_named else told.merge(Resource({"service.name": service}))
 
 
 @final

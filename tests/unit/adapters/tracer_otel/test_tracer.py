@@ -112,6 +112,20 @@ def test_where_to_and_as_what_is_said_by_the_standard_variables(
     assert resource.items() >= {"service.name": "house", "deployment.environment.name": "test"}.items()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_SERVICE_NAME", "theirs"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=theirs")]
+)
+def test_an_operators_variable_names_the_service_before_we_do(
+    collector: Collector, reports: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """OpenTelemetry: OTEL_SERVICE_NAME."""
+    monkeypatch.setenv(variable, value)
+    with OtlpTracer(reports.append, service="ours") as tracer:
+        tracer.observe(a_denial(), None)
+        collector.wait_for(2)
+    assert collector.resources[0]["service.name"] == "theirs"
+
+
 def test_what_is_left_is_sent_at_the_end(
     collector: Collector, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
