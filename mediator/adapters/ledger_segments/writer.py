@@ -4,8 +4,8 @@ It knows bytes, not entries, and waits for nothing: when what was written is mad
 Rules:
 
 - A group is one `write`. What of it reached the file when it failed is cut off again, before anything else is written.
-- A file that was removed, shortened or lengthened by somebody else takes no further line: the stream is lost, and
-  a restart begins another.
+- Entries that were removed, shortened or lengthened by somebody else are followed by no further line: the stream is
+  lost, and a restart begins another. (Values may be erased, and are not looked at.)
 - After a failed fdatasync nobody knows what the disk holds: the stream is lost likewise.
 
 SPDX-License-Identifier: Apache-2.0
@@ -102,9 +102,7 @@ class StreamWriter:
         Raises `Refused(LEDGER_UNAVAILABLE)`; then nothing of the group counts.
         """
         self.require_writable()
-        self._require_untouched(self._entries)
-        if values:
-            self._require_untouched(self._values)
+        self._require_untouched()
         try:
             if self._entries.size >= self._segment_bytes_max:
                 self._roll()
@@ -160,16 +158,16 @@ class StreamWriter:
             raise
         return _File(entries), _File(values)
 
-    def _require_untouched(self, file: _File) -> None:
-        facts = os.fstat(file.descriptor)
-        if facts.st_nlink == 0 or facts.st_size != file.size:
-            self._lost = f"somebody else changed or removed files of `{self._path}`: find out who, and restart"
+    def _require_untouched(self) -> None:
+        facts = os.fstat(self._entries.descriptor)
+        if facts.st_nlink == 0 or facts.st_size != self._entries.size:
+            self._lost = f"somebody else changed or removed entries of `{self._path}`: find out who, and restart"
             raise _refused(self._lost)
 
     def _cut(self) -> None:
         try:
             for file in (self._values, self._entries):
-                os.ftruncate(file.descriptor, file.size)
+                os.ftruncate(file.descriptor, min(file.size, os.fstat(file.descriptor).st_size))
         except OSError as error:
             raise _refused(f"what a failed write left in `{self._path}` cannot be cut off: {error.strerror}") from error
         self._torn = False

@@ -152,7 +152,7 @@ def test_while_the_rest_of_a_failed_group_stands_nothing_is_written(
 
 
 @promise("P10")
-@pytest.mark.parametrize("deed", ["append", "shorten", "remove", "remove values"])
+@pytest.mark.parametrize("deed", ["append", "shorten", "remove"])
 def test_a_file_that_somebody_else_touched_takes_no_further_line(writer: StreamWriter, folder: Path, deed: str) -> None:
     """Ours: A7; what was removed would take the record with it."""
     writer.append(b"a\n", b"v\n")
@@ -162,14 +162,24 @@ def test_a_file_that_somebody_else_touched_takes_no_further_line(writer: StreamW
             entries.write_bytes(b"a\nforged\n")
         case "shorten":
             os.truncate(entries, 1)
-        case "remove":
-            entries.unlink()
         case _:
-            (folder / "values-0.jsonl").unlink()
+            entries.unlink()
     before = contents(folder)
     assert "somebody else" in refused(writer, values=b"w\n")
     refused(writer)
     assert contents(folder) == before
+
+
+def test_values_may_be_erased_under_the_writers_hands(writer: StreamWriter, folder: Path, disk: Disk) -> None:
+    """Design 5.8: the entries stand; values without a decision are nobody's."""
+    writer.append(b"a\n", b"vvvv\n")
+    os.truncate(folder / "values-0.jsonl", 0)
+    disk.room = 2
+    refused(writer, b"b\n", b"w\n")
+    assert contents(folder) == {"0.jsonl": b"a\n", "values-0.jsonl": b"w\n"}
+    disk.room = None
+    writer.append(b"c\n", b"x\n")
+    assert (folder / "0.jsonl").read_bytes() == b"a\nc\n"
 
 
 def test_a_segment_that_cannot_be_begun_leaves_no_half_of_it(writer: StreamWriter, folder: Path) -> None:
