@@ -187,7 +187,7 @@ def deliberate(
         tool=findings.tool,
         decision=findings.decision,
         request_hash=findings.request_hash,
-        claims=findings.claims if stop is None else (),
+        claims=findings.claims,
         spans=_spans(ids, call),
         seal=_SEAL,
     )
@@ -287,7 +287,7 @@ def _judge(
             sentence=decision.sentence,
             remedy=decision.remedy,
         )
-    findings.claims = _claims(chain, tool, circumstances)
+    findings.claims = _claims(chain, tool, circumstances)  # the last thing found: a denial claims nothing
 
 
 def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot, now_ms: int) -> bool:

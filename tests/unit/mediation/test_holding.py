@@ -109,10 +109,13 @@ def test_what_could_not_be_noted_is_quarantined_all_the_same_and_noted_next_time
         raise Refused(Reason.LEDGER_UNAVAILABLE, "disk full")
 
     held.world.ledger.note = full  # type: ignore[method-assign,assignment]  # as a ledger that cannot write
+    changed: JsonObject = {"name": "send"}
+    with pytest.raises(Refused):
+        held.holding.observe("mail", [READ.definition, changed])
+    assert held.left() == ["read"]
     offered: list[JsonObject] = [READ.definition, {"name": "forward"}]
     with pytest.raises(Refused):
         held.holding.observe("mail", offered)
-    assert held.left() == ["read"]
     held.world.ledger.note = note  # type: ignore[method-assign]  # and now can again
     held.holding.observe("mail", offered)
     assert len(held.noted()) == 1
