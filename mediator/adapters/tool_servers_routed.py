@@ -46,10 +46,17 @@ class RoutedToolServers:
 
     def __init__(self, servers: Mapping[str, ToolServer]) -> None:
         self._servers = dict(servers)
+        self._tasks: set[str] = set()
 
     async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
         """Make the call at the permit's server; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is not configured."""
+        self._tasks.add(permit.task)
         return await self._find(permit.tool.server).call(permit, credential)
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks for which something may have been started, and that were not ended yet."""
+        return frozenset(self._tasks)
 
     async def offered(self, server: str) -> Sequence[JsonObject]:
         """Return every tool that this server offers now."""
@@ -57,6 +64,7 @@ class RoutedToolServers:
 
     async def end_task(self, task: str) -> None:
         """End what any server started for this task; one that fails to does not keep the others."""
+        self._tasks.discard(task)
         async with anyio.create_task_group() as ending:
             for server in self._servers.values():
                 ending.start_soon(_quietly, partial(server.end_task, task))

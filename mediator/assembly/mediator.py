@@ -8,9 +8,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 
@@ -21,6 +23,7 @@ from mediator.adapters.ids_random import RandomIds
 from mediator.adapters.ledger_segments.ledger import SegmentLedger
 from mediator.adapters.ledger_segments.reading import read_head
 from mediator.adapters.owner_flock import own
+from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.trust_held import HeldTrust
@@ -29,6 +32,7 @@ from mediator.assembly.folder import Folder, read_key, read_operators, read_secr
 from mediator.assembly.servers import make_tool_servers, resolve_bearers
 from mediator.assembly.trust import load_trust
 from mediator.canonical import JsonLimits
+from mediator.delegation.chain import must_be_live
 from mediator.manifest.pin import PinProblem
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
@@ -37,6 +41,8 @@ from mediator.mediation.ports import Tracer
 from mediator.mediation.reply import ServerFacts
 from mediator.refusal import Refused
 from mediator.settings.sections import Settings
+
+_SWEEP_SECONDS: Final = 30.0  # processes of a task that ended by itself live at most so much longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,7 @@ class Mediator:
     ports: Ports
     trust: HeldTrust
     store: SqliteStore
+    tool_servers: RoutedToolServers
     problems: tuple[PinProblem, ...]
 
     async def hold_to_pins(self) -> dict[str, str]:
@@ -71,6 +78,26 @@ class Mediator:
             for server in sorted({tool.server for tool in self.trust.snapshot().pins}):
                 comparing.start_soon(compare, server)
         return unreachable
+
+    async def end_dead_tasks(self) -> None:
+        """End what was started for tasks that are over: expired, idle, or revoked. Their calls are refused anyway."""
+        now_ms = self.ports.clock.now_ms()
+        for task in self.tool_servers.tasks:
+            circumstances = self.store.gather(task)
+            try:
+                for link in circumstances.grants:
+                    must_be_live(link, circumstances.last_used_ms, now_ms)
+            except Refused:
+                await self.tool_servers.end_task(task)
+
+    async def keep_house(self) -> None:
+        """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
+        async with anyio.create_task_group() as keeping:
+            keeping.start_soon(keep, self.store, self.corridor.alarm)
+            while True:
+                await anyio.sleep(_SWEEP_SECONDS)
+                with contextlib.suppress(Refused):
+                    await self.end_dead_tasks()
 
 
 @asynccontextmanager
@@ -149,5 +176,6 @@ async def open_mediator(
             ports=ports,
             trust=trust,
             store=store,
+            tool_servers=tool_servers,
             problems=loaded.problems,
         )

@@ -70,6 +70,7 @@ async def serve(
                     grace_seconds=_GRACE_SECONDS,
                 )
             )
+            doors.start_soon(mediator.keep_house)
             ready(mediator, unreachable)
 
 

@@ -15,6 +15,7 @@ from mediator.assembly.mediator import Mediator
 from mediator.assembly.serving import serve, until_told
 from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note
 from mediator.cli.folder import HERE, FolderOption, SetUp, open_set_up
+from mediator.cli.reach import reaching
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +31,9 @@ def serve_command(
 ) -> None:
     """Serve agents over HTTP, in front; Ctrl-C ends it."""
     set_up = open_set_up(folder)
+    for reach in reaching(set_up):
+        where = f": its argument `{reach.argument}` reaches into `{reach.place}`, where the mediator keeps its own"
+        note(("warning ", WARN), (reach.server, NAME), where)
     anyio.run(
         _serve, set_up, set_up.settings.server.port if port is None else port, backend_options={"use_uvloop": True}
     )

@@ -76,6 +76,7 @@ async def _own(set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream,
             session = await open_session(mediator, hello)
             async with anyio.create_task_group() as doors:
                 await doors.start(serve_control, mediator)
+                doors.start_soon(mediator.keep_house)
                 await session(incoming, outgoing)
                 doors.cancel_scope.cancel()
 

@@ -78,11 +78,12 @@ def prove_chain(
 
     # 3. every link is live
     for link in grants:
-        _must_be_live(link, last_used_ms, now_ms)
+        must_be_live(link, last_used_ms, now_ms)
     return DelegationChain(links=grants, seal=_SEAL)
 
 
-def _must_be_live(link: Grant, last_used_ms: int | None, now_ms: int) -> None:
+def must_be_live(link: Grant, last_used_ms: int | None, now_ms: int) -> None:
+    """Return if this link is open and within its time; raises `Refused` as `prove_chain`."""
     match link.state:
         case GrantState.COMPLETED:
             raise Refused(Reason.TASK_COMPLETED, f"grant `{link.id}` was completed")
