@@ -30,7 +30,7 @@ help: ## what can be made
 demo: $(VENV)/.runtime $(SERVERS)/.ready ## real tool servers, a real agent, every decision explained (about a minute)
 	@$(BIN)/mediator demo --servers $(SERVERS)
 
-test: $(VENV)/.dev ## all tests, with the floors of coverage
+test: $(VENV)/.dev $(SERVERS)/.ready ## all tests, with the floors of coverage
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
 	@echo "floors 1 to 5, every line and branch:"

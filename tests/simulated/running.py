@@ -9,7 +9,8 @@
 
 Only the tool servers are simulated. Each is imported, signed and pinned before the mediator starts, all its tools with
 the effect `read` unless `effects` says otherwise; `declare` may change its manifest before it is signed, `settings`
-adds lines to sections of `mediator.toml`, and `before_start` is given the folder last.
+adds lines to sections of `mediator.toml`, and `before_start` is given the folder last. `others` are servers that are
+not simulated, by what `manifest import` is told of them.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,15 +116,24 @@ class Running:
 
 def reason_in(answer: httpx2.Response) -> str | None:
     """Return the reason of the refusal that an answer carries, in whichever way; nothing where it is none."""
-    message = answer.json()
+    message = message_in(answer)
     if "error" in message:
         return str(message["error"]["data"]["reason"])
     refusal = message["result"].get("_meta", {}).get("org.mcp-mediator/refusal")
     return None if refusal is None else str(refusal["reason"])
 
 
+def message_in(answer: httpx2.Response) -> dict[str, Any]:
+    """Return the JSON-RPC message of an answer, which may have become a stream of events when it took long."""
+    if answer.headers["content-type"] != "text/event-stream":
+        return dict(answer.json())
+    data = next(line for line in answer.text.splitlines() if line.startswith("data: "))
+    return dict(json.loads(data.removeprefix("data: ")))
+
+
 async def command(*words: str) -> str:
     """Run one `mediator` command, which must succeed, and return what it printed."""
+
     def captured() -> tuple[int, str, str]:
         out, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(errors):
@@ -143,13 +153,15 @@ async def running(
     declare: Callable[[str, dict[str, Any]], None] | None = None,
     settings: Mapping[str, str] | None = None,
     before_start: Callable[[Path], None] | None = None,
+    others: Mapping[str, Sequence[str]] | None = None,
 ) -> AsyncIterator[Running]:
     """Set up, pin and start; ended, and its ledger verified, when the context is left."""
     folder = tmp_path / "work"
     async with AsyncExitStack() as ending:
         for server in servers.values():
             await ending.enter_async_context(server)
-        await set_up(folder, servers, effects or {}, declare, settings)
+        sources = {name: ("--url", server.url) for name, server in servers.items()}
+        await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings)
         if before_start is not None:
             before_start(folder)
         home = open_folder(folder)
@@ -182,7 +194,7 @@ async def running(
 
 async def set_up(
     folder: Path,
-    servers: Mapping[str, SimulatedToolServer],
+    sources: Mapping[str, Sequence[str]],
     effects: Mapping[str, str],
     declare: Callable[[str, dict[str, Any]], None] | None,
     settings: Mapping[str, str] | None,
@@ -195,8 +207,8 @@ async def set_up(
     for section, lines in {"telemetry": "enabled = false", **(settings or {})}.items():
         text = re.sub(rf"(?m)^\[{section}\].*$", f"[{section}]\n{lines}", text)
     file.write_text(text, encoding="utf-8")
-    for name, server in servers.items():
-        await command("manifest", "import", name, "--url", server.url, "--yes", *here)
+    for name, source in sources.items():
+        await command("manifest", "import", name, *source, "--yes", *here)
         path = folder / "tool_manifests" / name / "manifest.json"
         manifest = json.loads(path.read_text(encoding="utf-8"))
         for entry in manifest["tools"]:
