@@ -33,8 +33,8 @@ from mediator.identity.statement import Act, sign_statement
 from mediator.mediation.tasks import TaskRequest, task_form
 from mediator.refusal import Reason, Refused
 
-TOKEN: Final = "MEDIATOR_TOKEN"  # noqa: S105 - the name of a variable
-TOKEN_FILE: Final = "MEDIATOR_TOKEN_FILE"  # noqa: S105 - the name of a variable
+TOKEN: Final = "MEDIATOR_TOKEN"
+TOKEN_FILE: Final = "MEDIATOR_TOKEN_FILE"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -40,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @group.command("open")
-def open_task(  # noqa: PLR0913 - the options of a command
+def open_task(
     agent: Annotated[str, typer.Option(help="The agent's profile in mediator.toml.")],
     owner: _OwnerOption,
     tools: Annotated[list[str], typer.Option(help="A pattern `server/tool`; `*` for any run of characters.")],
@@ -102,7 +102,9 @@ def complete_task(
 
 @group.command("show")
 def show_task(
-    task: Annotated[str, typer.Argument(help="The task's id.")], as_json: JsonOption = False, folder: FolderOption = HERE
+    task: Annotated[str, typer.Argument(help="The task's id.")],
+    as_json: JsonOption = False,
+    folder: FolderOption = HERE,
 ) -> None:
     """Show a task: who may do what under it, until when, and how much it was used."""
     facts = _request(open_set_up(folder), {"op": "task.show", "task": task})

@@ -20,7 +20,10 @@ READ = tool(
     "read",
     inputSchema={
         "type": "object",
-        "properties": {"path": {"type": "string"}, "where": {"type": "object", "properties": {"id": {"type": "string"}}}},
+        "properties": {
+            "path": {"type": "string"},
+            "where": {"type": "object", "properties": {"id": {"type": "string"}}},
+        },
     },
 )
 BODY = canonical_bytes(tools_call("files__read", path="/a"))
@@ -29,7 +32,7 @@ HEADERS = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mc
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "a key beside its other spelling": {"path": "/a", "PATH": "/etc/passwd"},
     "a key in another spelling alone": {"PATH": "/etc/passwd"},
-    "a key that folds to the same in another script": {"path": "/a", "ｐａｔｈ": "/etc/passwd"},
+    "a key that folds to the same in another script": {"path": "/a", "\uff50\uff41\uff54\uff48": "/etc/passwd"},
     "an argument that the schema does not name": {"path": "/a", "force": True},
     "one deeper down": {"path": "/a", "where": {"id": "1", "also": "2"}},
     "an entity for the policy engine": {"path": {"__entity": {"type": "Mediator::Tool", "id": "x"}}},

@@ -89,11 +89,11 @@ class Running:
     async def client(self, mode: str = "auto", endpoint: str = "/mcp") -> AsyncIterator[Client]:
         """Connect the SDK's own client."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=SECONDS) as http:
-            async with Client(
-                streamable_http_client(self.url + endpoint, http_client=http), mode=mode, cache=None
-            ) as client:
-                yield client
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=SECONDS) as http,
+            Client(streamable_http_client(self.url + endpoint, http_client=http), mode=mode, cache=None) as client,
+        ):
+            yield client
 
     def entries(self, kind: str) -> list[JsonObject]:
         """Return the ledger's entries of this kind, from its files."""

@@ -56,7 +56,7 @@ def main() -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", arguments.port))
     listening.listen()
-    print(listening.getsockname()[1], flush=True)  # noqa: T201 - it is what the caller waits for
+    print(listening.getsockname()[1], flush=True)
     app = notes_server(arguments.log, reworded=arguments.reworded).streamable_http_app(json_response=True)
     config = uvicorn.Config(app, log_level="error", access_log=False)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
