@@ -35,6 +35,9 @@ _REMEDIES: Final = (
     ("not found", "see the attributes in policies/README.md; a tool's arguments are under `context.args`"),
     ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
 )
+_EMPTY_SO_FAR: Final = frozenset(
+    {("task", "labels"), ("task", "novel"), ("provenance",), ("justified",), ("chain", "connectors")}
+)
 _REMEDY: Final = "see policies/README.md for what a policy may read"
 
 
@@ -79,6 +82,7 @@ def load_policies(
     findings += _ill_typed(policies, tools, compiler)
     for policy in policies:
         findings += _unknown_names(policy, tools)
+        findings += _always_empty(policy)
     if not any(not policy.forbids for policy in policies):
         findings.append(_about_the_set("no policy permits anything: every call would be denied"))
     return LoadedPolicies(tuple(policies), tuple(findings))
@@ -152,6 +156,13 @@ def _unknown_names(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[
     for uid in policy.resource.uids:
         if uid not in known_places:
             yield _not_pinned(policy, uid.id)
+
+
+def _always_empty(policy: Policy) -> Iterator[PolicyFinding]:
+    """Say which attributes this version leaves empty: a forbid on one would look like a guard, and never fire."""
+    for path in sorted(policy.mentions.paths & _EMPTY_SO_FAR):
+        message = f"nothing fills `context.{'.'.join(path)}` in this version: a condition on it never changes"
+        yield finding_of(policy, message, "do not rely on it yet: docs/limits.md", Severity.WARNING)
 
 
 def _places(tool: ToolSchema) -> frozenset[Uid]:

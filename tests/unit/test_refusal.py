@@ -47,7 +47,7 @@ def test_a_decided_refusal_is_the_same_refusal_and_names_its_decision() -> None:
         sentence="a string belongs there",
         remedy="send one",
         code=-32602,
-        data={"a": 1},
+        data={"requested": "1999-01-01"},
     )
 
     decided = stop.decided_as("d-1")

@@ -234,3 +234,21 @@ def test_a_fault_is_told_in_one_line_with_a_remedy() -> None:
         ("y", "something is wrong withy; (checked for any tool)"),
     ]
     assert loaded.findings[0].remedy == "see policies/README.md for what a policy may read"
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [
+        ('context.task.labels.contains("untrusted")', "task.labels"),
+        ('context.task.novel.contains("tool")', "task.novel"),
+        ('context.provenance.contains("x")', "provenance"),
+        ("!context.justified", "justified"),
+        ('context.chain.connectors.contains("x")', "chain.connectors"),
+    ],
+)
+def test_a_condition_on_what_nothing_fills_is_warned_of(condition: str, name: str) -> None:
+    """Ours: a forbid that cannot fire looks like a guard."""
+    (finding,) = check(named(f"forbid({ON_CALLS}) when {{ {condition} }};"))
+    assert finding.severity is Severity.WARNING
+    assert f"`context.{name}`" in finding.message
