@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.cli.demo.picture import draw_decisions, draw_traces
 from mediator.cli.demo.servers import find_servers, install_servers
 from mediator.cli.demo.stage import Stage, set_stage
-from mediator.cli.demo.story import Story, meet_drift, prepare, use_tools
+from mediator.refusal import Reason, Refused
 
 _ServersOption = Annotated[
     Path | None,
@@ -35,21 +36,29 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(servers: _ServersOption = None) -> None:
     """Show the main job on real tool servers: allowed, refused and drifted calls, with their trace."""
+    if find_spec("mcp") is None:
+        detail = "the demo's agent is the SDK's own client, and `mcp` is not installed"
+        raise Refused(
+            Reason.MALFORMED, detail, remedy="`make demo` in a checkout, or `pip install 'mcp-mediator[demo]'`"
+        )
     console = Console(highlight=False)
     began = time.monotonic()
     with set_stage() as stage:
         with _environment(console, stage, servers) as executables:
-            story = Story(console)
-            _tell(story, stage, executables)
+            failures = _tell(console, stage, executables)
         seconds = time.monotonic() - began
     console.print()
-    if story.failures:
-        console.print(Text(f"{len(story.failures)} came out otherwise than told", style="bold red"))
+    if failures:
+        console.print(Text(f"{len(failures)} came out otherwise than told", style="bold red"))
         raise typer.Exit(1)
     console.print(Text(f"Everything came out as told, in {seconds:.0f} s. Nothing is left behind.", style="bold green"))
 
 
-def _tell(story: Story, stage: Stage, executables: dict[str, Path]) -> None:
+def _tell(console: Console, stage: Stage, executables: dict[str, Path]) -> list[str]:
+    """Tell the story, and return what came out otherwise than told."""
+    from mediator.cli.demo.story import Story, meet_drift, prepare, use_tools  # needs the SDK
+
+    story = Story(console)
     port = prepare(story, stage, executables)
     url = stage.start_mediator()
     anyio.run(use_tools, story, stage, url)
@@ -62,6 +71,7 @@ def _tell(story: Story, stage: Stage, executables: dict[str, Path]) -> None:
     story.command("ledger", "verify")
     verified = stage.mediator("ledger", "verify")
     story.expects("the ledger verifies: nothing was edited, dropped or left open", verified, holds=True)
+    return story.failures
 
 
 @contextmanager
