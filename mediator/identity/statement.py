@@ -162,7 +162,7 @@ def parse_operators(raw: bytes) -> Operators:
         ) and not rest:
             operators = [_parse_operator(entry, f"/operators/{index}") for index, entry in enumerate(entries)]
         case _:
-            raise _malformed("", 'expected `{"version": 1, "operators": [...]}` and no other member')
+            raise _malformed("/", 'expected `{"version": 1, "operators": [...]}` and no other member')
     by_keyid: dict[str, Operator] = {}
     for index, operator in enumerate(operators):
         if operator.public.keyid in by_keyid or any(operator.name == other.name for other in by_keyid.values()):
@@ -272,4 +272,4 @@ def _is_count(number: int) -> bool:
 
 
 def _malformed(where: str, detail: str) -> Refused:
-    return Refused(Reason.MALFORMED, f"`{where}`: {detail}" if where else detail)
+    return Refused(Reason.MALFORMED, f"`{where}`: {detail}")

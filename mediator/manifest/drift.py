@@ -231,7 +231,7 @@ def _kind_of_openness(old: _Side, new: _Side) -> Kind:
 
 def _is_keyword(path: tuple[str | int, ...], keywords: frozenset[str | int]) -> bool:
     """Tell whether the path ends in one of these keywords, and not in a property that bears its name."""
-    return bool(path) and path[-1] in keywords and not (len(path) > 1 and path[-2] in _BY_NAME)
+    return path[-1] in keywords and not (len(path) > 1 and path[-2] in _BY_NAME)
 
 
 def _elements(side: _Side) -> frozenset[str | None]:

@@ -248,7 +248,7 @@ def test_a_key_of_small_order_is_no_key(raw: bytes) -> None:
 def test_a_key_of_another_length_is_no_key() -> None:
     """RFC 8032 §5.1.5: 32 octets."""
     with pytest.raises(Refused):
-        PublicKey(raw=bytes(31))
+        PublicKey(raw=b"\x02" * 31)
 
 
 def test_a_signing_key_tells_nothing_and_is_not_pickled() -> None:

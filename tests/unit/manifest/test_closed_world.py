@@ -136,6 +136,19 @@ CASES: Mapping[str, Case] = {
         good=({"a": {"n": "1", "k": {"x": "1"}}},),
         bad=({"a": {"k": {"y": 1}}}, {"b": {"k": {"x": "1"}}}),
     ),
+    "and so does one of `true`": Case(
+        schema={"properties": {"a": {"additionalProperties": True}}},
+        opens=("/properties/a",),
+        good=({"a": {"k": {"x": 1}}},),
+        bad=({"b": 1},),
+    ),
+    "a branch is found whatever its place is called": Case(
+        schema={
+            "properties": {"a b%20/~\u00e4#": {"anyOf": [INNER, {"properties": {"y": STRING}, "required": ["y"]}]}}
+        },
+        good=({"a b%20/~\u00e4#": {"x": "1"}},),
+        bad=({"a b%20/~\u00e4#": {"z": "1"}},),
+    ),
     "a map closed by its own schema stays closed when opened": Case(
         schema={"properties": {"a": {"properties": {"x": STRING}, "additionalProperties": False}}},
         opens=("/properties/a",),

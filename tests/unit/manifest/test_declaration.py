@@ -37,6 +37,7 @@ def test_an_effect_that_nobody_declared_is_not_signed() -> None:
     """Design 5.1: without `--accept-proposed`, sign refuses until each is declared."""
     told = refused(manifest_of(effect=None))
     assert told.startswith("`/tools/0/effect`: the effect of `read` is not declared")
+    assert "proposed: `exec`" in told
     assert "`--accept-proposed`" in told
     assert "proposed: `none`" in refused(manifest_of(effect=None, proposed_effect=None))
 

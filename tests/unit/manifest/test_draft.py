@@ -44,6 +44,7 @@ def test_a_draft_holds_each_tool_as_it_was_offered_and_declares_no_effect() -> N
     assert tool.result_labels == {"untrusted"}
     assert tool.opens == frozenset()
     assert (manifest.server.name, manifest.server.title, manifest.server.version) == ("local/files", None, "1.0")
+    assert read_manifest(drafted(offered, title="Files")).server.title == "Files"
     assert not manifest.server.stateless
     assert manifest.instructions == "Use with care."
     assert manifest.serial == 1

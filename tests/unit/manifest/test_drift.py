@@ -132,6 +132,12 @@ def schema(**members: Json) -> JsonObject:
         ({}, {"additionalProperties": True}, Kind.REWORDS),
         ({"additionalProperties": {"type": "string"}}, {"additionalProperties": {"type": "null"}}, Kind.UNCLEAR),
         ({"additionalProperties": 1}, {"additionalProperties": 2}, Kind.UNCLEAR),
+        ({"additionalProperties": {"type": "string"}}, {}, Kind.WIDENS),
+        ({}, {"x-new": 1}, Kind.UNCLEAR),
+        ({"minLength": 1}, {"minLength": "x"}, Kind.UNCLEAR),
+        ({"minLength": "x"}, {"minLength": 1}, Kind.UNCLEAR),
+        ({"x-list": ["a"]}, {"x-list": ["a", "b"]}, Kind.UNCLEAR),
+        ({"properties": {"title": "a"}}, {"properties": {"title": "b"}}, Kind.UNCLEAR),
         ({"properties": {}}, {"properties": {"a": {}}}, Kind.WIDENS),
         ({"properties": {"a": {}}}, {"properties": {}}, Kind.NARROWS),
         ({"properties": {"description": {}}}, {"properties": {"description": {"type": "string"}}}, Kind.NARROWS),
@@ -173,7 +179,14 @@ def test_a_change_outside_the_schemas_is_words_or_unclear() -> None:
     assert kind_of({"title": "a"}, {"title": "b"}) is Kind.REWORDS
     assert kind_of({"annotations": {"title": "a"}}, {"annotations": {"title": "b"}}) is Kind.REWORDS
     assert kind_of({"annotations": {"readOnlyHint": True}}, {"annotations": {"readOnlyHint": False}}) is Kind.UNCLEAR
+    assert kind_of({"annotations": {"required": ["a"]}}, {"annotations": {"required": ["a", "b"]}}) is Kind.UNCLEAR
     assert kind_of({"inputSchema": {}}, {"inputSchema": True}) is Kind.UNCLEAR
+
+
+def test_a_list_that_is_a_set_is_told_as_a_whole() -> None:
+    """JSON Schema: the order of `required` says nothing, and no member of it is a place."""
+    (change,) = changes_between(schema(required=["a", "b"]), schema(required=["a", "c"]))
+    assert (change.pointer, change.old, change.new) == ("/inputSchema/required", '["a","b"]', '["a","c"]')
 
 
 def test_a_change_deep_in_a_list_is_told_where_it_is() -> None:

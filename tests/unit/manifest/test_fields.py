@@ -31,7 +31,8 @@ def test_an_unknown_member_is_an_error_that_names_the_nearest_known_one() -> Non
     """Design 5.3, for manifests alike."""
     told = detail(lambda: read_fields({"name": 1, "efect": 2}, "/tools/0", ("name", "effect")))
     assert told == "`/tools/0/efect`: not a known member: did you mean `effect`? remove the rest"
-    assert "did you mean `name`" in detail(lambda: read_fields({"zzz": 1}, "", ("name",)))
+    assert "did you mean `name`" in detail(lambda: read_fields({"nam": 1}, "", ("effect", "name")))
+    assert "did you mean `effect`" in detail(lambda: read_fields({"zzz": 1}, "", ("name", "effect")))
 
 
 def test_a_missing_member_is_an_error_unless_it_is_optional() -> None:

@@ -235,6 +235,7 @@ def test_a_trust_file_without_rules_trusts_nobody() -> None:
         ({"rules": [{**RULE, "signers": ["nobody"]}]}, "`/rules/0/signers`"),
         ({"rules": [{**RULE, "signers": ["signer", "signer"]}]}, "`/rules/0/signers`"),
         ({"rules": [{**RULE, "signers": [1]}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "signers": [["signer"]]}]}, "`/rules/0/signers`"),
         ({"rules": [{**RULE, "threshold": 0}]}, "`/rules/0/threshold`"),
         ({"rules": [{**RULE, "threshold": 2}]}, "`/rules/0/threshold`"),
         ({"rules": [{**RULE, "prefix": ""}]}, "`/rules/0/prefix`"),

@@ -136,6 +136,8 @@ def test_a_property_that_bears_the_name_of_a_keyword_is_no_keyword() -> None:
         {"$ref": "#/allOf/00", "allOf": [{}]},
         {"$ref": "#/allOf/-", "allOf": [{}]},
         {"$ref": "#/type/0", "type": "object"},
+        {"$ref": "#/type/o", "type": "object"},
+        {"$ref": "#/minLength/0", "minLength": 5},
         {"$ref": "#/type", "type": "object"},
         {"$ref": "#/%ff"},
     ],
