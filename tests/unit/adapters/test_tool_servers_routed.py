@@ -1,0 +1,109 @@
+"""Calls find their server by name, and what one server does wrong stays its own.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from mediator.adapters.tool_servers_routed import RoutedToolServers
+from mediator.canonical import JsonObject
+from mediator.inspection.result import ToolResult
+from mediator.mediation.credential import ToolCredential
+from mediator.mediation.permit import Permit
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.permits import a_permit, no_credential
+
+
+class Server:
+    """Keeps what it was told; fails with `error` where it has one."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.told: list[str] = []
+        self._error = error
+
+    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:  # noqa: ARG002 - the port's
+        self.told.append(f"call {permit.tool.name}")
+        self._fail()
+        return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
+
+    async def offered(self) -> Sequence[JsonObject]:
+        self.told.append("offered")
+        self._fail()
+        return [{"name": "echo"}]
+
+    async def end_task(self, task: str) -> None:
+        self.told.append(f"end {task}")
+        self._fail()
+
+    async def aclose(self) -> None:
+        self.told.append("close")
+        self._fail()
+
+    def _fail(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+async def test_a_call_reaches_the_server_of_its_permit_and_no_other() -> None:
+    """P1: what was allowed for one server is never said to another."""
+    clock, files = Server(), Server()
+    routed = RoutedToolServers({"clock": clock, "files": files})
+    permit = a_permit("echo", server="clock", task="task-1")
+    result = await routed.call(permit, no_credential(permit))
+    assert result.result == {"content": []}
+    assert (clock.told, files.told) == (["call echo"], [])
+    assert routed.tasks == {"task-1"}
+
+
+@promise("P7")
+async def test_a_server_that_is_pinned_and_not_configured_is_unavailable_and_named() -> None:
+    """P7: no other server stands in for it."""
+    clock = Server()
+    routed = RoutedToolServers({"clock": clock})
+    permit = a_permit("echo", server="mail")
+    with pytest.raises(Refused) as called:
+        await routed.call(permit, no_credential(permit))
+    with pytest.raises(Refused) as offered:
+        await routed.offered("mail")
+    for refused in (called.value, offered.value):
+        assert refused.reason is Reason.TOOL_SERVER_UNAVAILABLE
+        assert "`mail`" in refused.detail
+        assert "[[tool_server]]" in refused.detail
+    assert clock.told == []
+
+
+async def test_an_offer_is_asked_of_the_one_server() -> None:
+    """Ours."""
+    clock, files = Server(), Server()
+    routed = RoutedToolServers({"clock": clock, "files": files})
+    assert await routed.offered("files") == [{"name": "echo"}]
+    assert (clock.told, files.told) == ([], ["offered"])
+
+
+@pytest.mark.parametrize("error", [Refused(Reason.TOOL_SERVER_UNAVAILABLE, "dead"), ProcessLookupError("gone")])
+@promise("P5")
+async def test_a_server_that_cannot_be_ended_keeps_no_other_from_ending(error: Exception) -> None:
+    """P5: what was started for a task ends with it, at every server."""
+    broken, files = Server(error), Server()
+    routed = RoutedToolServers({"broken": broken, "files": files})
+    await routed.end_task("task-1")
+    await routed.aclose()
+    assert broken.told == ["end task-1", "close"]
+    assert files.told == ["end task-1", "close"]
+
+
+async def test_a_failing_call_still_leaves_its_task_to_be_ended() -> None:
+    """P5: a process may have been started before the call failed."""
+    broken = Server(Refused(Reason.TOOL_SERVER_UNAVAILABLE, "dead"))
+    routed = RoutedToolServers({"clock": broken})
+    permit = a_permit("echo", server="clock", task="task-1")
+    with pytest.raises(Refused, match="dead"):
+        await routed.call(permit, no_credential(permit))
+    assert routed.tasks == {"task-1"}
+    await routed.end_task("task-1")
+    assert routed.tasks == frozenset()
