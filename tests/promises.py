@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -103,11 +104,7 @@ PROMISES: Final = MappingProxyType(
     }
 )
 
-NOT_YET: Final = MappingProxyType(
-    {
-        "P4": "comes with delegation: until then a chain is one root grant",
-    }
-)
+NOT_YET: Final[Mapping[str, str]] = MappingProxyType({})
 """Promises that no test holds yet, each with the reason. One that gains a test must leave this table."""
 
 
