@@ -25,6 +25,7 @@ class StandardInput(ByteReceiveStream):
 
     def __init__(self) -> None:
         self._reader: asyncio.StreamReader | None = None
+        self._transport: asyncio.ReadTransport | None = None
         self._is_file = False
 
     async def receive(self, max_bytes: int = _CHUNK) -> bytes:
@@ -37,13 +38,15 @@ class StandardInput(ByteReceiveStream):
         return chunk
 
     async def aclose(self) -> None:
-        """Read nothing more."""
+        """Read nothing more; a pipe is closed."""
+        if self._transport is not None:
+            self._transport.close()
 
     async def _connect(self) -> None:
         reader = asyncio.StreamReader(limit=_CHUNK)
         protocol = asyncio.StreamReaderProtocol(reader)
         try:
-            await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+            self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
         except (ValueError, PermissionError):
             self._is_file = True
         else:

@@ -58,9 +58,9 @@ async def _serve_or_relay(set_up: SetUp, hello: JsonObject) -> None:
     async with anyio.create_task_group() as serving:
 
         async def serve() -> None:
-            incoming, outgoing = StandardInput(), StandardOutput()
-            if not await relay_session(set_up.folder.control_socket, hello, incoming, outgoing):
-                await _own(set_up, hello, incoming, outgoing)
+            async with StandardInput() as incoming, StandardOutput() as outgoing:
+                if not await relay_session(set_up.folder.control_socket, hello, incoming, outgoing):
+                    await _own(set_up, hello, incoming, outgoing)
             serving.cancel_scope.cancel()
 
         serving.start_soon(serve)
