@@ -32,7 +32,7 @@ demo: $(VENV)/.runtime $(SERVERS)/.ready ## real tool servers, a real agent, eve
 
 test: $(VENV)/.dev $(SERVERS)/.ready ## all tests, with the floors of coverage
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report= --numprocesses=auto --dist=worksteal $(PYTEST_ARGS)
 	@echo "floors 1 to 5, every line and branch:"
 	@$(BIN)/python -m coverage report --include='$(CORE)' --fail-under=100
 	@echo "everything, at least 92 in a hundred:"
