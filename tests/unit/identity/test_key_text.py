@@ -34,6 +34,7 @@ def test_a_locked_key_comes_back_under_its_passphrase_alone() -> None:
         with pytest.raises(Refused) as refusal:
             read_key(LOCKED, passphrase)
         assert refusal.value.reason is Reason.BAD_CREDENTIAL
+        assert ("locked" in refusal.value.detail) is (passphrase is None)
 
 
 def test_the_lock_is_not_the_passphrase_itself() -> None:
@@ -41,6 +42,13 @@ def test_the_lock_is_not_the_passphrase_itself() -> None:
     pem = LOCKED.reveal().split("\n", 1)[1]
     with pytest.raises(Refused):
         read_key(Secret(pem), Secret("correct horse"))
+
+
+def test_a_passphrase_too_many_is_told_apart_from_one_too_few() -> None:
+    """Issue 2, bad input: the next step."""
+    with pytest.raises(Refused) as refusal:
+        read_key(write_key(PRIVATE, None), Secret("not needed"))
+    assert refusal.value.detail == "the key is not locked"
 
 
 def test_a_key_that_another_tool_locked_opens_with_its_passphrase() -> None:

@@ -82,6 +82,12 @@ def test_a_member_is_of_its_kind_or_refused(
         assert detail(lambda value=value: read(of(value))).startswith("`/at/a`: expected ")  # type: ignore[misc]  # bound now
 
 
+def test_what_was_expected_is_told() -> None:
+    """Ours."""
+    assert detail(lambda: of("").text("a")) == "`/at/a`: expected 1 to 500 printable characters"
+    assert detail(lambda: of("").text("a", TEXT, "letters")) == "`/at/a`: expected letters"
+
+
 def test_members_below_know_where_they_stand() -> None:
     """Ours."""
     inner = of({"b": 1}).fields("a", ("b",))

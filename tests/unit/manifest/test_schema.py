@@ -128,21 +128,20 @@ def test_what_an_agent_reads_repeats_none_of_its_values() -> None:
     assert len(sentence) < 400
 
 
-def test_the_key_that_a_branch_does_not_name_is_told() -> None:
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_the_key_that_a_branch_does_not_name_is_told(keyword: str) -> None:
     """Ours: an agent can mend only what it is told of."""
+    inner: JsonObject = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    branch: JsonObject = {"type": "object", "properties": {"in": inner}}
     prepared = prepare(
-        {
-            "type": "object",
-            "properties": {
-                "o": {"anyOf": [{"type": "object", "properties": {"a": {"type": "integer"}}}, {"type": "null"}]}
-            },
-        },
-        None,
-        frozenset(),
+        {"type": "object", "properties": {"o": {keyword: [branch, {"type": "null"}]}}}, None, frozenset()
     )
-    with pytest.raises(Refused) as refusal:
-        prepared.check_arguments({"o": {"b": 1}})
-    assert refusal.value.sentence == f"`/o/b`: {UNNAMED}"
+
+    cases: list[tuple[JsonObject, str]] = [({"o": {"b": 1}}, "/o/b"), ({"o": {"in": {"b": 1}}}, "/o/in/b")]
+    for arguments, place in cases:
+        with pytest.raises(Refused) as refusal:
+            prepared.check_arguments(arguments)
+        assert refusal.value.sentence == f"`{place}`: {UNNAMED}"
 
 
 def test_a_key_spelt_otherwise_in_an_opened_object_is_told() -> None:
