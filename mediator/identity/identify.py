@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass
 from typing import Final, final
 
-from mediator.canonical import Json, JsonObject, canonical_bytes
+from mediator.canonical import JsonObject, canonical_bytes
 from mediator.evidence import Seal, Secret
 from mediator.identity.keys import KeySet
 from mediator.identity.principal import Principal
@@ -62,13 +62,13 @@ def identity_form(identity: Identified) -> JsonObject:
     return {
         "issuer": claims.issuer,
         "subject": claims.subject,
-        "audience": list[Json](claims.audience),
+        "audience": [*claims.audience],
         "grant": claims.grant,
         "token_id": claims.token_id,
         "key_id": claims.key_id,
         "issued_at": claims.issued_at,
         "expires_at": claims.expires_at,
-        "lineage": list[Json](claims.lineage),
+        "lineage": [*claims.lineage],
         "credential": claims.credential_digest,
         "proof": identity.proof,
     }

@@ -60,7 +60,7 @@ class Released:
             "bytes": self.size_bytes,
             "is_error": self.is_error,
             "is_protocol_error": self.is_protocol_error,
-            "labels": list[Json](sorted(self.labels)),
+            "labels": [*sorted(self.labels)],
             "removed": self.removed,
             "noise": self.noise,
         }

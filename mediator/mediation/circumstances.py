@@ -54,9 +54,9 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "grants": [grant_form(grant) for grant in circumstances.grants],
         "calls": circumstances.calls,
         "last_used_ms": circumstances.last_used_ms,
-        "spent": list[Json](sorted(circumstances.spent)),
-        "labels": list[Json](sorted(circumstances.labels)),
-        "frozen": list[Json](sorted(circumstances.frozen)),
+        "spent": [*sorted(circumstances.spent)],
+        "labels": [*sorted(circumstances.labels)],
+        "frozen": [*sorted(circumstances.frozen)],
     }
 
 

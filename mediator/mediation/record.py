@@ -107,7 +107,7 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
         "agent": None if presented is None else presented.agent,
         "owner": None if presented is None else presented.owner,
         "task": None if presented is None else presented.root,
-        "chain": [] if chain is None else list[Json](link.agent for link in chain.links),
+        "chain": [] if chain is None else [link.agent for link in chain.links],
         "identity": identity_form(deliberation.identity),
         "call": call_form(deliberation.call),
         "tool": None
@@ -123,10 +123,10 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
         "policies": None
         if decision is None
         else {
-            "determining": list[Json](decision.determining),
+            "determining": [*decision.determining],
             "verdict": str(decision.verdict),
-            "opaque": list[Json](sorted(decision.opaque)),
-            "obligations": list[Json](sorted(map(str, decision.obligations))),
+            "opaque": [*sorted(decision.opaque)],
+            "obligations": [*sorted(map(str, decision.obligations))],
         },
         "request_hash": deliberation.request_hash,
         "trust": deliberation.snapshot.digests(),

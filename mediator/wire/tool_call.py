@@ -117,7 +117,7 @@ def call_form(call: ToolCall) -> JsonObject:
         "trace_parent": _trace_form(call.trace_parent),
         "http_trace_parent": _trace_form(call.http_trace_parent),
         "param_headers": [[name, digest] for name, digest in call.param_headers],
-        "dropped": list[Json](call.dropped),
+        "dropped": [*call.dropped],
         "source": call.source,
     }
 
