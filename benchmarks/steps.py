@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.core import Core, a_result, an_arrival, large_result, more_policies, open_core
+from benchmarks.loopback import CONNECTIONS
 from benchmarks.measure import Asynchronous, Probe, Synchronous
 from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
 from mediator.adapters.tracer_otel.spans import spans_of
@@ -24,7 +25,7 @@ from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import inspect
 from mediator.inspection.result import ToolResult
 from mediator.mediation.credential import ToolCredential
-from mediator.mediation.deliberate import Deliberation, deliberate
+from mediator.mediation.deliberate import Deliberation, Ids, deliberate
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities, audiences_of
 from mediator.mediation.permit import Permit, enforce
@@ -98,10 +99,14 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
         outcome = outcome_entry(permit.committed.record, released, judged.now_ms, forwarded=True)
         await core.ports.ledger.close(permit, released, judged.now_ms)
 
+        idle = [judged.deliberate(core.ports.ids.draw()) for _ in range(CONNECTIONS)]
+
         async def commit_and_close() -> None:
-            permit = enforce(await _committed(core, judged.deliberation))
+            deliberation = idle.pop()
+            permit = enforce(await _committed(core, deliberation))
             permit.spring(lambda _: None)
             await core.ports.ledger.close(permit, released, judged.now_ms)
+            idle.append(deliberation)
 
         def gather() -> None:
             judged.gather()
@@ -127,11 +132,11 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
             "policy remembered": Synchronous(judged.asking(DEFAULT_POLICIES)),
             "policy 50": Synchronous(judged.asking(more, _forgetful), 100),
             "policy 50 remembered": Synchronous(judged.asking(more)),
-            "commit": Asynchronous(commit_and_close),
+            "commit": Asynchronous(commit_and_close, at_a_time=CONNECTIONS),
             "reply": Synchronous(lambda: reply(small)),
             "reply large": Synchronous(lambda: reply(large), 100),
             "span": Synchronous(lambda: spans_of(entry, outcome)),
-            "corridor": Asynchronous(lambda: core.corridor.answer(arrival)),
+            "corridor": Asynchronous(lambda: core.corridor.answer(arrival), at_a_time=CONNECTIONS),
         }
 
 
@@ -173,14 +178,14 @@ class _Judged:
         task, epoch = self._counted.chain.root.id, self._counted.circumstances.epoch
         assert isinstance(self._ports.claims.claim(task, self._counted.claims, epoch, self.now_ms), Claimed)
 
-    def deliberate(self) -> Deliberation:
+    def deliberate(self, ids: Ids | None = None) -> Deliberation:
         return deliberate(
             call=self.call,
             identity=self._identity,
             snapshot=self._unasked,
             circumstances=self._circumstances,
             now_ms=self.now_ms,
-            ids=self._ids,
+            ids=ids or self._ids,
         )
 
     def asking(
