@@ -13,6 +13,8 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -129,7 +131,9 @@ def read_settings(folder: Folder) -> Settings:
 
 def read_operators(folder: Folder) -> Operators:
     """Return the people whose statements are obeyed."""
-    return parse_operators(read_file(folder.operators_file))
+    raw = read_file(folder.operators_file)
+    with naming(folder.operators_file):
+        return parse_operators(raw)
 
 
 def read_key(path: Path, passphrase: Secret | None = None) -> SigningKey:
@@ -157,6 +161,16 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _wrong(f"`{path}` cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give every refusal from inside the name of the file that it is about."""
+    try:
+        yield
+    except Refused as refused:
+        detail = f"`{path}`: {refused.detail or refused.reason}"
+        raise Refused(refused.reason, detail, remedy=refused.remedy) from refused
 
 
 def find_file(path: Path) -> bytes | None:

@@ -28,7 +28,7 @@ from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
-from mediator.assembly.folder import Folder, read_key, read_operators, read_secret
+from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
 from mediator.assembly.servers import make_tool_servers, resolve_bearers
 from mediator.assembly.trust import load_trust
 from mediator.canonical import JsonLimits
@@ -110,7 +110,8 @@ async def open_mediator(
     """
     async with AsyncExitStack() as ending:
         ending.enter_context(own(folder.lock_file))
-        issuer_key = read_key(folder.key_file("issuer"))
+        with naming(folder.key_file("issuer")):
+            issuer_key = read_key(folder.key_file("issuer"))
         store = ending.enter_context(
             SqliteStore(
                 folder.store_file,

@@ -15,7 +15,7 @@ from typing import Final
 
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
-from mediator.assembly.folder import Folder, find_file, read_file, read_operators
+from mediator.assembly.folder import Folder, find_file, naming, read_file, read_operators
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
@@ -118,8 +118,11 @@ def _keys(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: s
         if issuer.keys_file is None:
             issuers[name] = (jwk_set(issuer_key), ("EdDSA",))
         else:
-            keys = parse_object(read_file(folder.root / issuer.keys_file))
-            issuers[name] = (keys, issuer.algorithms)
+            file = folder.root / issuer.keys_file
+            raw = read_file(file)
+            with naming(file):
+                issuers[name] = (parse_object(raw), issuer.algorithms)
+                key_set({name: issuers[name]})
     return key_set(issuers)
 
 
