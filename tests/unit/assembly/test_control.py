@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -119,7 +120,7 @@ async def test_on_the_socket_nonsense_gets_a_refusal_and_the_next_one_is_served(
                 answer = await anyio.to_thread.run_sync(say, home, line)
                 assert answer.startswith(b'{"ok":false') or b'"ok":false' in answer, (line, answer)
                 assert b"Traceback" not in answer
-            status = await anyio.to_thread.run_sync(ask_control, home.control_socket, {"op": "status"})
+            status = await anyio.to_thread.run_sync(partial(ask_control, home.control_socket, {"op": "status"}))
             assert status is not None
             assert status["url"] == BASE_URL
         serving.cancel_scope.cancel()
@@ -135,7 +136,7 @@ async def test_who_reaches_the_socket_is_nobody_without_a_statement(home: Folder
         statement = asks(mediator, task_subject(), who=OTHER).decode()
         with anyio.fail_after(SECONDS), pytest.raises(Refused) as refused:
             await anyio.to_thread.run_sync(
-                ask_control, home.control_socket, {"op": "task.open", "statement": statement}
+                partial(ask_control, home.control_socket, {"op": "task.open", "statement": statement})
             )
         assert refused.value.reason is Reason.NOT_COVERED
         assert mediator.store.list_grants() == ()

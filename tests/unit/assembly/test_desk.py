@@ -230,7 +230,7 @@ def test_a_profile_that_is_not_there_is_named_beside_those_that_are(home: Folder
     """Ours: an error names the next step."""
     settings = read_settings(home)
     assert profile_named(settings, "assistant").owner == OWNER
-    with pytest.raises(Refused, match="`nobody` in mediator.toml; there is `assistant`"):
+    with pytest.raises(Refused, match=r"`nobody` in mediator\.toml; there is `assistant`"):
         profile_named(settings, "nobody")
     with pytest.raises(Refused, match="there is none"):
         profile_named(settings.model_copy(update={"agents": ()}), "nobody")

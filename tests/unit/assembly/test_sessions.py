@@ -85,7 +85,11 @@ async def test_a_session_that_is_cut_off_completes_its_task_too(mediator: Mediat
     session = await open_session(mediator, hello(mediator))
     sending, receiving = anyio.create_memory_object_stream[bytes](1)
     async with sending, receiving, anyio.create_task_group() as serving:
-        serving.start_soon(session, receiving, sending)
+
+        async def serve() -> None:
+            await session(receiving, sending)
+
+        serving.start_soon(serve)
         await anyio.wait_all_tasks_blocked()
         serving.cancel_scope.cancel()
     (stored,) = mediator.store.list_grants()

@@ -1,0 +1,188 @@
+"""What is trusted: only what a statement or a signature carries; anything else stops the start or does not exist.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mediator.assembly.folder import Folder, read_key, read_operators, read_settings
+from mediator.assembly.trust import LoadedTrust, load_trust, read_policies, tool_facts
+from mediator.cli.folder import now_ms
+from mediator.cli.main import run
+from mediator.identity.dsse import SigningKey
+from mediator.identity.statement import Act, sign_statement
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.forged_tokens import jwk_of
+from tests.simulated.opened import BASE_URL, OTHER
+from tests.simulated.pins import pinned
+from tests.simulated.running import OWNER
+
+COMPANY = "https://idp.example.com"
+
+
+def load(home: Folder) -> LoadedTrust:
+    return load_trust(home, read_settings(home), read_key(home.key_file("issuer")).public, BASE_URL, now_ms())
+
+
+def test_a_new_set_up_trusts_its_own_issuer_and_pins_nothing(home: Folder) -> None:
+    """P7: empty is never permission; nothing is pinned by being there."""
+    loaded = load(home)
+    assert loaded.problems == ()
+    assert len(loaded.snapshot.pins) == 0
+    assert set(loaded.snapshot.keys.issuers) == {BASE_URL}
+    assert loaded.snapshot.audience == BASE_URL
+
+
+def policy(home: Folder) -> Path:
+    return next(iter(sorted((home.root / "policies").glob("*.cedar"))))
+
+
+def edit(home: Folder) -> None:
+    file = policy(home)
+    file.write_text(file.read_text() + "\npermit (principal, action, resource);\n")
+
+
+def add(home: Folder) -> None:
+    (home.root / "policies" / "zz.cedar").write_text("permit (principal, action, resource);")
+
+
+def remove(home: Folder) -> None:
+    policy(home).unlink()
+
+
+def rename(home: Folder) -> None:
+    policy(home).rename(policy(home).with_name("renamed.cedar"))
+
+
+def drop_statement(home: Folder) -> None:
+    (home.root / "policies" / "active.dsse.json").unlink()
+
+
+def statement_without_digest(home: Folder) -> None:
+    at = now_ms()
+    key = read_key(home.key_file("operator", OWNER))
+    raw = sign_statement(key, act=Act.POLICY_ACTIVATE, subject={"digest": 7}, who=OWNER, at=at, serial=at)
+    (home.root / "policies" / "active.dsse.json").write_bytes(raw)
+
+
+@pytest.mark.parametrize("change", [edit, add, remove, rename, drop_statement, statement_without_digest])
+@promise("P7")
+def test_policies_that_no_operator_put_in_force_as_they_stand_stop_the_start(
+    home: Folder, change: Callable[[Folder], None]
+) -> None:
+    """Bad input: an edited policy without a statement; the next step is named."""
+    change(home)
+    with pytest.raises(Refused) as refused:
+        load(home)
+    assert refused.value.reason is Reason.POLICY_ERROR
+    assert str(home.root / "policies") in refused.value.detail
+    assert "mediator policy activate" in refused.value.detail
+
+
+@promise("P7")
+def test_policies_that_somebody_without_the_role_put_in_force_stop_the_start(home: Folder) -> None:
+    """A4: a reviewer approves pins, and puts no policy in force."""
+    edit(home)
+    key, at = read_key(home.key_file("operator", OTHER)), now_ms()
+    raw = sign_statement(key, act=Act.POLICY_ACTIVATE, subject={"digest": "x"}, who=OTHER, at=at, serial=at)
+    (home.root / "policies" / "active.dsse.json").write_bytes(raw)
+    with pytest.raises(Refused) as refused:
+        load(home)
+    assert refused.value.reason is not Reason.INTERNAL
+
+
+def test_policies_that_were_put_in_force_are_the_ones_that_count(home: Folder) -> None:
+    """Ours: the edit, then the operator's statement."""
+    before = load(home).snapshot.policies.digest
+    (home.root / "policies" / "zz.cedar").write_text(
+        '@id("zz")\n@reason("Nothing today.")\nforbid (principal, action, resource);'
+    )
+    assert run(["policy", "activate", "--operator", OWNER, "--folder", str(home.root)]) == 0
+    assert load(home).snapshot.policies.digest != before
+
+
+def test_a_policy_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    """Bad input."""
+    (tmp_path / "a.cedar").write_bytes(b"// caf\xe9")
+    with pytest.raises(Refused, match=r"a\.cedar` is not UTF-8 at byte 6"):
+        read_policies(tmp_path)
+
+
+def test_trust_that_was_edited_without_a_statement_is_named(home: Folder) -> None:
+    """P2: who may sign manifests is what an operator accepted."""
+    file = home.root / "tool_manifests" / "trust.json"
+    trust = json.loads(file.read_text())
+    file.write_text(json.dumps({**trust, "rules": []}))
+    with pytest.raises(Refused) as refused:
+        load(home)
+    assert str(file) in refused.value.detail
+
+
+@pytest.mark.parametrize("name", ["trust.json", "trust.dsse.json"])
+def test_trust_that_is_missing_is_named(home: Folder, name: str) -> None:
+    """P7."""
+    (home.root / "tool_manifests" / name).unlink()
+    with pytest.raises(Refused) as refused:
+        load(home)
+    assert name in refused.value.detail
+
+
+def trust_company(home: Folder, keys: object) -> None:
+    (home.root / "company.json").write_text(json.dumps(keys))
+    with home.settings_file.open("a") as file:
+        file.write(f'\n[[issuer]]\nname = "company"\nissuer = "{COMPANY}"\nkeys_file = "company.json"\n')
+
+
+def test_another_issuer_is_trusted_by_the_file_of_its_keys(home: Folder) -> None:
+    """Issue 2: `[[issuer]]` with `keys_file`, relative to the settings."""
+    key = SigningKey.generate()
+    trust_company(home, {"keys": [jwk_of(key)]})
+    issuers = load(home).snapshot.keys.issuers
+    assert set(issuers) == {BASE_URL, COMPANY}
+    assert set(issuers[COMPANY].keys) == {key.public.keyid}
+
+
+@pytest.mark.parametrize("keys", [[], {}, {"keys": [{}]}, {"keys": "x"}])
+@promise("P7")
+def test_a_file_of_keys_that_holds_none_stops_the_start(home: Folder, keys: object) -> None:
+    """P7: an issuer that cannot be checked is a mistake, and is told at the start."""
+    trust_company(home, keys)
+    with pytest.raises(Refused, match=r"company\.json"):
+        load(home)
+
+
+def test_a_file_of_keys_that_is_missing_is_named(home: Folder) -> None:
+    """Bad input: missing keys."""
+    trust_company(home, {})
+    (home.root / "company.json").unlink()
+    with pytest.raises(Refused, match=r"company\.json` cannot be read"):
+        load(home)
+
+
+def test_pins_that_nobody_reviewed_do_not_exist_and_are_reported_or_stop_the_start(home: Folder) -> None:
+    """P2: a line in `pins.lock` is not a pin."""
+    (home.root / "tool_manifests" / "pins.lock").write_text('{"made": "up"}')
+    try:
+        loaded = load(home)
+    except Refused as refused:
+        assert refused.detail
+    else:
+        assert len(loaded.snapshot.pins) == 0
+        assert loaded.problems
+
+
+def test_policy_knows_of_a_tool_what_its_owner_declared(home: Folder) -> None:
+    """P2: facts come from the pin, never from what a server says now."""
+    tool = pinned(effect="write")
+    facts = tool_facts(tool)
+    assert (facts.server, facts.tool, facts.effect, facts.domain) == ("files", "read", "write", "files")
+    assert facts.digest == tool.digest
+    assert facts.input_schema == tool.definition["inputSchema"]
+    assert read_operators(home)
