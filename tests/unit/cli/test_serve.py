@@ -41,7 +41,7 @@ def lose_the_issuer_key(work: Path) -> None:
 
 
 def edit_a_policy(work: Path) -> None:
-    file = sorted((work / "policies").glob("*.cedar"))[0]
+    file = min((work / "policies").glob("*.cedar"))
     file.write_text(file.read_text() + "\n// looser now\n")
 
 

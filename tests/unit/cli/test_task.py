@@ -40,16 +40,17 @@ def test_a_task_is_opened_shown_and_completed_where_nobody_serves(work: Path, me
     assert not (work / ".mediator" / "control.sock").exists()
 
 
-def test_for_a_person_the_token_stands_alone_on_a_line(work: Path, mediator: Commands) -> None:
+@pytest.mark.usefixtures("work")
+def test_for_a_person_the_token_stands_alone_on_a_line(mediator: Commands) -> None:
     """Ours: it can be copied; and for another issuer's task there is none."""
     lines = mediator.well(*OPEN).out.splitlines()
     assert lines[-1].count(".") == 2
     ran = mediator.well(*OPEN, "--issuer", COMPANY)
     assert "claim `grant`" in ran.err
     assert len(ran.out.splitlines()) == 1
-    assert work
 
 
+@pytest.mark.usefixtures("work")
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -63,14 +64,11 @@ def test_for_a_person_the_token_stands_alone_on_a_line(work: Path, mediator: Com
     ],
 )
 @promise("P7")
-def test_what_cannot_be_opened_is_told(
-    work: Path, mediator: Commands, words: tuple[str, str], told: tuple[str, ...]
-) -> None:
+def test_what_cannot_be_opened_is_told(mediator: Commands, words: tuple[str, str], told: tuple[str, ...]) -> None:
     """Bad input: what is wrong, and what would do."""
     error = mediator.refused(*OPEN, *words)
     for word in told:
         assert word in error
-    assert work
 
 
 @promise("P4", "P7")
@@ -87,11 +85,11 @@ def test_an_owner_without_a_key_opens_nothing_and_another_completes_nothing(work
     assert "next:" in error
 
 
-def test_a_task_that_is_not_there_is_told(work: Path, mediator: Commands) -> None:
+@pytest.mark.usefixtures("work")
+def test_a_task_that_is_not_there_is_told(mediator: Commands) -> None:
     """Bad input."""
     for words in (("show", "task-0"), ("complete", "task-0", "--owner", OPERATOR)):
         assert "no task `task-0`" in mediator.refused("task", *words)
-    assert work
 
 
 def minted(key: SigningKey, **claims: object) -> str:

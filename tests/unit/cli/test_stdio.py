@@ -1,0 +1,179 @@
+"""`mediator stdio`: as the owner of a folder and beside one, with a profile's key and with a token.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from mediator.adapters.ledger_segments.showing import Wanted, find_entries
+from mediator.adapters.ledger_segments.verify import verify_ledger
+from mediator.canonical import JsonObject, canonical_bytes
+from mediator.cli import stdio
+from mediator.cli.folder import open_set_up
+from tests.promises import promise
+from tests.simulated.commands import OPERATOR, Commands
+from tests.simulated.replies import tools_call, tools_list
+from tests.simulated.running import running
+from tests.simulated.tool_server import SimulatedToolServer, tool
+from tests.simulated.tool_server_stdio import SimulatedStdioServer
+
+SECONDS = 20
+OPEN = ("task", "open", "--agent", "assistant", "--owner", OPERATOR, "--tools", "*", "--purpose", "a test", "--json")
+
+
+class Host:
+    """A local host: files for what it says and what it reads, as standard input and output of this process."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._said, self._read = folder / "said", folder / "read"
+        self._monkeypatch = monkeypatch
+        self._open: list[Any] = []
+
+    def says(self, *messages: JsonObject) -> None:
+        for file in self._open:
+            file.close()
+        self._said.write_bytes(b"".join(canonical_bytes(message) + b"\n" for message in messages))
+        self._open = [self._said.open("rb"), self._read.open("wb")]
+        self._monkeypatch.setattr(sys, "stdin", self._open[0])
+        self._monkeypatch.setattr(sys, "stdout", self._open[1])
+
+    @property
+    def answers(self) -> list[Any]:
+        return [json.loads(line) for line in self._read.read_bytes().splitlines()]
+
+    def close(self) -> None:
+        self._monkeypatch.undo()
+        for file in self._open:
+            file.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+        for name in (stdio.TOKEN, stdio.TOKEN_FILE):
+            monkeypatch.delenv(name, raising=False)
+        one = Host(tmp_path, monkeypatch)
+        yield one
+        one.close()
+
+
+async def serve(work: Path, hello: JsonObject) -> None:
+    with anyio.fail_after(SECONDS):
+        await stdio._serve_or_relay(open_set_up(work), hello)
+
+
+def hello_of_agent(work: Path) -> JsonObject:
+    return stdio._hello_of_profile(open_set_up(work), "assistant")
+
+
+def notes(work: Path, kind: str) -> list[Any]:
+    return [entry["body"] for entry in find_entries(work / ".mediator" / "ledger", Wanted(kind=kind)).entries]
+
+
+@promise("P5", "P9", "P10")
+async def test_alone_it_owns_the_folder_for_its_life_and_its_task_ends_with_it(
+    pinned: Path, clock: SimulatedStdioServer, host: Host
+) -> None:
+    """Issue 2: a host on this machine needs no daemon; at the end nothing runs, and all is on record."""
+    host.says(tools_list(), tools_call("clock__now", text="x"))
+    await serve(pinned, hello_of_agent(pinned))
+    tools, called = sorted(host.answers, key=lambda answer: "tools" not in answer["result"])
+    assert [one["name"] for one in tools["result"]["tools"]] == ["clock__now", "clock__set_alarm"]
+    assert not called["result"].get("isError", False)
+    assert [call.params["name"] for call in clock.calls] == ["now"]
+    assert clock.alive == []
+    (opened,), (completed,) = notes(pinned, "task.opened"), notes(pinned, "task.completed")
+    assert completed == {"task": opened["task"], "who": "assistant"}
+    report = verify_ledger(pinned / ".mediator" / "ledger", None)
+    assert report.is_whole, report
+    assert not (pinned / ".mediator" / "control.sock").exists()
+
+
+@promise("P5", "P10")
+async def test_beside_a_mediator_it_only_passes_bytes(tmp_path: Path, host: Host) -> None:
+    """Issue 2: one owner; the session's task is opened there, and completed at the end of what the host says."""
+    server = SimulatedToolServer(tools=[tool("echo")])
+    async with running(tmp_path, {"clock": server}) as mediator:
+        host.says(tools_call("clock__echo", text="x"))
+        await serve(mediator.folder, hello_of_agent(mediator.folder))
+        (answer,) = host.answers
+        assert not answer["result"].get("isError", False)
+        assert [call.tool for call in server.calls] == ["echo"]
+        with anyio.fail_after(SECONDS):
+            while not notes(mediator.folder, "task.completed"):  # noqa: ASYNC110 - the other side writes it
+                await anyio.sleep(0.01)
+        (completed,) = notes(mediator.folder, "task.completed")
+        assert completed["who"] == "assistant"
+        assert completed["task"] != mediator.task
+
+
+@promise("P5")
+async def test_a_session_with_a_token_completes_nothing(tmp_path: Path, host: Host) -> None:
+    """Ours: whoever opened the task completes it."""
+    server = SimulatedToolServer(tools=[tool("echo")])
+    async with running(tmp_path, {"clock": server}) as mediator:
+        host.says(tools_call("clock__echo", text="x"))
+        await serve(mediator.folder, stdio._hello_of_token({stdio.TOKEN: mediator.token}))
+        (answer,) = host.answers
+        assert not answer["result"].get("isError", False)
+        assert mediator.mediator.desk.show(mediator.task)["state"] == "open"
+    assert notes(mediator.folder, "task.completed") == []
+
+
+@pytest.mark.usefixtures("work")
+def test_a_token_comes_from_the_environment_or_from_a_file(
+    mediator: Commands, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 2: MEDIATOR_TOKEN, or MEDIATOR_TOKEN_FILE; the first counts where both are set."""
+    opened = mediator.well(*OPEN).printed
+    file = tmp_path / "token"
+    file.write_text(opened["access_token"] + "\n")
+    for name, value in ((stdio.TOKEN, opened["access_token"]), (stdio.TOKEN_FILE, str(file))):
+        with monkeypatch.context() as context:
+            context.setenv(name, value)
+            host.says(tools_list())
+            assert mediator("stdio").code == 0
+            (answer,) = host.answers
+            assert answer["result"]["tools"] == []
+    host.close()
+    assert mediator.well("task", "show", opened["task"], "--json").printed["state"] == "open"
+
+
+@pytest.mark.usefixtures("work", "host")
+def test_who_says_nothing_of_itself_is_told_the_ways(mediator: Commands) -> None:
+    """P7: there is no anonymous session."""
+    error = mediator.refused("stdio")
+    for word in ("--agent", "MEDIATOR_TOKEN", "MEDIATOR_TOKEN_FILE", "mediator connect"):
+        assert word in error
+
+
+@pytest.mark.usefixtures("work")
+def test_a_token_file_that_is_not_there_is_named(
+    mediator: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad input."""
+    monkeypatch.delenv(stdio.TOKEN, raising=False)
+    monkeypatch.setenv(stdio.TOKEN_FILE, str(tmp_path / "nothing"))
+    assert str(tmp_path / "nothing") in mediator.refused("stdio")
+
+
+def test_a_profile_that_is_not_there_or_opens_nothing_is_told(work: Path, mediator: Commands) -> None:
+    """Bad input: what is missing in its `[[agent]]`, or which there are."""
+    assert "`assistant`" in mediator.refused("stdio", "--agent", "nobody")
+    settings = work / "mediator.toml"
+    settings.write_text(settings.read_text() + '\n[[agent]]\nname = "keyless"\nowner = "you@example.com"\n')
+    error = mediator.refused("stdio", "--agent", "keyless")
+    assert "`keyless` has no `key`" in error
+    assert "[[agent]]" in error
+    (work / ".mediator" / "keys" / "agent-assistant.pem").unlink()
+    assert "agent-assistant.pem" in mediator.refused("stdio", "--agent", "assistant")
