@@ -104,6 +104,17 @@ class Running:
         return self.entries("decision")
 
     @property
+    def outcomes(self) -> list[tuple[object, object]]:
+        """Return (outcome, reason) of each call that was allowed."""
+        return [(entry["outcome"], entry["reason"]) for entry in self.entries("outcome")]
+
+    @property
+    def drifts(self) -> list[dict[str, Any]]:
+        """Return what was noted each time that a server's offer was found to differ."""
+        bodies = [entry["body"] for entry in self.entries("drift")]
+        return [body for body in bodies if isinstance(body, dict)]
+
+    @property
     def verdicts(self) -> list[tuple[object, object]]:
         """Return (verdict, reason) of each decision."""
         return [(entry["verdict"], entry["reason"]) for entry in self.decisions]
@@ -133,15 +144,25 @@ def message_in(answer: httpx2.Response) -> dict[str, Any]:
 
 async def command(*words: str) -> str:
     """Run one `mediator` command, which must succeed, and return what it printed."""
+    code, said, wrong = await _run(*words)
+    assert code == 0, f"{' '.join(words)}: {wrong}"
+    return said
 
+
+async def refused_command(*words: str) -> str:
+    """Run one `mediator` command, which must be refused, and return what it said against it."""
+    code, said, wrong = await _run(*words)
+    assert code == 1, f"{' '.join(words)}: {said}{wrong}"
+    return " ".join(wrong.split())
+
+
+async def _run(*words: str) -> tuple[int, str, str]:
     def captured() -> tuple[int, str, str]:
         out, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(errors):
             return run(list(words)), out.getvalue(), errors.getvalue()
 
-    code, said, wrong = await anyio.to_thread.run_sync(captured)
-    assert code == 0, f"{' '.join(words)}: {wrong}"
-    return said
+    return await anyio.to_thread.run_sync(captured)
 
 
 @asynccontextmanager
