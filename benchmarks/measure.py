@@ -1,7 +1,8 @@
 """Probes and rounds: what something costs, in microseconds of one core, on a machine that does other things as well.
 
-CPU time is taken, not the clock on the wall: a busy neighbour then costs accuracy (caches, frequency) and no more.
-Every round runs every probe once, so that what disturbs one round disturbs them all; the median of the rounds counts.
+CPU time is taken, not the clock on the wall. That alone does not keep neighbours out: two threads of one core halve each
+other's speed, and the CPU time of both doubles. So everything here, and what it starts, is kept on one CPU; each round
+runs every probe a few times, shortly, and the least disturbed of them is the round's; the median of the rounds counts.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -10,11 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+WINDOWS: Final = 6  # of each probe in a round
 
 
 class Probe(Protocol):
@@ -41,7 +45,7 @@ class Synchronous:
     """The probe of a function; `prepare` makes its argument, outside of what is measured."""
 
     run: Callable[[], object]
-    times: int = 400
+    times: int = 100
 
     async def __call__(self) -> float:
         run = self.run
@@ -57,7 +61,7 @@ class Asynchronous:
 
     run: Callable[[], Awaitable[object]]
     at_a_time: int
-    times: int = 400
+    times: int = 96
 
     async def __call__(self) -> float:
         begun = time.process_time_ns()
@@ -71,6 +75,12 @@ class Asynchronous:
             await self.run()
 
 
+def keep_to_one_cpu() -> None:
+    """Keep this process, and whatever it starts, from being its own neighbour."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 async def interleave(probes: Mapping[str, Probe], seconds: float, rounds_max: int) -> tuple[dict[str, Figure], int]:
     """Run all probes in rounds for about so long; return their figures, and how many rounds there were."""
     for probe in probes.values():
@@ -82,7 +92,7 @@ async def interleave(probes: Mapping[str, Probe], seconds: float, rounds_max: in
     rounds = 0
     while rounds < rounds_max and (rounds < 3 or time.monotonic() < end):
         for name, probe in probes.items():
-            taken[name].append(await probe())
+            taken[name].append(min([await probe() for _ in range(WINDOWS)]))
         rounds += 1
     return {name: _figure(values) for name, values in taken.items()}, rounds
 
