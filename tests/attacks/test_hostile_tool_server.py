@@ -208,6 +208,7 @@ async def is_not_pinned(name: str, url: str, *here: str) -> None:
         try:
             await command(*step, *here)
         except AssertionError:
-            await refused_command(*step, *here)
+            said = await refused_command(*step, *here)
+            assert "$" in said, said  # for the keyword that leads elsewhere, and for nothing else
             return
     pytest.fail(f"{name} was pinned")
