@@ -41,10 +41,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=_BACKLOG)
     except OSError as error:
         detail = f"`{host}:{port}` {_WHY.get(error.errno or 0, f'cannot be listened on: {error.strerror}')}"
         raise Refused(Reason.MALFORMED, detail, remedy="choose another `host` or `port` under `[server]`") from error
+    # Inherited by every connection (tcp(7)). asyncio sets it only on sockets that name their protocol, which these do
+    # not: a reply of two writes would wait 40 ms for the agent's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve_http(

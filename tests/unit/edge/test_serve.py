@@ -118,3 +118,11 @@ def test_it_serves_on_uvloop_as_well() -> None:
             assert await peer.is_ended()
 
     uvloop.run(ask())
+
+
+def test_a_reply_does_not_wait_for_an_acknowledgement() -> None:
+    """Ours: without this a reply in two writes takes 40 ms more wherever the loop does not see to it (tcp(7))."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
