@@ -147,7 +147,8 @@ def _activated(file: Path, operators: Operators) -> Digest:
     raw = find_file(file)
     if raw is None:
         raise Refused(Reason.POLICY_ERROR, f"`{file}` is missing: an operator runs `mediator policy activate`")
-    digest = verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject.get("digest")
+    with naming(file):
+        digest = verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject.get("digest")
     if not isinstance(digest, str):
         raise Refused(Reason.POLICY_ERROR, f"`{file}` names no digest: an operator runs `mediator policy activate`")
     return Digest(digest)
