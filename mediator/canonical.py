@@ -5,7 +5,7 @@ stores or forwards JSON writes it here. Rules:
 
 - RFC 8259 and nothing more lenient: no NaN, no trailing bytes, no byte order mark, valid UTF-8, no lone surrogate.
 - A key stands once in an object (RFC 8259 §4 leaves it open; two readers that disagree are an attack).
-- Depth and size are bounded.
+- Depth, size, and for whoever asks the number of values are bounded.
 - A number has one reading (RFC 7493 §2.2): an integral value up to 2^53-1 becomes `int` whatever way it was
   written (`5.0`, `1e2`), -0 becomes 0, any other number is an IEEE double; one that overflows is refused.
 - What is written is RFC 8785 (JCS), a fixed point of the reader.
@@ -38,10 +38,14 @@ DEPTH_CEILING: Final = 200  # below the depth at which either writer gives up (o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLimits:
-    """How large and how deep a text may be before it is refused unread."""
+    """How large, how deep and how full a text may be before it is refused.
+
+    `values_max` bounds what a text from outside costs: a value takes microseconds, and 4 MiB hold a million of them.
+    """
 
     bytes_max: int = 4 * 1024 * 1024  # the MCP SDK's own body limit
     depth_max: int = 64
+    values_max: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.depth_max <= DEPTH_CEILING:
@@ -60,6 +64,8 @@ def parse_json(raw: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
     """
     if len(raw) > limits.bytes_max:
         raise Refused(Reason.BODY_TOO_LARGE, f"{len(raw)} bytes where {limits.bytes_max} are allowed")
+    if limits.values_max is not None and _has_more_values_than(limits.values_max, raw):
+        raise Refused(Reason.BODY_TOO_LARGE, f"more than {limits.values_max} values")
     try:
         value: Json = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError as error:
@@ -170,6 +176,20 @@ _DECODER: Final = json.JSONDecoder(
 _CONTAINERS: Final = (dict, list)
 _LEAVES: Final = frozenset({str, int, bool, type(None)})
 _SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
+
+def _has_more_values_than(values_max: int, raw: bytes) -> bool:
+    """Tell whether a text holds more values than that, unread: by commas and brackets; an empty one counts twice."""
+    if len(raw) <= values_max or _separators(raw) < values_max:  # most texts: strings counted in, it is few
+        return False
+    unescaped = raw.replace(rb"\\", b"").replace(rb"\"", b"")  # what is left of `"` begins and ends strings
+    if unescaped.count(b'"') > 4 * values_max:  # a key and a string for each value
+        return True
+    return sum(map(_separators, unescaped.split(b'"')[::2])) >= values_max
+
+
+def _separators(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _is_deeper_than(depth_max: int, value: Json) -> bool:

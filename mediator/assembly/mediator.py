@@ -157,7 +157,9 @@ async def open_mediator(
                 ports=ports,
                 facts=ServerFacts(version=__version__, metadata_url=f"{base_url}/.well-known/oauth-protected-resource"),
                 json_limits=JsonLimits(
-                    bytes_max=settings.limits.body_bytes_max, depth_max=settings.limits.json_depth_max
+                    bytes_max=settings.limits.body_bytes_max,
+                    depth_max=settings.limits.json_depth_max,
+                    values_max=settings.limits.json_values_max,
                 ),
                 close_seconds=settings.limits.close_seconds,
                 alarm=alarm,

@@ -82,6 +82,7 @@ def _make(
     hearing = HearingLimits(
         result_bytes_max=limits.result_bytes_max,
         json_depth_max=limits.json_depth_max,
+        json_values_max=limits.json_values_max,
         pages_max=limits.list_pages_max,
         tools_max=limits.list_tools_max,
     )

@@ -85,6 +85,7 @@ local = true
 [limits]
 # body_bytes_max = 4194304
 # json_depth_max = 64
+# json_values_max = 100000
 # result_bytes_max = 16777216
 # list_pages_max = 100
 # list_tools_max = 10000

@@ -188,6 +188,7 @@ class LimitSettings(Section):
 
     body_bytes_max: Annotated[int, Field(ge=1024, le=64 * _MIB)] = 4 * _MIB  # the MCP SDK's own
     json_depth_max: Annotated[int, Field(ge=8, le=DEPTH_CEILING)] = 64  # four times what real tool schemas need
+    json_values_max: Annotated[int, Field(ge=1000)] = 100_000  # each takes up to 15 us, and nobody is served meanwhile
     result_bytes_max: Annotated[int, Field(ge=1024, le=256 * _MIB)] = 16 * _MIB  # a page of images, base64
     list_pages_max: Count = 100  # a server that pages for ever ends here
     list_tools_max: Count = 10_000  # up to here our cost is measured to stay flat

@@ -28,6 +28,7 @@ class HearingLimits:
 
     result_bytes_max: int = 16 * 1024 * 1024
     json_depth_max: int = 64
+    json_values_max: int = 100_000
     pages_max: int = 100  # the MCP SDK's own walk of a list ends there too
     tools_max: int = 10_000
     offer_bytes_max: int = 16 * 1024 * 1024  # all pages together: as one result
@@ -63,7 +64,7 @@ class Introduction:
 def read_message(raw: bytes, limits: HearingLimits) -> Request | Notification | Response:
     """Read one message of a server, strictly; raises `Refused(TOOL_SERVER_INVALID)` for anything else."""
     try:
-        return parse_message(raw, _json_limits(limits.json_depth_max))
+        return parse_message(raw, _json_limits(limits.json_depth_max, limits.json_values_max))
     except Refused as stop:
         raise nonsense(f"no message of JSON-RPC: {stop.detail}") from stop
 
@@ -180,9 +181,9 @@ def read_discover(answer: Answer, client_version: str) -> Introduction | None:
 
 
 @lru_cache(maxsize=16)
-def _json_limits(depth_max: int) -> JsonLimits:
-    """Return limits of depth alone: whoever reads here has bounded the bytes, each call by its own measure."""
-    return JsonLimits(bytes_max=sys.maxsize, depth_max=depth_max)
+def _json_limits(depth_max: int, values_max: int) -> JsonLimits:
+    """Return limits without bytes: whoever reads here has bounded those, each call by its own measure."""
+    return JsonLimits(bytes_max=sys.maxsize, depth_max=depth_max, values_max=values_max)
 
 
 def nonsense(detail: str) -> Refused:

@@ -359,3 +359,24 @@ def test_a_pointer_escapes_what_would_mislead() -> None:
     assert pointer_to() == ""
     assert pointer_to("a/b", "m~n", 0, "") == "/a~1b/m~0n/0/"
     assert pointer_to("~1") == "/~01"
+
+
+@pytest.mark.parametrize(
+    ("raw", "values"),
+    [
+        (b"[1,2,3]", 4),
+        (b'[",,,,[[[{{{","\\",[\\\\"]', 3),
+        (b'{"a":{"b":[]},"c":"\\\\,\\",,"}', 5),
+        (b"[[],[],[]]", 7),
+        (b'["' + b'\\",' * 99 + b'"]', 2),
+    ],
+)
+def test_as_many_values_as_are_allowed_are_read_and_not_one_more(raw: bytes, values: int) -> None:
+    """Ours: what costs is values, not bytes; commas and brackets inside strings are none."""
+    parse_json(raw, JsonLimits(values_max=values))
+    assert refusal_of(raw, JsonLimits(values_max=values - 1)) == (Reason.BODY_TOO_LARGE, None)
+
+
+def test_a_text_of_quotes_alone_is_too_full_before_it_is_split() -> None:
+    """Ours: counting must not cost what it saves."""
+    assert refusal_of(b'"' * 50 + b"," * 10, JsonLimits(values_max=10)) == (Reason.BODY_TOO_LARGE, None)

@@ -292,3 +292,12 @@ def test_two_reasons_are_made_here() -> None:
     """Ours."""
     assert nonsense("x").reason is Reason.TOOL_SERVER_INVALID
     assert unavailable("x").reason is Reason.TOOL_SERVER_UNAVAILABLE
+
+
+def test_a_message_of_more_values_than_are_read_is_nonsense_before_it_is_read() -> None:
+    """Ours (P11): sixteen MiB of small numbers would keep everybody else waiting for a minute."""
+    with pytest.raises(Refused) as stop:
+        read_message(
+            b'{"jsonrpc":"2.0","id":1,"result":{"x":[' + b"0," * 100 + b"0]}}", HearingLimits(json_values_max=99)
+        )
+    assert stop.value.reason is Reason.TOOL_SERVER_INVALID
