@@ -64,8 +64,7 @@ _FIELDS: Final = frozenset({field.name for field in fields(Grant)} - {"authority
 def grant_form(grant: Grant) -> JsonObject:
     """Return the JSON form: what is stored, covered by the MAC, and kept with a decision."""
     entries: list[Json] = [
-        {"pattern": entry.pattern, "effects": [*sorted(map(str, entry.effects))]}
-        for entry in grant.authority.entries
+        {"pattern": entry.pattern, "effects": [*sorted(map(str, entry.effects))]} for entry in grant.authority.entries
     ]
     return {
         "id": grant.id,
