@@ -61,6 +61,7 @@ from mediator.wire.reading import Discover, Frame, Initialize, ListTools, Notice
 from mediator.wire.tool_call import ToolCall
 
 _ATTEMPTS: Final = 3  # once, and again twice at most when the epoch moved meanwhile
+_LARGE_BYTES: Final = 64 * 1024  # reading this much costs more than finding out who sent it
 _ALARM_MAX: Final = 1000  # characters: an error may quote a whole body
 
 
@@ -103,6 +104,8 @@ class Corridor:
         """
         frame: Frame | None = None
         try:
+            if len(arrival.body) > _LARGE_BYTES:
+                self.holder_of(arrival)  # who is nobody is not read at length
             reading = read(arrival, self.json_limits)
             frame = reading.frame
             return await self._reply_to(arrival, reading)

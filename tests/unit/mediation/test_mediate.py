@@ -735,3 +735,11 @@ async def test_a_grant_for_one_servers_endpoint_is_good_there_alone_whatever_its
         assert reply.status == 401
     assert (await world.answer(tools_list(), bearer=task.token, server="weather")).status == 200
     assert [kept.decision.step for kept in world.ledger.decisions] == [Step.DELEGATION]
+
+
+async def test_what_nobody_sends_at_length_is_not_read_to_its_end(world: SimulatedWorld, task: SimulatedTask) -> None:
+    """Ours (P12): four MiB cost more than finding out that their sender is nobody."""
+    long = b'{"jsonrpc":"2.0","x":"' + b"x" * 65_536
+    assert (await world.answer(long)).status == 401
+    assert (await world.answer(long, bearer=task.token)).status == 400
+    assert {reason for _, reason in world.ledger.stops} == {"NO_CREDENTIAL", "MALFORMED"}
