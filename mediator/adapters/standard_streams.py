@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import sys
 from typing import Final, final
 
@@ -43,6 +44,10 @@ class StandardInput(ByteReceiveStream):
             self._transport.close()
 
     async def _connect(self) -> None:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+        if stat.S_ISCHR(mode) and not os.isatty(sys.stdin.fileno()):  # /dev/null: no loop can wait for it, nor says so
+            self._is_file = True
+            return
         reader = asyncio.StreamReader(limit=_CHUNK)
         protocol = asyncio.StreamReaderProtocol(reader)
         try:
