@@ -22,11 +22,16 @@ _PID_BYTES_MAX: Final = 32
 _TAKEN: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
+class Owned(Refused):
+    """Somebody else holds the lock: perhaps only since a moment ago, and soon to be asked over its control socket."""
+
+
 @contextmanager
 def own(path: Path) -> Iterator[None]:
     """Hold the lock on this file, made if it is not there (mode 0600), with our process id in it.
 
-    Raises `Refused(STORE_UNAVAILABLE)`: somebody else holds it (named by process id), or it cannot be opened.
+    Raises `Refused(STORE_UNAVAILABLE)` where it cannot be opened; `Owned`, which is one, where somebody else holds it
+    (named by process id).
     """
     descriptor = _open(path)
     try:
@@ -52,7 +57,8 @@ def _lock(descriptor: int, path: Path) -> None:
         if error.errno not in _TAKEN:
             raise _refused(f"`{path}` cannot be locked: {error.strerror}", "move the folder to a local disk") from error
         detail = f"{_owner_named_in(descriptor)} owns `{path.parent}`"
-        raise _refused(detail, "stop that process, or let it do this over its control socket") from error
+        remedy = "stop that process, or let it do this over its control socket"
+        raise Owned(Reason.STORE_UNAVAILABLE, detail, remedy=remedy) from error
 
 
 def _owner_named_in(descriptor: int) -> str:

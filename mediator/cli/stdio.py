@@ -18,6 +18,7 @@ import anyio
 import typer
 from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
 
+from mediator.adapters.owner_flock import Owned
 from mediator.adapters.standard_streams import StandardInput, StandardOutput
 from mediator.assembly.control import serve_control
 from mediator.assembly.desk import profile_named
@@ -35,6 +36,9 @@ from mediator.refusal import Reason, Refused
 
 TOKEN: Final = "MEDIATOR_TOKEN"
 TOKEN_FILE: Final = "MEDIATOR_TOKEN_FILE"
+
+_OWNER_SECONDS: Final = 10.0  # an owner listens a second after it took the lock; on a slow machine, a few
+_LOOK_AGAIN_SECONDS: Final = 0.1
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,13 +63,30 @@ async def _serve_or_relay(set_up: SetUp, hello: JsonObject) -> None:
 
         async def serve() -> None:
             async with StandardInput() as incoming, StandardOutput() as outgoing:
-                if not await relay_session(set_up.folder.control_socket, hello, incoming, outgoing):
-                    await _own(set_up, hello, incoming, outgoing)
+                await _relay_or_own(set_up, hello, incoming, outgoing)
             serving.cancel_scope.cancel()
 
         serving.start_soon(serve)
         await until_told()
         serving.cancel_scope.cancel()
+
+
+async def _relay_or_own(
+    set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream, outgoing: AnyByteSendStream
+) -> None:
+    """Relay to the owner, or be it; where another became it a moment ago, wait until that one listens.
+
+    Hosts start several of us at once. Raises `Owned` for an owner that does not listen.
+    """
+    give_up_at = anyio.current_time() + _OWNER_SECONDS
+    while not await relay_session(set_up.folder.control_socket, hello, incoming, outgoing):
+        try:
+            return await _own(set_up, hello, incoming, outgoing)
+        except Owned:
+            if anyio.current_time() >= give_up_at:
+                raise
+        await anyio.sleep(_LOOK_AGAIN_SECONDS)  # nobody tells when it listens
+    return None
 
 
 async def _own(set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream, outgoing: AnyByteSendStream) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.adapters.ledger_segments.verify import verify_ledger
+from mediator.adapters.owner_flock import Owned, own
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.cli import stdio
 from mediator.cli.folder import open_set_up
@@ -115,6 +116,31 @@ async def test_beside_a_mediator_it_only_passes_bytes(tmp_path: Path, host: Host
         (completed,) = notes(mediator.folder, "task.completed")
         assert completed["who"] == "assistant"
         assert completed["task"] != mediator.task
+
+
+@promise("P11")
+async def test_it_waits_for_an_owner_that_does_not_listen_yet(
+    pinned: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: a host that starts two of us at once gets two sessions; an owner that never listens is named."""
+    monkeypatch.setattr(stdio, "_LOOK_AGAIN_SECONDS", 0)
+    host.says(tools_list())
+    with own(pinned / ".mediator" / "owner.lock"):
+        monkeypatch.setattr(stdio, "_OWNER_SECONDS", 0)
+        with pytest.raises(ExceptionGroup) as stop:
+            await serve(pinned, hello_of_agent(pinned))
+        assert isinstance(stop.value.exceptions[0], Owned)
+        monkeypatch.setattr(stdio, "_OWNER_SECONDS", SECONDS)
+        looked = 0
+
+        async def relay(*_: object) -> bool:
+            nonlocal looked
+            looked += 1
+            return looked > 2
+
+        monkeypatch.setattr(stdio, "relay_session", relay)
+        await serve(pinned, hello_of_agent(pinned))
+        assert looked == 3
 
 
 @promise("P5")
