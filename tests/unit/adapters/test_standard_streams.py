@@ -82,7 +82,7 @@ async def test_a_file_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.Mon
 
 async def test_where_nothing_is_to_be_read_the_end_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours: a host that gives us no input at all (`/dev/null`) is not waited for without end."""
-    with Path(os.devnull).open("rb") as stdin:
+    with os.fdopen(os.open(os.devnull, os.O_RDONLY), "rb") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         incoming = StandardInput()
         with anyio.fail_after(SECONDS), pytest.raises(anyio.EndOfStream):
