@@ -1,6 +1,6 @@
 """The fence: is what we judged under still true, in the loop turn in which the act begins, and again before release?
 
-Pure, over three ports that answer from memory. An unmoved epoch passes at the cost of one comparison. A moved one is
+Pure, over three ports that answer from memory. An unmoved epoch and snapshot pass at the cost of a look. Moved, they are
 looked into: what concerns this call refuses it with its own reason, what does not lets it go on.
 
 SPDX-License-Identifier: Apache-2.0
@@ -33,10 +33,10 @@ class Fence:
         Raises `Refused`: the chain's or a freeze's own reason, `UNKNOWN_TOOL` for a tool that is pinned no longer,
         `TRY_AGAIN` where its pin, policies or keys were replaced; and what the ports raise.
         """
-        if self.claims.epoch() == permit.epoch:
+        judged, snapshot = permit.committed.deliberation, self.trust.snapshot()
+        # The snapshot as well: one that was swapped while the store could not move its epoch was swapped all the same.
+        if self.claims.epoch() == permit.epoch and snapshot is judged.snapshot:
             return
-        judged = permit.committed.deliberation
-        snapshot = self.trust.snapshot()
         circumstances = self.circumstances.gather(permit.grant)
         now_ms = self.clock.now_ms()
         # The task is in use by this very call, so it is not idle, however long the call takes.

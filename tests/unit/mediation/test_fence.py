@@ -13,6 +13,7 @@ import pytest
 
 from mediator.effect import Effect
 from mediator.mediation.permit import Permit
+from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import KEY, jwk_of, trusting
@@ -58,17 +59,29 @@ async def reason_of(looked: Looked, *changes: Hook) -> Reason:
 
 
 async def test_an_unmoved_epoch_passes_without_a_look(looked: Looked) -> None:
-    """Design 5.6: one SELECT; nothing else is asked."""
+    """Design 5.6: one SELECT; nothing is gathered."""
     permit = await looked.permit()
 
     class Blind:
-        def snapshot(self) -> NoReturn:
-            raise AssertionError
-
         def gather(self, _grant: str) -> NoReturn:
             raise AssertionError
 
-    replace(looked.world.fence, trust=Blind(), circumstances=Blind())(permit)
+    replace(looked.world.fence, circumstances=Blind())(permit)
+
+
+@promise("P3", "P7")
+async def test_a_quarantine_holds_where_the_store_could_not_move_the_epoch(looked: Looked) -> None:
+    """Ours: a store that fails in that moment must not leave the fence open to what was already judged."""
+    permit = await looked.permit()
+
+    class Swapped:
+        def snapshot(self) -> TrustSnapshot:
+            judged = permit.committed.deliberation.snapshot
+            return replace(judged, pins=judged.pins.without(frozenset({("weather", "read")})))
+
+    with pytest.raises(Refused) as stop:
+        replace(looked.world.fence, trust=Swapped())(permit)
+    assert stop.value.reason is Reason.UNKNOWN_TOOL
 
 
 @promise("P1", "P7")
