@@ -89,6 +89,9 @@ class Mediator:
                     must_be_live(link, circumstances.last_used_ms, now_ms)
             except Refused:
                 await self.tool_servers.end_task(task)
+            else:
+                if not circumstances.grants:  # somebody took it out of the store
+                    await self.tool_servers.end_task(task)
 
     async def keep_house(self) -> None:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""

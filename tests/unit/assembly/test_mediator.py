@@ -6,7 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -146,6 +148,21 @@ async def test_a_server_that_is_down_at_the_start_keeps_nobody_else_from_working
         answer = message_in(await mediator.post(tools_call("live__echo", text="x")))
         assert "error" not in answer
         assert not answer["result"].get("isError", False)
+
+
+@promise("P5")
+async def test_processes_of_a_task_that_nobody_stored_are_ended(tmp_path: Path) -> None:
+    """A7: who takes a grant out of the store has ended its task, and what was started for it."""
+    clock = SimulatedStdioServer(tmp_path, name="clock", tools=[tool("echo")])
+    async with running(tmp_path, {}, others={"clock": ("--command", " ".join(clock.command))}) as mediator:
+        await mediator.post(tools_call("clock__echo", text="x"))
+        with closing(sqlite3.connect(mediator.folder / ".mediator" / "state.sqlite", isolation_level=None)) as file:
+            file.execute("DELETE FROM grants")
+        mediator.mediator.store.bump_epoch()
+        with anyio.fail_after(SECONDS):
+            await mediator.mediator.end_dead_tasks()
+        await clock.until(lambda: clock.alive == [])
+        assert mediator.mediator.tool_servers.tasks == frozenset()
 
 
 @promise("P5")
