@@ -65,7 +65,8 @@ def parse_json(raw: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
     if len(raw) > limits.bytes_max:
         raise Refused(Reason.BODY_TOO_LARGE, f"{len(raw)} bytes where {limits.bytes_max} are allowed")
     if limits.values_max is not None and _has_more_values_than(limits.values_max, raw):
-        raise Refused(Reason.BODY_TOO_LARGE, f"more than {limits.values_max} values")
+        detail = f"more than {limits.values_max} values"
+        raise Refused(Reason.BODY_TOO_LARGE, detail, sentence=detail)
     try:
         value: Json = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError as error:
