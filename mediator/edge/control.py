@@ -33,6 +33,7 @@ _LINE_MAX: Final = 1024 * 1024  # a statement is a few kB; an answer lists at mo
 _LIMITS: Final = JsonLimits(bytes_max=_LINE_MAX)
 _SECONDS: Final = 30.0  # for a request to be there, and for an answer: opening a task takes milliseconds
 _SESSIONS_MAX: Final = 256  # hosts of one user on one machine
+_ACCEPT_AGAIN_SECONDS: Final = 0.1
 
 _NAME_MAX: Final = 100  # bytes; macOS has room for 103, Linux for 107
 _NOBODY: Final = (FileNotFoundError, ConnectionRefusedError)  # no socket, or one whose owner is dead
@@ -68,9 +69,15 @@ class ControlServer:
             detail = f"`{self._path}` cannot be listened on: {error.strerror or error}"
             raise Refused(Reason.MALFORMED, detail, remedy=f"look at `{self._path.parent}`") from error
         try:
-            async with listener:
+            async with listener, anyio.create_task_group() as serving:
                 task_status.started()
-                await listener.serve(self._serve_one)
+                while True:
+                    try:
+                        stream = await listener.accept()
+                    except anyio.BrokenResourceError:  # no descriptor is free: that ends nobody who is being served
+                        await anyio.sleep(_ACCEPT_AGAIN_SECONDS)
+                        continue
+                    serving.start_soon(self._serve_one, stream)
         finally:
             with suppress(OSError):
                 _remove_socket(self._path)

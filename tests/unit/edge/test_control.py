@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -127,6 +128,22 @@ async def test_a_bug_in_one_request_ends_nothing_else(path: Path) -> None:
 
     assert (stop.reason, "ours" in stop.detail) == (Reason.INTERNAL, False)
     assert owner.alarms == ["internal error at the control socket: KeyError('ours')"]
+
+
+async def test_where_no_descriptor_is_free_nobody_is_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours (P11): whoever opens connections until none can be taken (EMFILE) must not end the mediator by it."""
+    monkeypatch.setattr(control, "_ACCEPT_AGAIN_SECONDS", 0)
+    accept, refusals = socket.socket.accept, iter([True, True])
+
+    def accept_in_the_end(listener: socket.socket) -> tuple[socket.socket, object]:
+        if next(refusals, False):
+            raise OSError(errno.EMFILE, "too many open files")
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", accept_in_the_end)
+    async with owning(path):
+        assert await ask(path, {"op": "status"}) is not None
+    assert next(refusals, None) is None
 
 
 async def test_where_nobody_listens_there_is_nobody_to_ask(path: Path) -> None:
