@@ -15,7 +15,6 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mediator.canonical import DEPTH_CEILING
 from mediator.effect import Effect
 from mediator.settings.values import (
     LOOPBACK_NAMES,
@@ -187,7 +186,8 @@ class LimitSettings(Section):
     """`[limits]`: how much, how deep, how long."""
 
     body_bytes_max: Annotated[int, Field(ge=1024, le=64 * _MIB)] = 4 * _MIB  # the MCP SDK's own
-    json_depth_max: Annotated[int, Field(ge=8, le=DEPTH_CEILING)] = 64  # four times what real tool schemas need
+    # Four times what real tool schemas need; beyond 90 a line of the ledger that holds it could not be read back.
+    json_depth_max: Annotated[int, Field(ge=8, le=90)] = 64
     json_values_max: Annotated[int, Field(ge=1000)] = 100_000  # each takes up to 15 us, and nobody is served meanwhile
     result_bytes_max: Annotated[int, Field(ge=1024, le=256 * _MIB)] = 16 * _MIB  # a page of images, base64
     list_pages_max: Count = 100  # a server that pages for ever ends here

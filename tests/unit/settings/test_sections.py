@@ -178,7 +178,7 @@ def test_a_profile_without_more_words_reads_nothing_until_tools_are_named() -> N
         ("delegation", "token_minutes_max", 16),
         ("delegation", "session_minutes", 481),
         ("delegation", "clock_skew_seconds", 121),
-        ("limits", "json_depth_max", 201),
+        ("limits", "json_depth_max", 91),
         ("limits", "deadline_seconds", 0),
         ("limits", "deadline_seconds", float("inf")),
         ("limits", "body_seconds", float("nan")),
