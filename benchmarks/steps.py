@@ -92,7 +92,7 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
         arrival = an_arrival(core.token)
         judged = _Judged(core, arrival)
         more = more_policies()
-        call, permit = judged.call, enforce(await _committed(core, judged.deliberation))
+        call, permit = judged.call, enforce(await _committed(core, judged.really()))
         small, large = _came(a_result(2)), _came(large_result())
         released = inspect(small, permit.tool, _RESULT_BYTES_MAX)
         entry = decision_entry(judged.deliberation)
@@ -186,6 +186,17 @@ class _Judged:
             circumstances=self._circumstances,
             now_ms=self.now_ms,
             ids=ids or self._ids,
+        )
+
+    def really(self) -> Deliberation:
+        """Return the judgement under the trust in force: the fence compares it."""
+        return deliberate(
+            call=self.call,
+            identity=self._identity,
+            snapshot=self._snapshot,
+            circumstances=self._circumstances,
+            now_ms=self.now_ms,
+            ids=self._ids,
         )
 
     def asking(
