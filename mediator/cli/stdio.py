@@ -98,6 +98,7 @@ async def _own(set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream,
             async with anyio.create_task_group() as doors:
                 await doors.start(serve_control, mediator)
                 doors.start_soon(mediator.keep_house)
+                doors.start_soon(mediator.hold_to_pins)
                 await session(incoming, outgoing)
                 doors.cancel_scope.cancel()
 
