@@ -42,6 +42,7 @@ class Step:
     probe: str
     title: str
     budget: int | None = None
+    is_process: bool = False
 
 
 STEPS: Final[Sequence[Step]] = (
@@ -49,14 +50,14 @@ STEPS: Final[Sequence[Step]] = (
     Step("http large", "  with a result of 16 kB"),
     Step("parse", "parse, header = body", 6),
     Step("identify", "identify", 2),
-    Step("identify fresh", "  a credential not seen before"),
+    Step("identify fresh", "  one not seen before"),
     Step("gather", "gather, claims", 12),
-    Step("gather counted", "  with a counted call (one transaction)"),
+    Step("gather counted", "  of a counted call"),
     Step("resolve", "resolve, schema", 3),
     Step("policy", "policy", 80),
     Step("policy remembered", "  remembered"),
     Step("policy 50", "  with 50 policies more"),
-    Step("policy 50 remembered", "  with 50 policies more, remembered"),
+    Step("policy 50 remembered", "  both"),
     Step("commit", "commit + close", 12),
     Step("reply large", "inspect, reply (16 kB)", 15),
     Step("reply", "  a small result"),
@@ -64,13 +65,13 @@ STEPS: Final[Sequence[Step]] = (
 )
 WHOLE: Final[Sequence[Step]] = (
     Step("yardstick", "a fixed piece of Python"),
-    Step("bare", "bare proxy, unmediated"),
-    Step("bare large", "  with a result of 16 kB"),
-    Step("http", "our edge and client, unmediated"),
-    Step("http large", "  with a result of 16 kB"),
+    Step("bare", "bare proxy, unmediated", is_process=True),
+    Step("bare large", "  with a result of 16 kB", is_process=True),
+    Step("http", "our edge and client, unmediated", is_process=True),
+    Step("http large", "  with a result of 16 kB", is_process=True),
     Step("corridor", "the corridor alone"),
-    Step("whole", "a whole call"),
-    Step("whole large", "  with a result of 16 kB"),
+    Step("whole", "a whole call", is_process=True),
+    Step("whole large", "  with a result of 16 kB", is_process=True),
 )
 
 
@@ -118,17 +119,38 @@ def table_of(steps: Sequence[Step], figures: dict[str, Figure], title: str) -> T
     """Return a table: a line for each step."""
     table = Table(title=title, title_justify="left")
     table.add_column("step")
-    for column in (f"budget {US}", f"measured {US}", "middle half"):
+    for column in (f"budget {US}", f"measured {US}", "middle half", "best"):
         table.add_column(column, justify="right")
     for step in steps:
         figure = figures[step.probe]
         style = "dim" if step.title.startswith(" ") else None
-        table.add_row(step.title, str(step.budget or ""), f"{figure.median:.1f}", _spread(figure), style=style)
+        table.add_row(
+            step.title,
+            str(step.budget or ""),
+            f"{figure.median:.1f}",
+            _spread(figure),
+            f"{figure.best:.1f}",
+            style=style,
+        )
+    return table
+
+
+def whole_table(figures: dict[str, Figure]) -> Table:
+    """Return the table of whole processes, beside the least that a proxy costs on this machine at this moment."""
+    table = Table(title="The same, whole", title_justify="left")
+    table.add_column("what")
+    for column in (f"measured {US}", "middle half", "bare proxies"):
+        table.add_column(column, justify="right")
+    for step in WHOLE:
+        figure, least = figures[step.probe], figures["bare large" if step.probe.endswith("large") else "bare"]
+        times = f"{figure.median / least.median:.1f}" if step.is_process else ""
+        style = "dim" if step.title.startswith(" ") else None
+        table.add_row(step.title, f"{figure.median:.1f}", _spread(figure), times, style=style)
     return table
 
 
 def _spread(figure: Figure) -> str:
-    return f"{figure.low:.1f} to {figure.high:.1f}"
+    return f"{figure.low:.0f} to {figure.high:.0f}"
 
 
 def main() -> int:
@@ -141,16 +163,23 @@ def main() -> int:
     console = Console()
     budget = table_of(STEPS, figures, f"A call of 400 bytes, in {US} of one core")
     budget.add_section()
-    budget.add_row("sum", str(sum(step.budget or 0 for step in counted)), f"{total.median:.0f}", _spread(total))
-    budget.add_row("limit", "", str(LIMIT_US), "")
+    budget.add_row(
+        "sum",
+        str(sum(step.budget or 0 for step in counted)),
+        f"{total.median:.0f}",
+        _spread(total),
+        f"{total.best:.0f}",
+    )
+    budget.add_row("limit", "", str(LIMIT_US))
     console.print(budget)
-    console.print(table_of(WHOLE, figures, "The same, whole"))
+    console.print(whole_table(figures))
     is_within = total.median <= LIMIT_US
     console.print(f"{rounds} rounds in {time.monotonic() - begun:.0f} s; indented lines are not part of the sum")
     console.print(f"the sum is {'within' if is_within else 'OVER'} the limit of {LIMIT_US} {US}", markup=False)
     form = {
         "limit_us": LIMIT_US,
         "sum_us": round(total.median, 1),
+        "best_sum_us": round(total.best, 1),
         "rounds": rounds,
         "python": platform.python_version(),
         "machine": platform.machine(),
