@@ -65,17 +65,17 @@ $(VENV)/bin/python $(SERVERS)/bin/python:
 # What the mediator runs on, and the demo's agents.
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing requirements/runtime.lock"
-	@$(PIP_INSTALL) --require-hashes -r requirements/runtime.lock
+	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements/runtime.lock
 	@$(PIP_INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "installing requirements/dev.lock"
-	@$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements/dev.lock
 	@touch $@
 
 # The demo's tool servers, which no one here wrote, know nothing of the mediator's environment.
 $(SERVERS)/.ready: requirements/demo-servers.lock | $(SERVERS)/bin/python
 	@echo "installing requirements/demo-servers.lock"
-	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo-servers.lock
+	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/demo-servers.lock
 	@touch $@
