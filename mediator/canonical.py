@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NewType, NoReturn, TypeAlias
+from typing import Final, NewType, NoReturn, TypeAlias, final
 
 import orjson
 import rfc8785
@@ -68,7 +68,9 @@ def parse_json(raw: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
         detail = f"more than {limits.values_max} values"
         raise Refused(Reason.BODY_TOO_LARGE, detail, sentence=detail)
     try:
-        value: Json = _DECODER.decode(raw.decode("utf-8"))
+        value = _read_at_once(raw)
+        if isinstance(value, _Unsure):
+            value = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError as error:
         raise _malformed("nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -147,6 +149,32 @@ def _pairs(pairs: list[tuple[str, Json]]) -> JsonObject:
     if len(members) != len(pairs):
         raise _malformed("the same key twice in one object")
     return members
+
+
+@final
+class _Unsure:
+    """What stands for a value where the fast reader cannot answer for the strict one, since JSON's null is a value."""
+
+
+_UNSURE: Final = _Unsure()
+
+
+def _read_at_once(raw: bytes) -> Json | _Unsure:
+    """Return what the strict reader would, at a third of its cost, or that only the strict reader can say.
+
+    `orjson` is as strict in all but two things. Of two members of one name it keeps one: then a colon of the text is
+    missing in what it writes back (which holds as long as no colon is written as an escape). And it reads numbers in
+    another way where they have a fraction, an exponent or more than 53 bits.
+    """
+    if b"\\u" in raw:
+        return _UNSURE
+    try:
+        value: Json = orjson.loads(raw)
+        written = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return _UNSURE
+    is_whole = written.count(b":") == raw.count(b":")
+    return value if is_whole and _is_plain_but_for_keys((value,)) else _UNSURE
 
 
 def _integer(text: str) -> int | float:

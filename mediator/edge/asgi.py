@@ -8,8 +8,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NotRequired, TypeAlias, TypedDict
 
 import anyio
@@ -57,10 +57,17 @@ class Head:
     path: str
     headers: Headers
     source: str
+    _by_name: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, tuple[str, ...]] = {}
+        for name, value in self.headers:
+            by_name[name] = (*by_name[name], value) if name in by_name else (value,)
+        object.__setattr__(self, "_by_name", by_name)
 
     def header(self, name: str) -> tuple[str, ...]:
         """Return every value that came under this name."""
-        return tuple(value for key, value in self.headers if key == name)
+        return self._by_name.get(name, ())
 
     @property
     def has_body(self) -> bool:
@@ -74,7 +81,7 @@ def read_head(scope: Scope) -> Head:
     return Head(
         method=scope["method"],
         path=scope["path"],
-        headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]),
+        headers=tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]),
         source="unknown" if client is None else client[0],
     )
 
@@ -105,7 +112,10 @@ class Disconnected(Exception):  # noqa: N818 - it happened; nobody is to blame
 
 
 class Exchange:
-    """One request and its one answer. `scope` is what to cancel where it is to end now."""
+    """One request and its one answer. `scope` is what to cancel where it is to end now.
+
+    `is_attended` says that somebody waits here for the other side to go.
+    """
 
     def __init__(self, head: Head, receive: Receive, send: Send, limits: BodyLimits) -> None:
         self.head = head
@@ -117,6 +127,7 @@ class Exchange:
         self.is_begun = False
         self.is_streaming = False
         self.is_gone = False
+        self.is_attended = False
 
     async def read_body(self) -> bytes:
         """Return the whole body.

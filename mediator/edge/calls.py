@@ -42,15 +42,14 @@ class Calls:
         return len(self._calls)
 
     @contextmanager
-    def answering(self, arrival: Arrival) -> Iterator[anyio.CancelScope]:
+    def answering(self, arrival: Arrival, scope: anyio.CancelScope) -> Iterator[None]:
         """Hold the scope in which this arrival is answered: whatever cancels the call cancels it."""
-        with anyio.CancelScope() as scope:
-            call = _Call(arrival=arrival, scope=scope)
-            self._calls.add(call)
-            try:
-                yield scope
-            finally:
-                self._calls.discard(call)
+        call = _Call(arrival=arrival, scope=scope)
+        self._calls.add(call)
+        try:
+            yield
+        finally:
+            self._calls.discard(call)
 
     def cancel(self, request_id: RequestId, limits: JsonLimits) -> None:
         """Cancel whatever is in flight under this id."""

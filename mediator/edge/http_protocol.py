@@ -123,14 +123,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Count the target."""
-        self._count(len(url))
-        if self._is_heard():
+        self._silent_bytes = 0
+        self._head_bytes += len(url)
+        if self._head_bytes > self.gate.head_bytes_max:
+            self._turned_away = HeadTooLarge, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        elif self._is_heard():
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count the header; a trailer is counted and left out."""
-        self._count(len(name) + len(value) + 4)
-        if self._is_heard() and self._in_head:
+        self._silent_bytes = 0
+        self._head_bytes = head_bytes = self._head_bytes + len(name) + len(value) + 4
+        if head_bytes > self.gate.head_bytes_max:
+            self._turned_away = HeadTooLarge, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        elif self._in_head and not self._is_deaf and self._turned_away is None:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -155,12 +161,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_heard():
             self._in_head, self._has_begun = True, False
             super().on_message_complete()
-
-    def _count(self, size: int) -> None:
-        self._silent_bytes = 0
-        self._head_bytes += size
-        if self._head_bytes > self.gate.head_bytes_max:
-            self._turned_away = (HeadTooLarge, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _is_heard(self) -> bool:
         return not self._is_deaf and self._turned_away is None

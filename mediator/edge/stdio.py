@@ -102,7 +102,7 @@ class _StdioSession:
         """Ask the corridor, and write what it says."""
         reply: Reply | None = None
         try:
-            with self._calls.answering(arrival):
+            with anyio.CancelScope() as call, self._calls.answering(arrival, call):
                 reply = await self._door.answers.answer(arrival)
             if reply is not None:  # else it was cancelled
                 if reply.opens is not None:

@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from http import HTTPStatus
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from mediator.edge.asgi import Disconnected, Exchange, Head, Headers, Receive, Scope, Send, read_head
 from mediator.edge.calls import Calls, find_cancellation
@@ -37,6 +39,7 @@ SESSION_HEADER: Final = "mcp-session-id"
 _ENDPOINT: Final = re.compile(r"/mcp|/servers/(?P<server>[a-z0-9][a-z0-9-]{0,19})/mcp")
 _BEARER: Final = re.compile(r"bearer +(?P<token>[A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)  # RFC 6750 §2.1
 _JSON: Final = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
+_ATTEND_AFTER_SECONDS: Final = 0.02  # so much later at most is it noticed that an agent has hung up
 _METHODS: Final = "POST, DELETE"
 _TEXT: Final = (("content-type", "text/plain; charset=utf-8"),)
 _DOCUMENT: Final = (("content-type", "application/json"),)
@@ -177,14 +180,21 @@ class StreamableHttp:
         return found
 
     async def _answer(self, exchange: Exchange, arrival: Arrival, calls: Calls) -> None:
-        """Ask the corridor, and send what it says; hanging up, or a cancellation in the session, cancels the call."""
+        """Ask the corridor, and send what it says; hanging up, or a cancellation in the session, cancels the call.
+
+        Nobody attends to a call that is answered at once: that would cost more than everything else here.
+        """
         reply: Reply | None = None
-        with calls.answering(arrival) as call:
-            exchange.scope = call
-            async with anyio.create_task_group() as attending:
-                attending.start_soon(self._attend, exchange, call)
-                reply = await self._door.answers.answer(arrival)
-                attending.cancel_scope.cancel()
+        async with anyio.create_task_group() as attending:
+            call = exchange.scope = attending.cancel_scope
+            due = asyncio.get_running_loop().call_later(_ATTEND_AFTER_SECONDS, self._attend_to, exchange, attending)
+            try:
+                with calls.answering(arrival, call):
+                    reply = await self._door.answers.answer(arrival)
+            finally:
+                due.cancel()
+            if exchange.is_attended:
+                call.cancel()
         if reply is not None:
             await self._send(exchange, arrival, reply)
         elif self._is_stopping:
@@ -193,9 +203,13 @@ class StreamableHttp:
             # MCP: a cancelled request gets no response; what is left to say is that nothing follows.
             await exchange.answer(202, (), None)
 
+    def _attend_to(self, exchange: Exchange, attending: TaskGroup) -> None:
+        exchange.is_attended = True
+        attending.start_soon(self._attend, exchange, attending.cancel_scope)
+
     async def _attend(self, exchange: Exchange, call: anyio.CancelScope) -> None:
         """Cancel the call when the agent hangs up; turn the answer into a stream when it takes long."""
-        with anyio.move_on_after(self._facts.sse_after_seconds):
+        with anyio.move_on_after(max(0.0, self._facts.sse_after_seconds - _ATTEND_AFTER_SECONDS)):
             await exchange.until_disconnected()
         if not exchange.is_gone and _accepts_stream(exchange.head):
             await exchange.begin_stream()

@@ -14,6 +14,7 @@ import rfc8785
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from mediator import canonical
 from mediator.canonical import SAFE_INTEGER, Json, canonical_bytes, digest_of, parse_json
 from mediator.refusal import Reason, Refused
 
@@ -110,6 +111,18 @@ def test_any_bytes_are_read_in_one_way_or_refused(raw: bytes, data: st.DataObjec
         assert stop.reason is Reason.MALFORMED
     else:
         assert parse_json(canonical_bytes(value)) == value
+
+
+@given(st.binary(max_size=40) | values.map(lambda value: json.dumps(value, ensure_ascii=False).encode()))
+@example(b'{":":1,"a:b":":"}')
+@example(b'{"a":1,"a:":2,"a":3}')
+@example(b"[-0, -0.0, 1e2, 9007199254740993, 18446744073709551616, 5.0]")
+@example(b'{"a" : {"b" :1} , "a" :2}')
+def test_what_is_read_at_once_is_what_the_strict_reader_reads(raw: bytes) -> None:
+    """Ours: the fast reader answers as the strict one would, type by type, or not at all."""
+    value = canonical._read_at_once(raw)
+    if not isinstance(value, canonical._Unsure):
+        assert repr(value) == repr(canonical._DECODER.decode(raw.decode()))
 
 
 @given(st.integers())

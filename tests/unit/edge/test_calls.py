@@ -20,7 +20,7 @@ def call(request_id: RequestId) -> Arrival:
 
 
 async def answer(calls: Calls, arrival: Arrival, began: anyio.Event, cancelled: list[bytes]) -> None:
-    with calls.answering(arrival) as scope:
+    with anyio.CancelScope() as scope, calls.answering(arrival, scope):
         began.set()
         await anyio.sleep_forever()
     if scope.cancelled_caught:
@@ -55,7 +55,7 @@ async def test_a_call_that_is_over_is_forgotten() -> None:
     calls = Calls()
 
     def fail() -> None:
-        with calls.answering(call(1)):
+        with calls.answering(call(1), anyio.CancelScope()):
             assert len(calls) == 1
             raise ValueError("ours")
 
