@@ -20,7 +20,7 @@ from benchmarks.measure import Asynchronous, Probe, Synchronous
 from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
 from mediator.adapters.tracer_otel.spans import spans_of
 from mediator.assembly.trust import tool_facts
-from mediator.canonical import JsonObject, canonical_bytes, parse_json
+from mediator.canonical import JsonObject, canonical_bytes
 from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import inspect
 from mediator.inspection.result import ToolResult
@@ -41,7 +41,6 @@ from mediator.wire.tool_call import ToolCall
 from tests.simulated.world import DEFAULT_POLICIES
 
 _RESULT_BYTES_MAX: Final = 1 << 24
-_TEXT: Final = canonical_bytes({"numbers": list(range(200)), "text": "a yardstick" * 20})
 
 
 class AtOnce:
@@ -121,7 +120,7 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
             return reply_with(call.frame, inspect(result, permit.tool, _RESULT_BYTES_MAX), core.corridor.facts)
 
         yield {
-            "yardstick": Synchronous(lambda: parse_json(_TEXT)),
+            "yardstick": Synchronous(_fixed_piece),
             "parse": Synchronous(lambda: read(arrival, core.corridor.json_limits)),
             "identify": Synchronous(judged.identify),
             "identify fresh": Synchronous(judged.identify_fresh, 20),
@@ -233,6 +232,10 @@ def _forgetful(engine: CedarEngine) -> CedarEngine:
     """Return the engine without its memory of answers: every question is a new one to it."""
     setattr(engine, "_remembered", engine._ask)  # noqa: B010, SLF001 - there is no other way to switch it off
     return engine
+
+
+def _fixed_piece() -> int:
+    return sum(number * number for number in range(300))
 
 
 def _came(result: JsonObject) -> ToolResult:
