@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final, final
 
 from mediator.evidence import Secret
@@ -29,7 +28,11 @@ class ReferencedCredentials:
     """A bearer for each tool server that has one, and nothing for the others."""
 
     def __init__(self, bearers: Mapping[str, Secret]) -> None:
-        self._bearers: Final = MappingProxyType(dict(bearers))
+        self._bearers = dict(bearers)
+
+    def put(self, bearers: Mapping[str, Secret]) -> None:
+        """Use these from now on, for the servers that they name."""
+        self._bearers |= bearers
 
     async def obtain(self, permit: Permit) -> ToolCredential:
         """Return the credential for this permit's tool server."""

@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -69,11 +69,15 @@ class RoutedToolServers:
             for server in self._servers.values():
                 ending.start_soon(_quietly, partial(server.end_task, task))
 
+    def put(self, servers: Mapping[str, ToolServer]) -> Sequence[ToolServer]:
+        """Reach these servers so from now on; return those in whose place they stand, for `end_all`."""
+        replaced = [self._servers[name] for name in servers if name in self._servers]
+        self._servers |= servers
+        return replaced
+
     async def aclose(self) -> None:
-        """End everything, all servers at once."""
-        async with anyio.create_task_group() as ending:
-            for server in self._servers.values():
-                ending.start_soon(_quietly, server.aclose)
+        """End everything."""
+        await end_all(self._servers.values())
 
     def _find(self, server: str) -> ToolServer:
         try:
@@ -81,6 +85,13 @@ class RoutedToolServers:
         except KeyError as error:
             detail = f"`{server}` is pinned, but no `[[tool_server]]` says how to reach it"
             raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail) from error
+
+
+async def end_all(servers: Iterable[ToolServer]) -> None:
+    """End whatever these servers started, all at once."""
+    async with anyio.create_task_group() as ending:
+        for server in servers:
+            ending.start_soon(_quietly, server.aclose)
 
 
 async def _quietly(end: Callable[[], Awaitable[None]]) -> None:

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import anyio
 from anyio.abc import TaskStatus
@@ -21,6 +22,8 @@ from mediator.delegation.grant import Grant
 from mediator.edge.control import ControlServer
 from mediator.refusal import Reason, Refused
 
+_OPS: Final = ("task.open", "task.complete", "task.show", "trust.renew", "status")
+
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
     """Answer one request of the control socket; raises `Refused` saying what is wrong with it."""
@@ -32,10 +35,12 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return task_facts(await desk.complete(statement.encode())) | {"state": "completed"}
         case {"op": "task.show", "task": str(task)}:
             return desk.show(task)
+        case {"op": "trust.renew"}:  # needs no statement of its own: what comes in force carries them
+            return await mediator.renewal.renew()
         case {"op": "status"}:
             return status(mediator)
         case _:
-            raise Refused(Reason.MALFORMED, "the control socket knows task.open, task.complete, task.show and status")
+            raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join(_OPS)}")
 
 
 def opened(desk: Desk, grant: Grant) -> JsonObject:

@@ -18,4 +18,10 @@ def make_door(mediator: Mediator) -> Door:
         mediator.ports.ledger.count(Stop(source=source, reason=reason, at_ms=mediator.ports.clock.now_ms()))
 
     corridor = mediator.corridor
-    return Door(answers=corridor, facts=corridor.facts, count=count, json_limits=corridor.json_limits)
+    return Door(
+        answers=corridor,
+        facts=corridor.facts,
+        count=count,
+        json_limits=corridor.json_limits,
+        list_changes=mediator.list_changes,
+    )

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import anyio
@@ -29,10 +30,12 @@ from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
+from mediator.assembly.renewal import Renewal
 from mediator.assembly.servers import make_tool_servers, resolve_bearers
-from mediator.assembly.trust import load_trust
+from mediator.assembly.trust import LoadedTrust, load_trust
 from mediator.canonical import JsonLimits
 from mediator.delegation.chain import must_be_live
+from mediator.edge.list_changes import ListChanges
 from mediator.manifest.pin import PinProblem
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
@@ -58,7 +61,13 @@ class Mediator:
     trust: HeldTrust
     store: SqliteStore
     tool_servers: RoutedToolServers
-    problems: tuple[PinProblem, ...]
+    list_changes: ListChanges
+    renewal: Renewal
+
+    @property
+    def problems(self) -> tuple[PinProblem, ...]:
+        """The pins that do not hold although somebody wrote them down."""
+        return self.renewal.problems
 
     async def hold_to_pins(self) -> dict[str, str]:
         """Compare each pinned server's whole offer with its pins; returns what could not be asked, by name.
@@ -125,8 +134,12 @@ async def open_mediator(
             )
         )
         clock = SystemClock(floor_ms=read_head(folder.ledger).at_ms if folder.ledger.is_dir() else 0)
-        loaded = load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
-        trust = HeldTrust(loaded.snapshot, store.bump_epoch)
+
+        def load() -> LoadedTrust:
+            return load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
+
+        loaded, list_changes = load(), ListChanges()
+        trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell)
         ledger = await ending.enter_async_context(
             SegmentLedger(
                 folder.ledger,
@@ -139,7 +152,9 @@ async def open_mediator(
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)
-        tool_servers = RoutedToolServers(make_tool_servers(folder, settings, holding, fence))
+        make_servers = partial(make_tool_servers, folder, watch=holding, fence=fence)
+        tool_servers = RoutedToolServers(make_servers(settings))
+        credentials = ReferencedCredentials(resolve_bearers(settings))
         ending.push_async_callback(tool_servers.aclose)
         ports = Ports(
             clock=clock,
@@ -148,7 +163,7 @@ async def open_mediator(
             circumstances=store,
             claims=store,
             ledger=ledger,
-            credentials=ReferencedCredentials(resolve_bearers(settings)),
+            credentials=credentials,
             tool_servers=tool_servers,
             tracer=tracer,
         )
@@ -183,5 +198,17 @@ async def open_mediator(
             trust=trust,
             store=store,
             tool_servers=tool_servers,
-            problems=loaded.problems,
+            list_changes=list_changes,
+            renewal=Renewal(
+                folder=folder,
+                configured={server.name: server for server in settings.tool_servers},
+                load=load,
+                make_servers=make_servers,
+                trust=trust,
+                tool_servers=tool_servers,
+                credentials=credentials,
+                ledger=ledger,
+                clock=clock,
+                problems=loaded.problems,
+            ),
         )

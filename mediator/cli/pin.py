@@ -1,6 +1,6 @@
 """`mediator pin`: the operator's side. A reviewer looks at a signed manifest, and approves tools of it by statement.
 
-What is approved here exists for agents; nothing else does. A mediator that runs obeys the pins that it started with.
+What is approved here exists for agents; nothing else does. A mediator that runs is asked to obey it at once.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -14,11 +14,12 @@ import typer
 from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, counted, print_json, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, counted, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
 from mediator.cli.pin_review import Standing, review_form, review_of, show_review
+from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
@@ -89,9 +90,7 @@ def approve(
     say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {counted(len(shown), 'tool')}, by {reviewer}")
     _show_pins(shown)
     _say_problems([one for one in problems if one.server == name])
-    if set_up.folder.control_socket.exists():
-        say(("a mediator runs here: ", WARN), "it shows these tools once it is started again")
-    else:
+    if not renew_running(set_up):
         say(("next: ", NAME), "`mediator policy check`, then `mediator serve`")
 
 

@@ -24,9 +24,10 @@ from mediator.adapters.engine_cedar import (
 from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
 from mediator.canonical import Digest, Json
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, counted, note, print_json, say
+from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
 from mediator.cli.keys import operator_key
+from mediator.cli.renewal import renew_running
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement, verify_statement
 from mediator.policy.finding import PolicySetInvalid
@@ -99,7 +100,7 @@ def activate(
     replace_file(path, activation(key, operator, digest, serial))
     say(("in force: ", GOOD), f"{counted(len(texts), 'file')}, {digest}")
     say(f"  signed by {operator}, written to {set_up.shown(path)}")
-    say(("a mediator that runs obeys them once it is started again", QUIET))
+    renew_running(set_up)
 
 
 def activation(key: SigningKey, who: str, digest: Digest, serial: int) -> bytes:

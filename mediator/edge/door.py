@@ -9,10 +9,11 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mediator.canonical import DEFAULT_LIMITS, JsonLimits
+from mediator.edge.list_changes import ListChanges
 from mediator.mediation.reply import Reply, ServerFacts, refuse
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
@@ -35,13 +36,14 @@ class Answers(Protocol):
 class Door:
     """The corridor, what the mediator says of itself, and who counts those that never came so far.
 
-    `count` is told the source and the reason, and never raises.
+    `count` is told the source and the reason, and never raises. `list_changes` says when to list again.
     """
 
     answers: Answers
     facts: ServerFacts
     count: Callable[[str, Reason], None]
     json_limits: JsonLimits = DEFAULT_LIMITS
+    list_changes: ListChanges = field(default_factory=ListChanges)
 
     def turn_away(
         self,

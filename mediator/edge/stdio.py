@@ -6,6 +6,7 @@ It makes an `Arrival` of each line, hands it to the corridor and writes the repl
 - So many requests are in flight and no more; a host that does not read its answers is not read either.
 - Requests are answered as they finish; a cancelled one gets no answer (MCP, `basic/utilities/cancellation`).
 - When the host has said all, what is in flight has a moment to end, and is then cancelled.
+- A host of an older version that made its handshake is told that its list has changed, at most once a second.
 - Nothing else is ever written where the host reads.
 
 SPDX-License-Identifier: Apache-2.0
@@ -32,6 +33,7 @@ from mediator.wire.reading import frame_of
 SOURCE: Final = "stdio"
 _IN_FLIGHT_MAX: Final = 64  # as many as connections from one address over HTTP
 _GRACE_SECONDS: Final = 5.0
+_LIST_CHANGED: Final = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'  # MCP 2025-11-25, server/tools
 
 
 async def serve_stdio(
@@ -43,9 +45,14 @@ async def serve_stdio(
     """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message."""
     async with anyio.create_task_group() as answering:
         session = _StdioSession(door, credential, outgoing, answering)
-        async with aclosing(_lines(incoming, door.json_limits.bytes_max)) as lines:
+        async with (
+            anyio.create_task_group() as telling,
+            aclosing(_lines(incoming, door.json_limits.bytes_max)) as lines,
+        ):
+            telling.start_soon(session.tell_changes)
             async for line in lines:
                 await session.hear(line)
+            telling.cancel_scope.cancel()
         answering.cancel_scope.deadline = anyio.current_time() + _GRACE_SECONDS
 
 
@@ -86,6 +93,14 @@ class _StdioSession:
         self._answering.start_soon(self._answer, arrival)
         await anyio.lowlevel.checkpoint()  # a handshake is answered before what follows it is read
 
+    async def tell_changes(self) -> None:
+        """Tell the host that its list has changed, each time that it did, until cancelled."""
+        with self._door.list_changes.listening() as listening:
+            while True:
+                await listening.change()
+                if self._session is not None:  # before the handshake nothing was listed; the modern era subscribes
+                    await self._write(_LIST_CHANGED)
+
     def _arrival_of(self, line: bytes) -> Arrival:
         """Return what this line is as it came, in the handshake that was made, if one was."""
         return Arrival(
@@ -107,7 +122,7 @@ class _StdioSession:
             if reply is not None:  # else it was cancelled
                 if reply.opens is not None:
                     self._session = LegacySession(id=draw_id(), version=reply.opens.version, holder=reply.opens.holder)
-                await self._write(reply)
+                await self._write(reply.body)
         finally:
             self._in_flight -= 1
 
@@ -116,14 +131,14 @@ class _StdioSession:
         frame = frame_of(arrival, self._door.json_limits)
         reply = self._door.turn_away(SOURCE, frame, stop)
         if frame.request_id is not None or stop is not _TooMany:
-            await self._write(reply)
+            await self._write(reply.body)
 
-    async def _write(self, reply: Reply) -> None:
-        if reply.body is None:
+    async def _write(self, body: bytes | None) -> None:
+        if body is None:
             return
         try:
             async with self._writing:
-                await self._outgoing.send(reply.body + b"\n")
+                await self._outgoing.send(body + b"\n")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
             self._answering.cancel_scope.cancel()
 

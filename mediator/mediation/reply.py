@@ -105,11 +105,15 @@ def reply_with_discovery(frame: Frame, instructions: str | None, facts: ServerFa
 
 
 def reply_with_handshake(frame: Frame, asked: str, holder: str, instructions: str | None, facts: ServerFacts) -> Reply:
-    """Return the answer to `initialize`: the version asked for where it is served, else our latest legacy one."""
+    """Return the answer to `initialize`: the version asked for where it is served, else our latest legacy one.
+
+    Over stdio a host hears when its list has changed; over HTTP nothing is sent that no request asked for.
+    """
+    tools: JsonObject = {"listChanged": True} if frame.transport is Transport.STDIO else {}
     version = asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1]
     result: JsonObject = {
         "protocolVersion": version,
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": tools},
         "serverInfo": facts.identity(),
     }
     if instructions is not None:

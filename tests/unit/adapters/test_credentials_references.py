@@ -46,6 +46,15 @@ async def test_each_tool_server_is_shown_its_own_secret_and_no_other() -> None:
     assert credential.bearer.reveal() == "for-clock"
 
 
+@promise("P5")
+async def test_a_secret_that_is_put_in_place_of_another_is_shown_from_now_on() -> None:
+    """Ours: a renewed reference, and the other servers' stay."""
+    broker = ReferencedCredentials({"clock": Secret("old"), "files": Secret("for-files")})
+    broker.put({"clock": Secret("new")})
+    shown = [(await broker.obtain(a_permit(server=server))).bearer for server in ("clock", "files")]
+    assert [one and one.reveal() for one in shown] == ["new", "for-files"]
+
+
 async def test_a_tool_server_that_wants_none_is_shown_nothing() -> None:
     """Ours: never the agent's token in place of one."""
     credential = await ReferencedCredentials({"files": Secret("for-files")}).obtain(a_permit(server="clock"))

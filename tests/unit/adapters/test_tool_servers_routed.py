@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mediator.adapters.tool_servers_routed import RoutedToolServers
+from mediator.adapters.tool_servers_routed import RoutedToolServers, end_all
 from mediator.canonical import JsonObject
 from mediator.inspection.result import ToolResult
 from mediator.mediation.credential import ToolCredential
@@ -107,3 +107,16 @@ async def test_a_failing_call_still_leaves_its_task_to_be_ended() -> None:
     assert routed.tasks == {"task-1"}
     await routed.end_task("task-1")
     assert routed.tasks == frozenset()
+
+
+async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_other_is_given_back_to_be_ended() -> (
+    None
+):
+    """Ours: what runs by an older configuration does not go on beside the newer one."""
+    old, new, more = Server(), Server(), Server()
+    routed = RoutedToolServers({"clock": old})
+    replaced = routed.put({"clock": new, "more": more})
+    await end_all(replaced)
+    assert await routed.offered("clock") == [{"name": "echo"}]
+    await routed.aclose()
+    assert (old.told, new.told, more.told) == (["close"], ["offered", "close"], ["close"])

@@ -73,3 +73,21 @@ def test_the_trust_is_taken_away_even_where_the_epoch_cannot_move() -> None:
     with pytest.raises(OSError, match="the store is gone"):
         trust.quarantine(quarantined)
     assert names(trust.snapshot()) == {"write"}
+
+
+@promise("P3")
+def test_whoever_listens_is_told_after_each_swap_even_where_the_epoch_cannot_move() -> None:
+    """Issue 3: after the comparison, and after the swap: who lists now sees what is in force."""
+    seen: list[set[str]] = []
+    trust: HeldTrust
+
+    def fail() -> None:
+        message = "the store is gone"
+        raise OSError(message)
+
+    trust = HeldTrust(a_trust(), fail, lambda: seen.append(names(trust.snapshot())))
+    with pytest.raises(OSError, match="the store is gone"):
+        trust.quarantine(frozenset({("files", "write")}))
+    with pytest.raises(OSError, match="the store is gone"):
+        trust.renew(a_trust())
+    assert seen == [{"read"}, {"read", "write"}]

@@ -178,15 +178,6 @@ def test_a_statement_that_was_tampered_with_pins_nothing(pinned: Path, mediator:
     assert len(listed["problems"]) == 1
 
 
-def test_where_a_mediator_runs_it_must_be_started_again(signed: Path, mediator: Commands) -> None:
-    """The issue: pins are obeyed at the start."""
-    (signed / ".mediator" / "control.sock").touch()
-
-    out = mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR).out
-
-    assert "a mediator runs here: it shows these tools once it is started again" in out
-
-
 TRUST = {
     "an edited trust file": ("trust.json", lambda raw: raw.replace(b"local/", b"other/")),
     "a trust file that is none": ("trust.json", lambda _: b"{}"),

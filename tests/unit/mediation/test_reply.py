@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -166,6 +167,13 @@ def test_a_handshake_is_answered_in_the_version_asked_for_or_our_latest(asked: s
         "serverInfo": {"name": "mcp-mediator", "version": "0.1.0"},
         "instructions": "Ask first.",
     }
+
+
+def test_only_a_host_over_stdio_is_promised_to_hear_that_its_list_has_changed() -> None:
+    """MCP 2025-11-25, server/tools: what is declared is sent, and over HTTP nothing is sent unasked."""
+    asked = replace(frame("initialize", era=Era.LEGACY), transport=Transport.STDIO)
+    reply = reply_with_handshake(asked, "2025-11-25", "holder", None, FACTS)
+    assert result_of(reply)["capabilities"] == {"tools": {"listChanged": True}}
 
 
 def test_a_handshake_without_instructions_gives_none() -> None:
