@@ -18,7 +18,7 @@ from mediator.mediation.deliberate import is_visible
 from mediator.mediation.freeze import refuse_if_frozen
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.refusal import Reason, Refused
-from mediator.wire.jsonrpc import INVALID_PARAMS
+from mediator.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
 from mediator.wire.methods import Era
 from mediator.wire.reading import ListTools
 
@@ -33,13 +33,16 @@ def list_tools(
 ) -> list[bytes]:
     """Return the visible tools' definitions in order of their names; on one page, so that there is no cursor to accept.
 
-    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, and `MALFORMED` for a cursor that is not ours.
+    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, `MALFORMED` for a cursor that is not ours, and
+    `METHOD_NOT_ALLOWED` for a server of which this caller sees nothing.
     """
     chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
     if asked.cursor is not None:
         raise Refused(Reason.MALFORMED, "a cursor that is not ours", code=INVALID_PARAMS, sentence="unknown cursor")
     modern, own_name = asked.frame.era is Era.MODERN, server is not None
-    visible = _visible(chain, server, snapshot, now_ms)
+    visible = [*_visible(chain, server, snapshot, now_ms)]
+    if server is not None and not visible:
+        raise _nothing_here(server)
     ordered = sorted(visible, key=lambda tool: tool.name if own_name else tool.assigned)
     return [tool.shown(era_modern=modern, own_name=own_name) for tool in ordered]
 
@@ -51,14 +54,16 @@ def find_instructions(
     circumstances: Circumstances,
     now_ms: int,
 ) -> str | None:
-    """Return the pinned instructions of the endpoint's server, if this caller sees any of its tools.
+    """Return the pinned instructions of the endpoint's server, if it has any.
 
     The endpoint of all servers gives none: one server's text would speak over another's tools.
-    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, and `FROZEN`.
+    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, and `METHOD_NOT_ALLOWED` as `list_tools`.
     """
     chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
-    if server is None or not any(_visible(chain, server, snapshot, now_ms)):
+    if server is None:
         return None
+    if not any(_visible(chain, server, snapshot, now_ms)):
+        raise _nothing_here(server)
     return snapshot.pins.instructions(server)
 
 
@@ -70,6 +75,14 @@ def _live_chain(
     refuse_if_elsewhere(chain, snapshot.audience, server)
     refuse_if_frozen(chain, circumstances)
     return chain
+
+
+def _nothing_here(server: str) -> Refused:
+    """Return the one refusal at an address of which this caller sees nothing: unknown, quarantined, not theirs."""
+    sentence = "there is nothing for this task at this address"
+    return Refused(
+        Reason.METHOD_NOT_ALLOWED, f"nothing of `{server}` is visible", sentence=sentence, code=METHOD_NOT_FOUND
+    )
 
 
 def _visible(chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int) -> Iterator[PinnedTool]:

@@ -50,7 +50,6 @@ async def test_a_servers_own_endpoint_lists_its_tools_under_their_own_names(worl
     """Design 5.2."""
     task = world.open_task()
     assert await names(world, task.token, "mail") == ["read", "send"]
-    assert await names(world, task.token, "nobody") == []
 
 
 @promise("P3", "P4")
@@ -109,8 +108,24 @@ async def test_pinned_instructions_are_given_where_their_server_speaks_and_to_wh
         reply = await world.answer(asked, bearer=task.token, server="weather")
         assert result_of(reply)["instructions"] == "Ask for a city."
         assert "instructions" not in result_of(await world.answer(asked, bearer=task.token))
-        assert "instructions" not in result_of(await world.answer(asked, bearer=blind.token, server="weather"))
-        assert "instructions" not in result_of(await world.answer(asked, bearer=task.token, server="mail"))
+        hidden = await world.answer(asked, bearer=blind.token, server="weather")
+        unknown = await world.answer(asked, bearer=blind.token, server="nobody-knows")
+        assert hidden == unknown == refusal(Reason.METHOD_NOT_ALLOWED)
+        assert hidden.body == unknown.body
+
+
+@promise("P3", "P11")
+@pytest.mark.parametrize("server", ["mail", "nobody-knows"])
+async def test_a_server_of_which_a_caller_sees_nothing_is_no_empty_list_and_is_like_one_that_is_not_there(
+    world: SimulatedWorld, server: str
+) -> None:
+    """Design 5.7: never an empty list in place of a refusal; never a name that the caller could not know."""
+    task = world.open_task(tools="weather/*")
+    modern = await world.answer(tools_list(), bearer=task.token, server=server)
+    legacy = await world.answer(message("tools/list"), bearer=task.token, server=server)
+    assert (modern.status, error_of(modern)["code"]) == (404, -32601)
+    assert (legacy.status, error_of(legacy)["code"]) == (200, -32601)
+    assert error_of(modern) == error_of(await world.answer(tools_list(), bearer=task.token, server="nobody-knows"))
 
 
 def test_instructions_are_looked_for_in_the_pins_alone() -> None:
