@@ -21,7 +21,7 @@ from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, printable, s
 from mediator.cli.folder import SetUp, about
 from mediator.cli.manifest_files import APPROVED_FILE
 from mediator.identity.dsse import parse_envelope
-from mediator.manifest.drift import FieldChange, changes_between
+from mediator.manifest.changes import FieldChange, changes_between
 from mediator.manifest.fields import write_moment
 from mediator.manifest.lock import Approval, parse_lock, verified_only
 from mediator.manifest.manifest import ManifestTool, parse_manifest

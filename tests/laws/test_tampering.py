@@ -14,7 +14,8 @@ import pytest
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_json, parse_object
 from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
-from mediator.manifest.drift import changes_between, compare
+from mediator.manifest.changes import changes_between
+from mediator.manifest.drift import compare
 from mediator.manifest.signature import accept_trust, parse_trust, trust_subject, verify_manifest, write_trust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
