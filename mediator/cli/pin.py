@@ -24,6 +24,7 @@ from mediator.effect import Effect
 from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.fields import write_moment
+from mediator.manifest.manifest import LABEL
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinnedTool, PinProblem
 
@@ -57,11 +58,15 @@ def approve(
         list[str] | None, typer.Option(metavar="TOOL", help="Only this one; may be given again.", show_default="all")
     ] = None,
     tighten: Annotated[
-        str, typer.Option("--raise", metavar="FACT=VALUE,...", help="Tighten: `effect=write`, `sensitivity=2`.")
+        str,
+        typer.Option(
+            "--raise", metavar="FACT=VALUE,...", help="Tighten: `effect=write`, `sensitivity=2`, `labels=untrusted`."
+        ),
     ] = "",
     assign: Annotated[
         list[str] | None, typer.Option("--as", metavar="TOOL=NAME", help="Its name on `/mcp`; may be given again.")
     ] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it stands in the statement.")] = None,
     folder: FolderOption = HERE,
 ) -> None:
     """Approve a server's signed tools: a reviewer's statement for each, added to `pins.lock`."""
@@ -82,6 +87,7 @@ def approve(
             at=now_ms(),
             raises=raises,
             assigned=assigned,
+            note=note,
         )
     approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
     replace_together({path: lock, approved: read_file(approved.with_name(ENVELOPE_FILE))})
@@ -154,16 +160,22 @@ def _form(pin: PinnedTool) -> JsonObject:
 def _raises(text: str) -> Raise:
     effect: Effect | None = None
     sensitivity: int | None = None
+    labels: frozenset[str] = frozenset()
     for part in filter(None, text.split(",")):
         match part.strip().split("=", 1):
             case ["effect", word] if word in tuple(Effect):
                 effect = Effect(word)
             case ["sensitivity", "0" | "1" | "2" | "3" as number]:
                 sensitivity = int(number)
+            case ["labels", words] if all(LABEL.fullmatch(word) for word in words.split("+")):
+                labels |= frozenset(words.split("+"))
             case _:
-                wanted = f"`effect=` one of {', '.join(Effect)}; `sensitivity=` 0 to 3; with a comma between"
+                wanted = (
+                    f"`effect=` one of {', '.join(Effect)}; `sensitivity=` 0 to 3; `labels=` such as "
+                    "`untrusted+confidential:payroll`; with a comma between"
+                )
                 raise typer.BadParameter(f"`{part}` is not understood: {wanted}", param_hint="--raise")
-    return Raise(effect=effect, sensitivity=sensitivity)
+    return Raise(effect=effect, sensitivity=sensitivity, labels=labels)
 
 
 def _assigned(pairs: list[str]) -> dict[str, str]:

@@ -36,6 +36,8 @@ class Act(StrEnum):
     """What a statement can say was done. Closed; a string never changes its meaning."""
 
     PIN_APPROVE = "pin.approve"
+    PIN_REJECT = "pin.reject"
+    PIN_REVOKE = "pin.revoke"
     POLICY_ACTIVATE = "policy.activate"
     TASK_OPEN = "task.open"
     TASK_COMPLETE = "task.complete"
@@ -55,7 +57,7 @@ class Role(StrEnum):
 _ACTS: Final[Mapping[Role, frozenset[Act]]] = MappingProxyType(
     {
         Role.OPERATOR: frozenset(Act),
-        Role.REVIEWER: frozenset({Act.PIN_APPROVE}),
+        Role.REVIEWER: frozenset({Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE}),
         Role.OWNER: frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE, Act.GRANT_REVOKE}),
     }
 )

@@ -13,7 +13,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import final
 
@@ -21,6 +21,7 @@ from mediator.effect import Effect
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
 from mediator.manifest.declaration import prepare_tool
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, SignedApproval, parse_lock, verified_only, write_lock
 from mediator.manifest.manifest import LOCAL_NAME, ManifestTool
 from mediator.manifest.names import natural_name, propose_name, why_not
@@ -35,6 +36,8 @@ class Raise:
 
     effect: Effect | None = None
     sensitivity: int | None = None
+    labels: frozenset[str] = frozenset()
+    """Added to those that its owner declares."""
 
 
 AS_DECLARED = Raise()
@@ -51,11 +54,13 @@ def approve_pins(
     at: int,
     raises: Raise = AS_DECLARED,
     assigned: Mapping[str, str] = MappingProxyType({}),
+    acknowledged: frozenset[str] = frozenset(),
+    note: str | None = None,
 ) -> bytes:
     """Return `pins.lock` with the reviewer's statements for these tools (None: all of the manifest) added.
 
-    `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand. Raises `Refused`
-    for whatever `load_pins` would not accept.
+    `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand, `acknowledged` the
+    codes of the findings that the reviewer accepts. Raises `Refused` for whatever `load_pins` would not accept.
     """
     # 1. Who approves may approve, and does not approve their own work.
     who = operators.get(reviewer.public.keyid)
@@ -79,7 +84,7 @@ def approve_pins(
     for tool in chosen:
         name = _name(server, tool.name, assigned.get(tool.name), frozenset(taken))
         taken.add(name.casefold())
-        approval = _approval(server, manifest, tool, name, raises)
+        approval = replace(_approval(server, manifest, tool, name, raises), acknowledged=acknowledged, note=note)
         serial += 1
         subject = approval.as_subject()
         added.append(sign_statement(reviewer, act=Act.PIN_APPROVE, subject=subject, who=who.name, at=at, serial=serial))
@@ -130,6 +135,7 @@ def _approval(server: str, manifest: VerifiedManifest, tool: ManifestTool, name:
     return Approval(
         server=server,
         server_name=manifest.manifest.server.name,
+        kind=ItemKind.TOOL,
         tool=tool.name,
         digest=tool.digest,
         declared=tool.declared_digest,
@@ -139,4 +145,7 @@ def _approval(server: str, manifest: VerifiedManifest, tool: ManifestTool, name:
         assigned=name,
         effect=effect,
         sensitivity=sensitivity,
+        result_labels=raises.labels,
+        acknowledged=frozenset(),
+        note=None,
     )

@@ -47,6 +47,17 @@ class Fields:
         """A text, or null."""
         return None if self.members[name] is None else self.text(name)
 
+    def lines_or_null(self, name: str, most: int) -> str | None:
+        """A text of so many characters at most, over several lines if need be, or null."""
+        value = self.members[name]
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value or len(value) > most:
+            self.fail(name, f"1 to {most} characters, or null")
+        if not all(line.isprintable() for line in value.split("\n")):
+            self.fail(name, "printable lines")
+        return value
+
     def count(self, name: str, least: int, most: int = SAFE_INTEGER) -> int:
         """A whole number within bounds."""
         value = self.members[name]

@@ -17,26 +17,32 @@ from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_
 from mediator.effect import Effect
 from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_statement
 from mediator.manifest.fields import malformed, read_fields
-from mediator.manifest.manifest import LOCAL_NAME, REGISTRY_NAME
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.manifest import LABEL, LABEL_EXPECTED, LOCAL_NAME, REGISTRY_NAME
 from mediator.refusal import Refused
 
 _SUBJECT: Final = (
-    *("server", "server_name", "tool", "digest", "declared", "about", "manifest_serial", "signers"),
-    *("assigned", "effect", "sensitivity"),
+    *("server", "server_name", "kind", "tool", "digest", "declared", "about", "manifest_serial", "signers"),
+    *("assigned", "effect", "sensitivity", "result_labels", "acknowledged", "note"),
 )
+NOTE_MAX: Final = 2000
+"""Characters: a reason that another person reads."""
+_CODE: Final = re.compile(r"[a-z][a-z_]{0,63}")
 _KEYID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """What a reviewer approves: this tool of this server, exactly so, under this name and at least this strictly."""
+    """What a reviewer approves: this item of this server, exactly so, under this name and at least this strictly."""
 
     server: str
     """The local name."""
     server_name: str
     """The registry-style name."""
+    kind: ItemKind
     tool: str
+    """Its name: a tool's or a prompt's own, a resource family's URI, template or prefix."""
     digest: Digest
     """Of the definition."""
     declared: Digest
@@ -49,12 +55,18 @@ class Approval:
     assigned: str
     effect: Effect
     sensitivity: int
+    result_labels: frozenset[str]
+    """What the reviewer adds to those that its owner declares."""
+    acknowledged: frozenset[str]
+    """The findings that the reviewer has seen and accepts, by their codes."""
+    note: str | None
 
     def as_subject(self) -> JsonObject:
         """The approval as the subject of a statement."""
         return {
             "server": self.server,
             "server_name": self.server_name,
+            "kind": self.kind.value,
             "tool": self.tool,
             "digest": self.digest,
             "declared": self.declared,
@@ -64,6 +76,9 @@ class Approval:
             "assigned": self.assigned,
             "effect": self.effect.value,
             "sensitivity": self.sensitivity,
+            "result_labels": [*sorted(self.result_labels)],
+            "acknowledged": [*sorted(self.acknowledged)],
+            "note": self.note,
         }
 
 
@@ -104,6 +119,7 @@ def verify_approval(raw: bytes, operators: Keyholders) -> SignedApproval:
     approval = Approval(
         server=subject.text("server", LOCAL_NAME, "a server's local name"),
         server_name=subject.text("server_name", REGISTRY_NAME, "a registry-style name"),
+        kind=subject.member_of("kind", ItemKind),
         tool=subject.text("tool"),
         digest=subject.digest("digest"),
         declared=subject.digest("declared"),
@@ -113,6 +129,9 @@ def verify_approval(raw: bytes, operators: Keyholders) -> SignedApproval:
         assigned=subject.text("assigned"),
         effect=subject.member_of("effect", Effect),
         sensitivity=subject.count("sensitivity", 0, 3),
+        result_labels=subject.texts("result_labels", LABEL, LABEL_EXPECTED),
+        acknowledged=subject.texts("acknowledged", _CODE, "a finding's code"),
+        note=subject.lines_or_null("note", NOTE_MAX),
     )
     return SignedApproval(approval=approval, statement=statement)
 

@@ -28,6 +28,8 @@ from mediator.manifest.fields import Fields, malformed, read_fields
 REGISTRY_NAME: Final = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")  # server.json, schema 2025-12-11
 LOCAL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 POINTER: Final = re.compile(r"(/([^~/]|~[01])*)*")  # RFC 6901 §3
+LABEL: Final = re.compile(r"untrusted|confidential:[A-Za-z0-9._-]{1,64}")
+LABEL_EXPECTED: Final = "`untrusted` or `confidential:<name>`"
 TOOL_NAME_MAX: Final = 128  # MCP 2025-11-25 and later, server/tools: names
 INSTRUCTIONS_MAX: Final = 64 * 1024  # ours: text that every agent of this server reads
 
@@ -38,7 +40,6 @@ _TOOL: Final = (
     *("stores", "idempotent", "limits", "opens"),
 )
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,98}[A-Za-z0-9])?")
-_LABEL: Final = re.compile(r"untrusted|confidential:[A-Za-z0-9._-]{1,64}")
 
 
 @unique
@@ -206,7 +207,7 @@ def _read_tool(entry: Fields) -> ManifestTool:
         sensitivity=entry.count("sensitivity", 0, 3),
         reads_from=entry.texts("reads_from", _DOMAIN, domains),
         sends_to=entry.texts("sends_to", _DOMAIN, domains),
-        result_labels=entry.texts("result_labels", _LABEL, "`untrusted` or `confidential:<name>`"),
+        result_labels=entry.texts("result_labels", LABEL, LABEL_EXPECTED),
         targets=_read_targets(entry),
         stores=entry.flag("stores"),
         idempotent=entry.flag("idempotent"),

@@ -262,7 +262,7 @@ def _pin(signed: SignedApproval, verified: VerifiedManifest) -> PinnedTool:
         sensitivity=approval.sensitivity,
         reads_from=tool.reads_from,
         sends_to=tool.sends_to,
-        result_labels=tool.result_labels,
+        result_labels=tool.result_labels | approval.result_labels,
         targets=tool.targets,
         stores=tool.stores,
         idempotent=tool.idempotent,

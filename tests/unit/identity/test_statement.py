@@ -91,7 +91,7 @@ def test_a_statement_of_one_act_is_none_of_another() -> None:
     ("who", "acts"),
     [
         ("alice", set(Act)),
-        ("bob", {Act.PIN_APPROVE}),
+        ("bob", {Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE}),
         ("carol", {Act.TASK_OPEN, Act.TASK_COMPLETE, Act.GRANT_REVOKE}),
     ],
 )

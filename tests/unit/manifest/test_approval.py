@@ -162,3 +162,13 @@ def test_what_cannot_be_pinned_is_not_approved(monkeypatch: pytest.MonkeyPatch) 
 def test_a_lock_that_cannot_be_read_is_not_written_over() -> None:
     """Ours: nothing half-written."""
     assert refused(pins_lock=b"{}").reason is Reason.MALFORMED
+
+
+@promise("P2")
+def test_a_reviewer_adds_labels_and_takes_none_away() -> None:
+    """Issue 3: the stricter of the publisher's and the reviewer's word holds."""
+    envelope = signed(manifest_of(result_labels=["untrusted"]))
+    lock = approved(envelope, raises=Raise(labels=frozenset({"confidential:payroll"})), note="They are salaries.")
+    pins, problems = loaded(lock, {"files": envelope})
+    assert problems == ()
+    assert [tool.result_labels for tool in pins] == [frozenset({"untrusted", "confidential:payroll"})]

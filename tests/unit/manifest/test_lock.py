@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object, readable_bytes
 from mediator.effect import Effect
 from mediator.identity.statement import Act, sign_statement
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, parse_lock, verified_only, verify_approval, write_lock
 from mediator.refusal import Reason, Refused
 from tests.simulated.people import key_of
@@ -20,6 +21,7 @@ from tests.simulated.pins import NOW_MS, OPERATORS
 APPROVAL = Approval(
     server="files",
     server_name="local/files",
+    kind=ItemKind.TOOL,
     tool="read",
     digest=digest_of("definition"),
     declared=digest_of("declared"),
@@ -29,6 +31,9 @@ APPROVAL = Approval(
     assigned="files__read",
     effect=Effect.READ,
     sensitivity=0,
+    result_labels=frozenset({"untrusted"}),
+    acknowledged=frozenset({"hidden_text"}),
+    note="Looked at it.\nTwice.",
 )
 
 
@@ -62,6 +67,13 @@ def test_an_approval_comes_back_from_its_statement() -> None:
         {"assigned": None},
         {"effect": "look"},
         {"sensitivity": 4},
+        {"kind": "widget"},
+        {"result_labels": ["trusted"]},
+        {"acknowledged": ["Hidden text"]},
+        {"note": ""},
+        {"note": 5},
+        {"note": "x" * 2001},
+        {"note": "a\x1b[2Jb"},
         {"more": 1},
     ],
     ids=str,
@@ -125,3 +137,8 @@ def test_any_statements_are_read_and_whatever_they_are_none_holds(value: Json) -
     """Ours: nothing but `Refused`."""
     statements = [canonical_bytes(value)] if isinstance(value, dict) else [b"{}"]
     assert verified_only(parse_lock(write_lock(statements)), OPERATORS) == ()
+
+
+def test_a_note_may_be_left_out() -> None:
+    """Ours: a reason is asked for where one is owed, and never invented."""
+    assert verify_approval(stated({**APPROVAL.as_subject(), "note": None}), OPERATORS).approval.note is None
