@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from mediator.canonical import JsonObject, canonical_bytes
 from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import inspect
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.deliberate import Deliberation, Ids, deliberate
 from mediator.mediation.fence import Fence
@@ -55,8 +56,8 @@ class AtOnce:
         permit.spring(self.fence)
         return self._result
 
-    async def offered(self, server: str) -> Sequence[JsonObject]:  # noqa: ARG002 - nobody asks
-        return ()
+    async def offered(self, server: str) -> Offer:  # noqa: ARG002 - nobody asks
+        return Offer(tools=())
 
     async def end_task(self, task: str) -> None:  # noqa: ARG002 - nothing was begun for it
         return

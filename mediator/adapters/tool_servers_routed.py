@@ -14,8 +14,8 @@ from typing import Protocol
 
 import anyio
 
-from mediator.canonical import JsonObject
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
@@ -28,8 +28,8 @@ class ToolServer(Protocol):
         """Make the call, as `ToolServers.call`."""
         ...
 
-    async def offered(self) -> Sequence[JsonObject]:
-        """Return every tool offered now."""
+    async def offered(self) -> Offer:
+        """Return all that is offered now."""
         ...
 
     async def end_task(self, task: str) -> None:
@@ -58,8 +58,8 @@ class RoutedToolServers:
         """The tasks for which something may have been started, and that were not ended yet."""
         return frozenset(self._tasks)
 
-    async def offered(self, server: str) -> Sequence[JsonObject]:
-        """Return every tool that this server offers now."""
+    async def offered(self, server: str) -> Offer:
+        """Return all that this server offers now."""
         return await self._find(server).offered()
 
     async def end_task(self, task: str) -> None:

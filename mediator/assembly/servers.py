@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from mediator import __version__
@@ -19,8 +19,8 @@ from mediator.adapters.tool_servers_http.server import HttpToolServer
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.assembly.folder import Folder
-from mediator.canonical import JsonObject
 from mediator.evidence import Secret
+from mediator.manifest.offer import Offer
 from mediator.mediation.instances import InstanceRule
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import OfferWatch
@@ -36,7 +36,7 @@ _ERAS: Final = {"auto": None, "modern": Era.MODERN, "legacy": Era.LEGACY}
 class _NobodyWatches:
     """The watch of a server that is only asked who it is: nothing is pinned yet."""
 
-    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+    def observe(self, server: str, offer: Offer) -> None:
         """Take no note."""
 
 

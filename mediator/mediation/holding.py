@@ -7,12 +7,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mediator.canonical import Digest, Json, JsonObject, digest_of
 from mediator.manifest.drift import OfferComparison, compare
+from mediator.manifest.offer import Offer
 from mediator.mediation.ports import Clock, Ledger, TrustSource
 
 
@@ -34,9 +34,9 @@ class Holding:
     clock: Clock
     _seen: dict[str, Digest] = field(default_factory=dict, init=False, repr=False)
 
-    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+    def observe(self, server: str, offer: Offer) -> None:
         """Quarantine each pinned tool that is not offered exactly as pinned, and note the difference once."""
-        comparison = compare(self.trust.snapshot().pins.of_server(server), offered)
+        comparison = compare(self.trust.snapshot().pins.of_server(server), offer.tools)
         if comparison.quarantined:
             self.quarantine.quarantine(comparison.quarantined)
         form = drift_form(server, comparison)

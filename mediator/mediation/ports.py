@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from mediator.canonical import JsonObject
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.deliberate import Claim, Deliberation, Ids
@@ -138,8 +139,8 @@ class ToolServers(Protocol):
         """
         ...
 
-    async def offered(self, server: str) -> Sequence[JsonObject]:
-        """Return every tool the server offers now, over all pages; raises `Refused` as `call`."""
+    async def offered(self, server: str) -> Offer:
+        """Return all that the server offers now, over all pages; raises `Refused` as `call`."""
         ...
 
     async def end_task(self, task: str) -> None:
@@ -150,7 +151,7 @@ class ToolServers(Protocol):
 class OfferWatch(Protocol):
     """Told what a tool server offers each time that is learnt; quarantines what differs from its pin."""
 
-    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
+    def observe(self, server: str, offer: Offer) -> None:
         """Compare with the pins; what differs is out of the snapshot, and the epoch moved, before this returns."""
         ...
 

@@ -53,12 +53,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduction:
-    """What a server says of itself, and all that it offers. Not believed: for review and for drift."""
+    """What a server says of itself, and all that it offers. Not believed: for review and for drift.
+
+    `capabilities` are the lists that it says it has (`tools`, `prompts`, `resources`); `ttl_ms` is the shortest time
+    that anything it said gives itself.
+    """
 
     tongue: Tongue
     instructions: str | None
     server_info: JsonObject | None
+    capabilities: frozenset[str] = frozenset()
     tools: tuple[JsonObject, ...] = ()
+    prompts: tuple[JsonObject, ...] = ()
+    resources: tuple[JsonObject, ...] = ()
+    resource_templates: tuple[JsonObject, ...] = ()
+    ttl_ms: int | None = None
 
 
 def read_message(raw: bytes, limits: HearingLimits) -> Request | Notification | Response:

@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -19,6 +19,7 @@ from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.canonical import Json, JsonObject
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
 from mediator.wire.hearing import HearingLimits
@@ -52,11 +53,12 @@ class QuarantiningWatch(RecordingWatch):
 
     fence: Fence
     pinned: list[JsonObject]
-    seen: list[tuple[str, list[JsonObject]]] = field(default_factory=list)
+    seen: list[tuple[str, list[Json]]] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
 
-    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-        super().observe(server, offered)
-        if list(offered) != self.pinned:
+    def observe(self, server: str, offer: Offer) -> None:
+        super().observe(server, offer)
+        if list(offer.tools) != self.pinned:
             self.fence.refuses = Refused(Reason.UNKNOWN_TOOL, "quarantined")
 
 
@@ -262,8 +264,8 @@ async def test_trust_that_moves_while_the_way_is_made_stops_the_call_before_its_
     permit = a_permit()
 
     class MovingWatch(RecordingWatch):
-        def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-            super().observe(server, offered)
+        def observe(self, server: str, offer: Offer) -> None:
+            super().observe(server, offer)
             side.fence.refuses = Refused(Reason.TASK_COMPLETED)
 
     side.watch = MovingWatch()
@@ -317,7 +319,7 @@ async def test_the_offer_is_told_and_watched_when_it_is_asked_for(side: Side) ->
     offer = [tool("echo"), tool("two")]
     side.script(tools=offer, page_size=1)
 
-    assert list(await side.adapter.offered()) == offer
+    assert list((await side.adapter.offered()).tools) == offer
     assert side.watch.seen == [("clock", offer)]
 
 
@@ -511,8 +513,8 @@ async def test_a_task_that_ends_while_its_instance_begins_leaves_none(side: Side
     """Ours: whatever the order, nothing outlives its task."""
 
     class EndingWatch(RecordingWatch):
-        def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-            super().observe(server, offered)
+        def observe(self, server: str, offer: Offer) -> None:
+            super().observe(server, offer)
             side.fence.refuses = Refused(Reason.TASK_COMPLETED)
             tasks.start_soon(side.adapter.end_task, "a")
 

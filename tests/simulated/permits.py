@@ -5,12 +5,13 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mediator.canonical import JsonObject, digest_of
+from mediator.canonical import Json, JsonObject, digest_of
 from mediator.evidence import Secret
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential, credential_for
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.record import DecisionRecord, Receipt, committed, decision_entry, decision_values
@@ -61,10 +62,12 @@ class RecordingWatch:
     """An `OfferWatch` that keeps what it was told, in order."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, list[JsonObject]]] = []
+        self.seen: list[tuple[str, list[Json]]] = []  # the tools alone
+        self.offers: list[Offer] = []
 
-    def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-        self.seen.append((server, list(offered)))
+    def observe(self, server: str, offer: Offer) -> None:
+        self.seen.append((server, list(offer.tools)))
+        self.offers.append(offer)
 
 
 def pass_fence(_permit: Permit) -> None:

@@ -5,13 +5,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from mediator.canonical import JsonObject, canonical_bytes, parse_object
 from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.credential import ToolCredential, credential_for
 from mediator.mediation.deliberate import Deliberation
@@ -71,8 +72,8 @@ class ScriptedToolServers:
             case answer:
                 return answer(permit)
 
-    async def offered(self, server: str) -> Sequence[JsonObject]:
-        return self.offers.get(server, [])
+    async def offered(self, server: str) -> Offer:
+        return Offer(tools=self.offers.get(server, []))
 
     async def end_task(self, task: str) -> None:
         self.ended.append(task)

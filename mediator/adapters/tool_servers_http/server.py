@@ -21,11 +21,12 @@ from mediator.adapters.tool_servers_http.channel import Channel, Heard, key_of
 from mediator.adapters.tool_servers_http.eras import Forward, Visit, Voice, is_lost_session
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.pool import Pool
-from mediator.canonical import JsonObject
 from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.instances import Holder, InstanceRule, Instances, holder_of
+from mediator.mediation.offering import offer_of
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import OfferWatch
 from mediator.refusal import Reason, Refused
@@ -88,11 +89,11 @@ class HttpToolServer:
         """Return what the server says of itself and all that it offers, for review; nothing is kept of it."""
         return await self._opening(self._introduce)
 
-    async def offered(self) -> tuple[JsonObject, ...]:
-        """Return all tools that are offered now, and let the watch see them."""
-        introduction = await self.introduce()
-        self._watch.observe(self.name, introduction.tools)
-        return introduction.tools
+    async def offered(self) -> Offer:
+        """Return all that is offered now, and let the watch see it."""
+        offer = offer_of(await self.introduce())
+        self._watch.observe(self.name, offer)
+        return offer
 
     async def end_task(self, task: str) -> None:
         """End the sessions of this task; its next call, if there could be one, would be looked at anew."""
@@ -119,7 +120,7 @@ class HttpToolServer:
         visit = Visit(tongue=self._modern, credential=credential)
         if permit.task not in self._watched:
             tools = await self._opening(lambda: self._voice.list_tools(visit))
-            self._watch.observe(self.name, tools)
+            self._watch.observe(self.name, Offer(tools=tools))
             self._watched[permit.task] = None
             if len(self._watched) > self._limits.watched_tasks_max:
                 self._watched.popitem(last=False)
@@ -135,7 +136,7 @@ class HttpToolServer:
         visit: Visit | None = None
         try:
             _, visit = await self._voice.initialize(credential)
-            self._watch.observe(self.name, await self._voice.list_tools(visit))
+            self._watch.observe(self.name, Offer(tools=await self._voice.list_tools(visit)))
         except BaseException as error:
             if isinstance(error, Refused):
                 self._era = self._configured_era  # perhaps it is no legacy server any more

@@ -17,11 +17,12 @@ import anyio
 
 from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
-from mediator.canonical import JsonObject
 from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.instances import Holder, InstanceRule, Instances, holder_of
+from mediator.mediation.offering import offer_of
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import OfferWatch
 from mediator.refusal import Reason, Refused
@@ -92,11 +93,11 @@ class StdioToolServer:
         await conversation.end()
         return introduction
 
-    async def offered(self) -> tuple[JsonObject, ...]:
-        """Return all tools that a new process offers, and let the watch see them."""
-        introduction = await self.introduce()
-        self._watch.observe(self.name, introduction.tools)
-        return introduction.tools
+    async def offered(self) -> Offer:
+        """Return all that a new process offers, and let the watch see it."""
+        offer = offer_of(await self.introduce())
+        self._watch.observe(self.name, offer)
+        return offer
 
     async def end_task(self, task: str) -> None:
         """End this task's process."""
@@ -116,7 +117,7 @@ class StdioToolServer:
     async def _begin_watched(self) -> Conversation:
         conversation, introduction = await self._begin()
         try:
-            self._watch.observe(self.name, introduction.tools)
+            self._watch.observe(self.name, offer_of(introduction))
             conversation.refuse_if_over()  # one that has died since its last answer must not be kept
         except BaseException:
             await conversation.end()

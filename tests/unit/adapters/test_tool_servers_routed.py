@@ -5,13 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from mediator.adapters.tool_servers_routed import RoutedToolServers, end_all
-from mediator.canonical import JsonObject
 from mediator.inspection.result import ToolResult
+from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
@@ -31,10 +29,10 @@ class Server:
         self._fail()
         return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
 
-    async def offered(self) -> Sequence[JsonObject]:
+    async def offered(self) -> Offer:
         self.told.append("offered")
         self._fail()
-        return [{"name": "echo"}]
+        return Offer(tools=[{"name": "echo"}])
 
     async def end_task(self, task: str) -> None:
         self.told.append(f"end {task}")
@@ -81,7 +79,7 @@ async def test_an_offer_is_asked_of_the_one_server() -> None:
     """Ours."""
     clock, files = Server(), Server()
     routed = RoutedToolServers({"clock": clock, "files": files})
-    assert await routed.offered("files") == [{"name": "echo"}]
+    assert await routed.offered("files") == Offer(tools=[{"name": "echo"}])
     assert (clock.told, files.told) == ([], ["offered"])
 
 
@@ -117,6 +115,6 @@ async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_o
     routed = RoutedToolServers({"clock": old})
     replaced = routed.put({"clock": new, "more": more})
     await end_all(replaced)
-    assert await routed.offered("clock") == [{"name": "echo"}]
+    assert await routed.offered("clock") == Offer(tools=[{"name": "echo"}])
     await routed.aclose()
     assert (old.told, new.told, more.told) == (["close"], ["offered", "close"], ["close"])

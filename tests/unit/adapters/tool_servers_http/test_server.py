@@ -93,7 +93,7 @@ async def test_the_offer_is_asked_for_under_the_mediators_own_credential(server:
     """Ours: there is no permit, so no credential of a task."""
     server.bearer = "ours"
     async with Adapted(server, own_credential=Secret("ours")) as adapted:
-        assert len(await adapted.adapter.offered()) == 1
+        assert len((await adapted.adapter.offered()).tools) == 1
     assert server.sessions == {}
 
 

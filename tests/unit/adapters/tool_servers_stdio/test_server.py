@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +13,8 @@ import pytest
 
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
-from mediator.canonical import JsonObject
 from mediator.evidence import Secret
+from mediator.manifest.offer import Offer
 from mediator.mediation.instances import InstanceRule
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -90,8 +89,8 @@ async def test_a_process_that_dies_just_as_it_has_begun_is_not_kept(tmp_path: Pa
     """Ours: its task's next call begins another."""
 
     class Dying(RecordingWatch):
-        def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-            super().observe(server, offered)
+        def observe(self, server: str, offer: Offer) -> None:
+            super().observe(server, offer)
             if len(self.seen) == 1:
                 for conversation in adapted.adapter._running:
                     conversation._is_mute()
@@ -160,8 +159,8 @@ async def test_an_offer_that_the_watch_cannot_take_begins_no_process(tmp_path: P
     """Ours (fail closed): what was not compared is not called."""
 
     class Failing(RecordingWatch):
-        def observe(self, server: str, offered: Sequence[JsonObject]) -> None:
-            del server, offered
+        def observe(self, server: str, offer: Offer) -> None:
+            del server, offer
             raise Refused(Reason.STORE_UNAVAILABLE)
 
     async with Adapted(tmp_path, {"watch": Failing()}) as adapted:
