@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -34,6 +35,33 @@ def test_for_claude_code_the_command_line_is_shown_too(work: Path, mediator: Com
 
     assert "claude mcp add mediator -- " in ran.err
     assert str(work) in ran.err
+
+
+def test_an_entry_is_written_into_the_hosts_file_of_a_project(work: Path, mediator: Commands, tmp_path: Path) -> None:
+    """Issue 4: printed and `--write`."""
+    project = tmp_path / "project"
+    project.mkdir()
+    out = mediator.well("connect", "cursor", "--agent", "assistant", "--write", str(project)).out
+
+    file = project / ".cursor" / "mcp.json"
+    assert "wrote" in out
+    assert json.loads(file.read_text())["mcpServers"]["mediator"]["args"][:3] == ["stdio", "--agent", "assistant"]
+
+    file.write_text("// mine")
+    assert "no plain JSON" in mediator.refused("connect", "cursor", "--agent", "assistant", "--write", str(project))
+    assert file.read_text() == "// mine"
+    nowhere = ("connect", "cursor", "--agent", "assistant", "--write", str(project / "nowhere"))
+    assert "is no folder" in mediator.refused(*nowhere)
+    generic = ("connect", "generic", "--agent", "assistant", "--write", str(project))
+    assert "has no file of its own" in mediator.refused(*generic)
+    assert work.is_dir()
+
+
+@pytest.mark.parametrize(("host", "said"), [("langgraph", "MultiServerMCPClient"), ("codex", "[mcp_servers.mediator]")])
+def test_other_hosts_are_told_in_their_own_form(host: str, said: str, work: Path, mediator: Commands) -> None:
+    """Issue 4."""
+    assert said in mediator.well("connect", host, "--agent", "assistant").out
+    assert work.is_dir()
 
 
 def test_an_agent_without_a_profile_or_a_key_here_cannot_be_connected(work: Path, mediator: Commands) -> None:
