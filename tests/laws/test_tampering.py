@@ -1,4 +1,4 @@
-"""The laws of tampering: flip any one bit of what was signed, and nothing comes of it; change anything, and it is drift.
+"""The laws of tampering: flip any one bit of what was signed, and nothing comes of it.
 
 Exhaustive over small files rather than sampled over large ones: a bit that may be flipped is found.
 
@@ -12,15 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from mediator.canonical import Json, JsonObject, canonical_bytes, parse_json, parse_object
+from mediator.canonical import JsonObject
 from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
-from mediator.manifest.changes import changes_between
-from mediator.manifest.drift import compare
 from mediator.manifest.signature import accept_trust, parse_trust, trust_subject, verify_manifest, write_trust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of
-from tests.simulated.pins import NOW_MS, TRUST, approved, copied, loaded, manifest_of, pinned, signed
+from tests.simulated.pins import NOW_MS, TRUST, approved, loaded, manifest_of, signed
 
 REAL_TOOLS = Path(__file__).resolve().parents[1] / "data" / "real_tools"
 SMALL: JsonObject = {"name": "r", "inputSchema": {"type": "object"}}
@@ -101,100 +99,3 @@ def test_no_file_that_was_cut_short_is_taken() -> None:
     for end in range(len(envelope)):
         with pytest.raises(Refused):
             verify_manifest(envelope[:end], TRUST, NOW_MS)
-
-
-# --- drift ------------------------------------------------------------------------------------------------------------
-
-
-def changed_once(value: Json) -> Iterator[Json]:
-    """Every value that differs from this one in one place: a leaf, a member more, a member less, a key spelt otherwise."""
-    match value:
-        case dict(members):
-            yield {**members, "x-more": None}
-            for key, child in members.items():
-                rest = {name: said for name, said in members.items() if name != key}
-                yield rest
-                yield {**rest, key + "\u200b": child}
-                yield from ({**members, key: other} for other in changed_once(child))
-        case list(items):
-            yield [*items, None]
-            for index, child in enumerate(items):
-                yield [*items[:index], *items[index + 1 :]]
-                yield from ([*items[:index], other, *items[index + 1 :]] for other in changed_once(child))
-        case str(text):
-            yield text + "\u200b"
-        case bool(flag):
-            yield not flag
-        case int(number) | float(number):
-            yield number + 1
-        case None:
-            yield False
-
-
-def real_tools() -> Iterator[JsonObject]:
-    for file in sorted(REAL_TOOLS.glob("*.json")):
-        listing = parse_json(file.read_bytes())
-        tools = listing.get("tools") if isinstance(listing, dict) else None
-        yield from (tool for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, dict))
-
-
-@promise("P2")
-@promise("P3")
-def test_every_single_change_of_a_tool_quarantines_it() -> None:
-    """Issue 2, rug pull: each model-visible field in turn, the invisible ones too."""
-    definition: JsonObject = {
-        "name": "read",
-        "title": "Read",
-        "description": "Read a file",
-        "inputSchema": {
-            "type": "object",
-            "properties": {"path": {"type": "string", "description": "Where"}},
-            "required": ["path"],
-        },
-        "outputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
-        "annotations": {"title": "R", "readOnlyHint": True},
-        "icons": [{"src": "https://files.example/i.png", "sizes": ["48x48"]}],
-        "execution": {"taskSupport": "forbidden"},
-        "_meta": {"a": 1.5},
-        "x-vendor": None,
-    }
-    tool = pinned(definition)
-    count = 0
-    for changed in changed_once(definition):
-        assert compare([tool], [changed]).quarantined == {("files", "read")}, changed
-        count += 1
-    assert count == 85
-
-
-@promise("P3")
-@pytest.mark.corpus
-def test_every_single_change_of_a_real_tool_is_drift() -> None:
-    """216 definitions of 16 published servers; of each, a change of every leaf would take long: each tenth."""
-    count = 0
-    for definition in real_tools():
-        for number, changed in enumerate(changed_once(definition)):
-            if number % 10 == count % 10:
-                assert isinstance(changed, dict)
-                assert changes_between(definition, changed) != ()
-        count += 1
-    assert count == 216
-
-
-@pytest.mark.corpus
-def test_no_order_of_keys_is_drift() -> None:
-    """RFC 8785 §3.2.3: key order carries no meaning."""
-
-    def reversed_keys(value: Json) -> Json:
-        match value:
-            case dict(members):
-                return {key: reversed_keys(child) for key, child in reversed(members.items())}
-            case list(items):
-                return [reversed_keys(child) for child in items]
-            case _:
-                return value
-
-    for definition in real_tools():
-        other = reversed_keys(copied(definition))
-        assert isinstance(other, dict)
-        assert changes_between(definition, other) == ()
-        assert changes_between(definition, parse_object(canonical_bytes(other))) == ()
