@@ -20,7 +20,7 @@ from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
-from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
+from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
 from mediator.manifest.signature import SignerTrust, accept_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
@@ -71,7 +71,8 @@ def load_pin_set(
     envelopes = {
         file.parent.name: read_file(file) for file in sorted(manifests.glob(f"*/{ENVELOPE_FILE}")) if file.is_file()
     }
-    return load_pins(find_file(manifests / PINS_FILE), envelopes, trust, operators, now_ms)
+    rule = ReviewRule(reviewers=settings.manifests.reviewers, persons_differ=settings.manifests.persons_differ)
+    return load_pins(find_file(manifests / PINS_FILE), envelopes, trust, operators, now_ms, rule)
 
 
 def read_signer_trust(manifests: Path, operators: Operators) -> SignerTrust:

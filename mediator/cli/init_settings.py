@@ -58,6 +58,8 @@ local = true
 
 [manifests]                            # manifests, envelopes, trust.json, pins.lock
 # folder = "tool_manifests"
+# reviewers = 1                        # different persons who must approve the same thing
+# persons_differ = false               # true: whoever signed, by name, reviews nothing of it with any key
 
 [policy]                               # Cedar policies, their cases, and the statement that puts them in force
 # folder = "policies"

@@ -18,6 +18,7 @@ from mediator.cli.console import BAD, GOOD, NAME, QUIET, counted, print_json, sa
 from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
+from mediator.cli.pin_retract import reject, revoke
 from mediator.cli.pin_review import Standing, review_form, review_of, show_review
 from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
@@ -28,7 +29,13 @@ from mediator.manifest.manifest import LABEL
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinnedTool, PinProblem
 
-group = typer.Typer(no_args_is_help=True, help="The operator's side: review, approve and list pinned tools.")
+group = typer.Typer(
+    no_args_is_help=True, help="The operator's side: review, approve, reject, revoke and list pinned tools."
+)
+
+
+group.command("reject")(reject)
+group.command("revoke")(revoke)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -23,7 +23,7 @@ from mediator.cli.manifest_files import APPROVED_FILE
 from mediator.identity.dsse import parse_envelope
 from mediator.manifest.changes import FieldChange, changes_between
 from mediator.manifest.fields import write_moment
-from mediator.manifest.lock import Approval, parse_lock, verified_only
+from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock
 from mediator.manifest.manifest import ManifestTool, parse_manifest
 from mediator.manifest.signature import VerifiedManifest
 from mediator.refusal import Refused
@@ -114,7 +114,7 @@ def _plain(value: object) -> str:
 def _approvals(set_up: SetUp, name: str) -> dict[str, Approval]:
     path = set_up.manifests / PINS_FILE
     with about(set_up.shown(path), "restore it: only `mediator pin approve` writes this file"):
-        signed = verified_only(parse_lock(find_file(path)), read_operators(set_up.folder))
+        signed = approvals_that_verify(parse_lock(find_file(path)), read_operators(set_up.folder))
     ordered = sorted(signed, key=lambda one: one.statement.serial)
     return {one.approval.tool: one.approval for one in ordered if one.approval.server == name}
 

@@ -13,7 +13,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from enum import StrEnum, unique
 from types import MappingProxyType
@@ -209,6 +209,11 @@ def verify_statement(raw: bytes, operators: Keyholders, expected: Act) -> Verifi
 
     Raises `Refused`: `MALFORMED`, `UNKNOWN_KEY`, `BAD_CREDENTIAL`; nothing else whatever the bytes.
     """
+    return verify_one_of(raw, operators, (expected,))
+
+
+def verify_one_of(raw: bytes, operators: Keyholders, expected: Sequence[Act]) -> VerifiedStatement:
+    """Return the statement of one of these acts; otherwise as `verify_statement`."""
     envelope = parse_envelope(raw)
     if len(envelope.signatures) != 1:
         raise _malformed("/signatures", "expected one: a statement is one person's word")
@@ -230,16 +235,17 @@ def verify_statement(raw: bytes, operators: Keyholders, expected: Act) -> Verifi
             raise _malformed(
                 "/payload", "expected `act`, `at`, `serial`, `subject`, `tenant`, `who` and no other member"
             )
-    if act != expected:
-        raise _malformed("/payload/act", f"expected `{expected}`")
+    if act not in expected:
+        raise _malformed("/payload/act", f"expected {' or '.join(f'`{one}`' for one in expected)}")
+    said = Act(act)
     if who != holder.name:
         raise Refused(Reason.BAD_CREDENTIAL, f"the statement names `{who}`, but its key is that of `{holder.name}`")
-    if not holder.may(expected):
-        raise Refused(Reason.BAD_CREDENTIAL, f"`{who}` has no role that covers `{expected}`")
+    if not holder.may(said):
+        raise Refused(Reason.BAD_CREDENTIAL, f"`{who}` has no role that covers `{said}`")
     if tenant != DEFAULT_TENANT:
         raise _malformed("/payload/tenant", f"expected `{DEFAULT_TENANT}`")
     return VerifiedStatement(
-        act=expected,
+        act=said,
         subject=subject,
         who=who,
         at=at,

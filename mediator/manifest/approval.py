@@ -22,10 +22,11 @@ from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
 from mediator.manifest.declaration import prepare_tool
 from mediator.manifest.kind import ItemKind
-from mediator.manifest.lock import Approval, SignedApproval, parse_lock, verified_only, write_lock
+from mediator.manifest.lock import Approval, SignedApproval, parse_lock, words_that_verify, write_lock
 from mediator.manifest.manifest import LOCAL_NAME, ManifestTool
 from mediator.manifest.names import natural_name, propose_name, why_not
 from mediator.manifest.signature import VerifiedManifest
+from mediator.manifest.standing import is_of_the_same, item_of
 from mediator.refusal import Reason, Refused
 
 
@@ -73,23 +74,31 @@ def approve_pins(
     # 2. What is approved is there, and newer than what was approved before.
     chosen = _chosen(manifest, tools, assigned)
     statements = parse_lock(pins_lock)
-    existing = verified_only(statements, operators)
+    words = words_that_verify(statements, operators)
+    existing = [word for word in words if isinstance(word, SignedApproval)]
     _must_not_roll_back(server, manifest, existing)
-    replaced = {(server, tool.name) for tool in chosen}
-    kept = [one for one in existing if (one.approval.server, one.approval.tool) not in replaced]
-    # 3. One statement a tool, each with a serial of its own.
-    taken = {one.approval.assigned.casefold() for one in kept}
-    serial = max((one.statement.serial for one in existing), default=0)
+    chosen_items = {(server, ItemKind.TOOL, tool.name) for tool in chosen}
+    taken = {one.approval.assigned.casefold() for one in existing if item_of(one.approval) not in chosen_items}
+    # 3. One statement a tool of this reviewer, each with a serial of its own; what it supersedes goes.
+    serial = max((word.statement.serial for word in words), default=0)
     added: list[bytes] = []
+    superseded: set[bytes] = set()
     for tool in chosen:
         name = _name(server, tool.name, assigned.get(tool.name), frozenset(taken))
         taken.add(name.casefold())
         approval = replace(_approval(server, manifest, tool, name, raises), acknowledged=acknowledged, note=note)
+        superseded |= {one.statement.raw for one in existing if _is_superseded(one, approval, who.name)}
         serial += 1
         subject = approval.as_subject()
         added.append(sign_statement(reviewer, act=Act.PIN_APPROVE, subject=subject, who=who.name, at=at, serial=serial))
-    gone = {one.statement.raw for one in existing} - {one.statement.raw for one in kept}
-    return write_lock([*(raw for raw in statements if raw not in gone), *added])
+    return write_lock([*(raw for raw in statements if raw not in superseded), *added])
+
+
+def _is_superseded(before: SignedApproval, now: Approval, who: str) -> bool:
+    """Tell whether a newer approval takes this one's place: the same person's, or one of something else under that name."""
+    if item_of(before.approval) != item_of(now):
+        return False
+    return before.statement.who == who or not is_of_the_same(before.approval, now)
 
 
 def _chosen(

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
 from mediator.effect import Effect
-from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_statement
+from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_one_of
 from mediator.manifest.fields import malformed, read_fields
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import LABEL, LABEL_EXPECTED, LOCAL_NAME, REGISTRY_NAME
@@ -25,6 +25,7 @@ _SUBJECT: Final = (
     *("server", "server_name", "kind", "tool", "digest", "declared", "about", "manifest_serial", "signers"),
     *("assigned", "effect", "sensitivity", "result_labels", "acknowledged", "note"),
 )
+_RETRACTION: Final = ("server", "server_name", "kind", "tool", "manifest_serial", "note")
 NOTE_MAX: Final = 2000
 """Characters: a reason that another person reads."""
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,63}")
@@ -91,6 +92,47 @@ class SignedApproval:
     statement: VerifiedStatement
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraction:
+    """What a reviewer takes back or turns down: an item of a server, or all of it; and why.
+
+    A revocation (`pin.revoke`) is of whatever was approved before it; a rejection (`pin.reject`) of the manifest with this
+    serial.
+    """
+
+    server: str
+    server_name: str
+    kind: ItemKind | None
+    tool: str | None
+    """Its name; None, like `kind`: everything of the server."""
+    manifest_serial: int
+    note: str
+
+    def as_subject(self) -> JsonObject:
+        """The retraction as the subject of a statement."""
+        return {
+            "server": self.server,
+            "server_name": self.server_name,
+            "kind": None if self.kind is None else self.kind.value,
+            "tool": self.tool,
+            "manifest_serial": self.manifest_serial,
+            "note": self.note,
+        }
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRetraction:
+    """A retraction and the verified statement that makes it."""
+
+    retraction: Retraction
+    statement: VerifiedStatement
+
+
+Word: TypeAlias = SignedApproval | SignedRetraction
+
+
 def parse_lock(raw: bytes | None) -> tuple[bytes, ...]:
     """Return the statements' envelopes, unverified; none where there is no file.
 
@@ -112,11 +154,33 @@ def write_lock(statements: Sequence[bytes]) -> bytes:
     return canonical_bytes({"version": 1, "statements": envelopes})
 
 
-def verify_approval(raw: bytes, operators: Keyholders) -> SignedApproval:
-    """Return the approval that a statement makes; raises `Refused`, nothing else."""
-    statement = verify_statement(raw, operators, Act.PIN_APPROVE)
-    subject = read_fields(statement.subject, "/subject", _SUBJECT)
-    approval = Approval(
+def verify_word(raw: bytes, operators: Keyholders) -> Word:
+    """Return what a reviewer's statement says: an approval, or a retraction; raises `Refused`, nothing else."""
+    statement = verify_one_of(raw, operators, (Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE))
+    if statement.act is Act.PIN_APPROVE:
+        return SignedApproval(approval=_read_approval(statement.subject), statement=statement)
+    return SignedRetraction(retraction=_read_retraction(statement.subject), statement=statement)
+
+
+def words_that_verify(statements: Sequence[bytes], operators: Keyholders) -> tuple[Word, ...]:
+    """Return what those statements say that hold; the others are passed over."""
+    found: list[Word] = []
+    for raw in statements:
+        try:
+            found.append(verify_word(raw, operators))
+        except Refused:
+            continue
+    return tuple(found)
+
+
+def approvals_that_verify(statements: Sequence[bytes], operators: Keyholders) -> tuple[SignedApproval, ...]:
+    """Return the approvals of those statements that hold, ended or not."""
+    return tuple(word for word in words_that_verify(statements, operators) if isinstance(word, SignedApproval))
+
+
+def _read_approval(said: JsonObject) -> Approval:
+    subject = read_fields(said, "/subject", _SUBJECT)
+    return Approval(
         server=subject.text("server", LOCAL_NAME, "a server's local name"),
         server_name=subject.text("server_name", REGISTRY_NAME, "a registry-style name"),
         kind=subject.member_of("kind", ItemKind),
@@ -133,15 +197,21 @@ def verify_approval(raw: bytes, operators: Keyholders) -> SignedApproval:
         acknowledged=subject.texts("acknowledged", _CODE, "a finding's code"),
         note=subject.lines_or_null("note", NOTE_MAX),
     )
-    return SignedApproval(approval=approval, statement=statement)
 
 
-def verified_only(statements: Sequence[bytes], operators: Keyholders) -> tuple[SignedApproval, ...]:
-    """Return the approvals of those statements that hold; the others are passed over."""
-    found: list[SignedApproval] = []
-    for raw in statements:
-        try:
-            found.append(verify_approval(raw, operators))
-        except Refused:
-            continue
-    return tuple(found)
+def _read_retraction(said: JsonObject) -> Retraction:
+    subject = read_fields(said, "/subject", _RETRACTION)
+    note = subject.lines_or_null("note", NOTE_MAX)
+    if note is None:
+        subject.fail("note", "the reason, for whoever asks")
+    is_whole = subject.members["kind"] is None
+    if is_whole is not (subject.members["tool"] is None):
+        subject.fail("tool", "a name beside a kind, or null beside null")
+    return Retraction(
+        server=subject.text("server", LOCAL_NAME, "a server's local name"),
+        server_name=subject.text("server_name", REGISTRY_NAME, "a registry-style name"),
+        kind=None if is_whole else subject.member_of("kind", ItemKind),
+        tool=subject.text_or_null("tool"),
+        manifest_serial=subject.count("manifest_serial", 1),
+        note=note,
+    )

@@ -3,11 +3,12 @@
 Pure: no I/O, no clock. It reads approvals; it writes none (`approval.py`). Rules, each a reason for which a pin does
 not exist and is reported:
 
-- The approval is an operator's statement that holds, not from the future, and no other statement has its serial;
-  of several for one tool the one with the highest serial counts.
+- The approval stands (`standing.py`): an operator's statement that holds, with as many voices as are asked for, and
+  nobody's retraction after it.
 - The server's envelope is there and verifies, and its serial is not below any that was ever approved (rollback).
 - Definition, declarations, server, publisher, owner, instructions and signers are what the reviewer saw, by digest.
-- The reviewer's key signed no part of it; what the reviewer changed is tightened, never loosened.
+- No reviewer's key signed any part of it, nor, where settings ask, did the person; what a reviewer changed is tightened,
+  never loosened.
 - The assigned name keeps its rules, and an earlier pin does not have it.
 - The definition can be served and checked as it stands.
 
@@ -16,7 +17,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from types import MappingProxyType
 from typing import Final, final
@@ -26,12 +27,13 @@ from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Keyholders
 from mediator.manifest.declaration import prepare_tool
-from mediator.manifest.lock import Approval, SignedApproval, parse_lock, verify_approval
+from mediator.manifest.lock import Approval, parse_lock
 from mediator.manifest.manifest import ManifestTool, Target
 from mediator.manifest.names import why_not
 from mediator.manifest.schema import PreparedSchema
 from mediator.manifest.shown import ShownForms, shown_forms
 from mediator.manifest.signature import SKEW_MS, SignerTrust, VerifiedManifest, verify_manifest
+from mediator.manifest.standing import StandingApproval, standing
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.manifest.pin")
@@ -150,16 +152,33 @@ class PinSet:
         return _pin_set(left, self.serial, self.instructions_by_server)
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRule:
+    """How many different persons must approve the same thing, and whether a signer, by name, may be one of them."""
+
+    reviewers: int = 1
+    persons_differ: bool = False
+
+
+ONE_REVIEWER: Final = ReviewRule()
+
+
 def load_pins(
-    pins_lock: bytes | None, envelopes: Mapping[str, bytes], trust: SignerTrust, operators: Keyholders, now_ms: int
+    pins_lock: bytes | None,
+    envelopes: Mapping[str, bytes],
+    trust: SignerTrust,
+    operators: Keyholders,
+    now_ms: int,
+    rule: ReviewRule = ONE_REVIEWER,
 ) -> tuple[PinSet, tuple[PinProblem, ...]]:
     """Return the pins that exist, and each that does not with the reason.
 
     `envelopes` are the `manifest.dsse.json` files by local name. Raises `Refused` only when `pins_lock` as a whole
     cannot be read.
     """
-    problems: list[PinProblem] = []
-    signed = _newest(_statements_that_hold(parse_lock(pins_lock), operators, now_ms, problems))
+    signed, fallen = standing(parse_lock(pins_lock), operators, now_ms, SKEW_MS, rule.reviewers)
+    problems = [PinProblem(server=one.server, tool=one.tool, detail=one.detail) for one in fallen]
     tools: list[PinnedTool] = []
     instructions: dict[str, str] = {}
     taken: set[str] = set()
@@ -170,7 +189,7 @@ def load_pins(
         except Refused as refusal:
             problems.append(PinProblem(server=server, tool=None, detail=refusal.detail))
             continue
-        tools.extend(_pinned(approvals, manifest, problems))
+        tools.extend(_pinned(approvals, manifest, rule, problems))
         if manifest.manifest.instructions is not None:
             instructions[server] = manifest.manifest.instructions
     existing: list[PinnedTool] = []
@@ -185,39 +204,8 @@ def load_pins(
     return _pin_set(tuple(existing), serial, instructions), tuple(problems)
 
 
-def _statements_that_hold(
-    statements: Sequence[bytes], operators: Keyholders, now_ms: int, problems: list[PinProblem]
-) -> list[SignedApproval]:
-    held: list[SignedApproval] = []
-    for index, raw in enumerate(statements):
-        try:
-            signed = verify_approval(raw, operators)
-        except Refused as refusal:
-            problems.append(PinProblem(server="", tool=None, detail=f"`/statements/{index}`: {refusal.detail}"))
-            continue
-        if signed.statement.at > now_ms + SKEW_MS:
-            problems.append(_problem(signed, "approved in the future: set the clock right, then approve it again"))
-        else:
-            held.append(signed)
-    serials = [one.statement.serial for one in held]
-    doubled = {serial for serial in serials if serials.count(serial) > 1}
-    problems.extend(
-        _problem(signed, f"two statements have serial {signed.statement.serial}: approve it again")
-        for signed in held
-        if signed.statement.serial in doubled
-    )
-    return [signed for signed in held if signed.statement.serial not in doubled]
-
-
-def _newest(signed: Sequence[SignedApproval]) -> list[SignedApproval]:
-    newest: dict[tuple[str, str], SignedApproval] = {}
-    for one in sorted(signed, key=lambda one: one.statement.serial):
-        newest[one.approval.server, one.approval.tool] = one
-    return list(newest.values())
-
-
 def _manifest_of(
-    server: str, approvals: Sequence[SignedApproval], envelopes: Mapping[str, bytes], trust: SignerTrust, now_ms: int
+    server: str, approvals: Sequence[StandingApproval], envelopes: Mapping[str, bytes], trust: SignerTrust, now_ms: int
 ) -> VerifiedManifest:
     if server not in envelopes:
         raise Refused(Reason.BAD_CREDENTIAL, "its `manifest.dsse.json` is missing: sign the manifest, or restore it")
@@ -230,26 +218,28 @@ def _manifest_of(
 
 
 def _pinned(
-    approvals: Sequence[SignedApproval], manifest: VerifiedManifest, problems: list[PinProblem]
+    approvals: Sequence[StandingApproval], manifest: VerifiedManifest, rule: ReviewRule, problems: list[PinProblem]
 ) -> Iterator[PinnedTool]:
     for signed in approvals:
         try:
-            yield _pin(signed, manifest)
+            yield _pin(signed, manifest, rule)
         except Refused as refusal:
             problems.append(_problem(signed, refusal.detail))
 
 
-def _pin(signed: SignedApproval, verified: VerifiedManifest) -> PinnedTool:
+def _pin(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewRule) -> PinnedTool:
     approval, manifest = signed.approval, verified.manifest
     tool = manifest.find(approval.tool)
     if tool is None or tool.effect is None:
         raise Refused(Reason.BAD_CREDENTIAL, "the manifest has no such tool any more")
     _must_be_as_reviewed(approval, tool, verified)
     # No key reviews what it signed, not even as one of several signers.
-    if signed.statement.keyid in verified.signer_keyids:
+    if signed.keyids & verified.signer_keyids:
         raise Refused(
-            Reason.BAD_CREDENTIAL, f"`{signed.statement.who}` signed the manifest: another key must review it"
+            Reason.BAD_CREDENTIAL, f"{_named(signed.reviewers)} signed the manifest: another key must review it"
         )
+    if rule.persons_differ and (both := {*signed.reviewers} & {*verified.signers}):
+        raise Refused(Reason.BAD_CREDENTIAL, f"{_named(both)} signed the manifest: another person must review it")
     if tool.effect.is_stricter_than(approval.effect) or approval.sensitivity < tool.sensitivity:
         raise Refused(Reason.BAD_CREDENTIAL, "the approval loosens what its owner declared: a review may only tighten")
     return PinnedTool(
@@ -274,9 +264,9 @@ def _pin(signed: SignedApproval, verified: VerifiedManifest) -> PinnedTool:
         owner=manifest.owner.name,
         manifest_digest=manifest.digest,
         signers=verified.signers,
-        reviewer=signed.statement.who,
-        statement_digest=signed.statement.digest,
-        pin_serial=signed.statement.serial,
+        reviewer=", ".join(signed.reviewers),
+        statement_digest=signed.digest,
+        pin_serial=signed.serial,
         expires=verified.expires,
         schema=prepare_tool(tool),
         shown_forms=shown_forms(tool.definition, approval.assigned),
@@ -313,5 +303,9 @@ def _pin_set(tools: tuple[PinnedTool, ...], serial: int, instructions: Mapping[s
     )
 
 
-def _problem(signed: SignedApproval, detail: str) -> PinProblem:
+def _named(people: Iterable[str]) -> str:
+    return ", ".join(f"`{who}`" for who in sorted(people))
+
+
+def _problem(signed: StandingApproval, detail: str) -> PinProblem:
     return PinProblem(server=signed.approval.server, tool=signed.approval.tool, detail=detail)

@@ -129,6 +129,8 @@ class ManifestSettings(Section):
     """`[manifests]`: the folder of manifests, their envelopes, `trust.json` and `pins.lock`."""
 
     folder: Text = "tool_manifests"
+    reviewers: Annotated[int, Field(ge=1, le=10)] = 1  # different persons, each with a key of their own
+    persons_differ: bool = False  # a signer, by name, may not review either, with whatever key
 
 
 class PolicySettings(Section):

@@ -111,3 +111,13 @@ async def test_a_host_over_stdio_hears_that_its_list_has_changed_and_nothing_of_
                 listing = await ask(message("tools/list", request_id=2))
                 assert [one["name"] for one in listing["result"]["tools"]] == ["tools__other"]  # type: ignore[call-overload,index,union-attr]
                 to_us.close()
+
+
+@promise("P3")
+async def test_what_is_revoked_while_the_mediator_runs_is_gone_at_the_next_call(tmp_path: Path) -> None:
+    """Issue 3: `pin revoke`."""
+    async with running(tmp_path, {"tools": SimulatedToolServer(tools=[tool("echo"), tool("other")])}) as mediator:
+        words = ("--tool", "echo", "--reviewer", OWNER, "--note", "It leaks.", "--folder", str(mediator.folder))
+        await command("pin", "revoke", "tools", *words)
+        assert reason_in(await mediator.post(tools_call("tools__echo", text="x"))) == Reason.UNKNOWN_TOOL
+        assert await listed(mediator) == {"tools__other"}

@@ -15,7 +15,7 @@ from mediator.identity.statement import Operators, Role
 from mediator.manifest.approval import approve_pins
 from mediator.manifest.draft import draft_manifest
 from mediator.manifest.manifest import Owner
-from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
+from mediator.manifest.pin import ONE_REVIEWER, PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
 from mediator.manifest.signature import (
     SignerRule,
     SignerTrust,
@@ -95,9 +95,11 @@ def approved(envelope: bytes, server: str = "files", pins_lock: bytes | None = N
     return approve_pins(pins_lock, server, verified, **chosen | how)  # type: ignore[arg-type]  # as the test asks
 
 
-def loaded(pins_lock: bytes | None, envelopes: Mapping[str, bytes]) -> tuple[PinSet, tuple[PinProblem, ...]]:
+def loaded(
+    pins_lock: bytes | None, envelopes: Mapping[str, bytes], rule: ReviewRule = ONE_REVIEWER
+) -> tuple[PinSet, tuple[PinProblem, ...]]:
     """Return what exists, and what does not."""
-    return load_pins(pins_lock, envelopes, TRUST, OPERATORS, NOW_MS)
+    return load_pins(pins_lock, envelopes, TRUST, OPERATORS, NOW_MS, rule)
 
 
 def pins_of(*definitions: JsonObject, server: str = "files", **declared: Json) -> PinSet:

@@ -11,7 +11,7 @@ from mediator.canonical import JsonObject
 from mediator.effect import Effect
 from mediator.identity.statement import Role
 from mediator.manifest.approval import Raise
-from mediator.manifest.lock import parse_lock, verify_approval
+from mediator.manifest.lock import approvals_that_verify, parse_lock
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of
@@ -122,7 +122,7 @@ def test_a_review_never_loosens(raises: Raise) -> None:
 def test_a_review_may_tighten() -> None:
     """Design 5.1."""
     raised = approved(ENVELOPE, tools=frozenset({"read"}), raises=Raise(effect=Effect.SEND, sensitivity=2))
-    approval = verify_approval(parse_lock(raised)[0], OPERATORS).approval
+    approval = approvals_that_verify(parse_lock(raised), OPERATORS)[0].approval
     assert (approval.effect, approval.sensitivity) == (Effect.SEND, 2)
 
 

@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +15,19 @@ from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, par
 from mediator.effect import Effect
 from mediator.identity.statement import Act, sign_statement
 from mediator.manifest.kind import ItemKind
-from mediator.manifest.lock import Approval, parse_lock, verified_only, verify_approval, write_lock
+from mediator.manifest.lock import (
+    Approval,
+    Retraction,
+    SignedApproval,
+    SignedRetraction,
+    approvals_that_verify,
+    parse_lock,
+    verify_word,
+    words_that_verify,
+    write_lock,
+)
 from mediator.refusal import Reason, Refused
+from tests.promises import promise
 from tests.simulated.people import key_of
 from tests.simulated.pins import NOW_MS, OPERATORS
 
@@ -41,12 +54,17 @@ def stated(subject: JsonObject, who: str = "reviewer", act: Act = Act.PIN_APPROV
     return sign_statement(key_of(who), act=act, subject=subject, who=who, at=NOW_MS, serial=1)
 
 
+RETRACTION = Retraction(
+    server="files", server_name="local/files", kind=ItemKind.TOOL, tool="read", manifest_serial=3, note="It leaks."
+)
 GOOD = stated(APPROVAL.as_subject())
+REVOKED = stated(RETRACTION.as_subject(), act=Act.PIN_REVOKE)
 
 
 def test_an_approval_comes_back_from_its_statement() -> None:
     """Design 5.4."""
-    signed = verify_approval(GOOD, OPERATORS)
+    signed = verify_word(GOOD, OPERATORS)
+    assert isinstance(signed, SignedApproval)
     assert signed.approval == APPROVAL
     assert signed.statement.who == "reviewer"
 
@@ -81,7 +99,7 @@ def test_an_approval_comes_back_from_its_statement() -> None:
 def test_a_subject_in_any_other_form_approves_nothing(change: JsonObject) -> None:
     """Ours: an operator's key signs many things; only this form is an approval."""
     with pytest.raises(Refused) as refusal:
-        verify_approval(stated({**APPROVAL.as_subject(), **change}), OPERATORS)
+        verify_word(stated({**APPROVAL.as_subject(), **change}), OPERATORS)
     assert refusal.value.reason is Reason.MALFORMED
     assert refusal.value.detail.startswith("`/subject/")
 
@@ -94,7 +112,8 @@ def test_only_statements_that_hold_are_kept_by_the_sieve() -> None:
         stated(APPROVAL.as_subject(), act=Act.TASK_OPEN),
         b"{}",
     )
-    assert [one.approval for one in verified_only([*bad, GOOD], OPERATORS)] == [APPROVAL]
+    assert [one.approval for one in approvals_that_verify([*bad, GOOD, REVOKED], OPERATORS)] == [APPROVAL]
+    assert len(words_that_verify([*bad, GOOD, REVOKED], OPERATORS)) == 2
 
 
 def test_the_file_is_the_list_of_its_statements() -> None:
@@ -136,9 +155,52 @@ def test_a_file_in_any_other_form_is_refused_as_a_whole(raw: bytes) -> None:
 def test_any_statements_are_read_and_whatever_they_are_none_holds(value: Json) -> None:
     """Ours: nothing but `Refused`."""
     statements = [canonical_bytes(value)] if isinstance(value, dict) else [b"{}"]
-    assert verified_only(parse_lock(write_lock(statements)), OPERATORS) == ()
+    assert words_that_verify(parse_lock(write_lock(statements)), OPERATORS) == ()
 
 
 def test_a_note_may_be_left_out() -> None:
     """Ours: a reason is asked for where one is owed, and never invented."""
-    assert verify_approval(stated({**APPROVAL.as_subject(), "note": None}), OPERATORS).approval.note is None
+    signed = verify_word(stated({**APPROVAL.as_subject(), "note": None}), OPERATORS)
+    assert isinstance(signed, SignedApproval)
+    assert signed.approval.note is None
+
+
+@pytest.mark.parametrize("act", [Act.PIN_REJECT, Act.PIN_REVOKE])
+@pytest.mark.parametrize("retraction", [RETRACTION, replace(RETRACTION, kind=None, tool=None)], ids=["one", "all"])
+def test_a_retraction_comes_back_from_its_statement(retraction: Retraction, act: Act) -> None:
+    """Issue 3: reject and revoke are signed statements with a note."""
+    signed = verify_word(stated(retraction.as_subject(), act=act), OPERATORS)
+    assert isinstance(signed, SignedRetraction)
+    assert (signed.retraction, signed.statement.act) == (retraction, act)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"server": "../files"},
+        {"server_name": "files"},
+        {"kind": "widget"},
+        {"kind": None},
+        {"tool": None},
+        {"tool": ""},
+        {"manifest_serial": 0},
+        {"note": None},
+        {"note": ""},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_subject_in_any_other_form_retracts_nothing(change: JsonObject) -> None:
+    """Ours: half a retraction could be read as one of everything, or of nothing."""
+    with pytest.raises(Refused) as refusal:
+        verify_word(stated({**RETRACTION.as_subject(), **change}, act=Act.PIN_REVOKE), OPERATORS)
+    assert refusal.value.reason is Reason.MALFORMED
+    assert refusal.value.detail.startswith("`/subject/")
+
+
+@promise("P2")
+def test_a_statement_of_one_act_is_none_of_another() -> None:
+    """Ours: the same subject under another act is refused, and so is another act's subject under this one."""
+    for subject, act in ((APPROVAL.as_subject(), Act.PIN_REVOKE), (RETRACTION.as_subject(), Act.PIN_APPROVE)):
+        with pytest.raises(Refused):
+            verify_word(stated(subject, act=act), OPERATORS)

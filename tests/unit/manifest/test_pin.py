@@ -15,7 +15,7 @@ from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Act, Keyholder, ProfileKey, sign_statement
 from mediator.manifest.approval import Raise
-from mediator.manifest.lock import Approval, parse_lock, verify_approval, write_lock
+from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock, write_lock
 from mediator.manifest.manifest import Target
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
 from mediator.manifest.signature import SKEW_MS
@@ -63,7 +63,7 @@ def lock_of(*approvals: Approval, who: str = "reviewer", at: int = NOW_MS, seria
 
 
 def approval_of(pins_lock: bytes, index: int = 0) -> Approval:
-    return verify_approval(parse_lock(pins_lock)[index], OPERATORS).approval
+    return approvals_that_verify(parse_lock(pins_lock), OPERATORS)[index].approval
 
 
 ONE_ENVELOPE = signed(manifest_of())
