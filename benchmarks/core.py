@@ -217,7 +217,7 @@ async def open_core(folder: Path, tool_servers: ToolServers | None = None, tool_
     ):
         for one in (task, counted):
             store.open_grant(one.grant, one.grant.id.encode())
-        trust = HeldTrust(world.trust.snapshot(), store.bump_epoch)
+        trust = HeldTrust(world.trust.snapshot(), store.bump_epoch, book=store)
         async with SegmentLedger(folder / "ledger", claims=store, streams=store, clock=clock) as ledger:
             fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
             holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)

@@ -59,6 +59,9 @@ class AtOnce:
     async def offered(self, server: str) -> Offer:  # noqa: ARG002 - nobody asks
         return Offer(tools=())
 
+    async def look_again(self) -> Mapping[str, str]:
+        return {}
+
     async def end_task(self, task: str) -> None:  # noqa: ARG002 - nothing was begun for it
         return
 

@@ -32,6 +32,10 @@ class ToolServer(Protocol):
         """Return all that is offered now."""
         ...
 
+    async def look_again(self) -> None:
+        """Compare what is offered where that is due, without any call."""
+        ...
+
     async def end_task(self, task: str) -> None:
         """End what was started for this task alone."""
         ...
@@ -61,6 +65,21 @@ class RoutedToolServers:
     async def offered(self, server: str) -> Offer:
         """Return all that this server offers now."""
         return await self._find(server).offered()
+
+    async def look_again(self) -> Mapping[str, str]:
+        """Compare what every server offers where that is due; return what could not be asked, by name."""
+        failed: dict[str, str] = {}
+
+        async def look(name: str, server: ToolServer) -> None:
+            try:
+                await server.look_again()
+            except Refused as refused:
+                failed[name] = refused.detail
+
+        async with anyio.create_task_group() as looking:
+            for name, server in self._servers.items():
+                looking.start_soon(look, name, server)
+        return failed
 
     async def end_task(self, task: str) -> None:
         """End what any server started for this task; one that fails to does not keep the others."""

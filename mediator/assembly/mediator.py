@@ -139,7 +139,7 @@ async def open_mediator(
             return load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
 
         loaded, list_changes = load(), ListChanges()
-        trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell)
+        trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell, book=store)
         ledger = await ending.enter_async_context(
             SegmentLedger(
                 folder.ledger,

@@ -48,7 +48,7 @@ class Renewal:
         moved = tuple(one for one in settings.tool_servers if self.configured.get(one.name) != one)
         of_moved = settings.model_copy(update={"tool_servers": moved})
         servers, bearers, loaded = self.make_servers(of_moved), resolve_bearers(of_moved), self.load()
-        before, after = self.trust.snapshot().pins, loaded.snapshot.pins
+        before, after = self.trust.snapshot().all_pins, loaded.snapshot.pins
         form: JsonObject = {
             "trust": loaded.snapshot.digests(),
             "pins": len(after),

@@ -36,7 +36,10 @@ _ERAS: Final = {"auto": None, "modern": Era.MODERN, "legacy": Era.LEGACY}
 class _NobodyWatches:
     """The watch of a server that is only asked who it is: nothing is pinned yet."""
 
-    def observe(self, server: str, offer: Offer) -> None:
+    def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+        """Take no note."""
+
+    def forget(self, server: str, connection: str) -> None:
         """Take no note."""
 
 
@@ -84,7 +87,7 @@ def _make(
         json_depth_max=limits.json_depth_max,
         json_values_max=limits.json_values_max,
         pages_max=limits.list_pages_max,
-        tools_max=limits.list_tools_max,
+        items_max=limits.list_items_max,
     )
     era, instance = _ERAS[server.era], InstanceRule(server.instance)
     if server.url is not None:

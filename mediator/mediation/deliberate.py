@@ -263,7 +263,8 @@ def _judge(
     findings.step = Step.RESOLVE
     tool = snapshot.pins.resolve(call.name, call.server)
     if tool is None or not is_visible(tool, chain.presented, snapshot, now_ms):
-        raise unknown_tool(call.name)
+        why = snapshot.why_quarantined(call.name, call.server)
+        raise unknown_tool(call.name, None if why is None else f"quarantined: {why}")
     findings.tool = tool
     findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
     # ... and then: the headers repeat the arguments where the pinned schema says so, and the arguments fit it.
@@ -307,7 +308,7 @@ def unknown_tool(name: str, detail: str | None = None) -> Refused:
     """Return the one refusal of a tool that does not exist for a caller, by the name that was asked for."""
     # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, told back where it is one; and the
     # same for every way of not existing.
-    detail = detail or f"`{name}` is not pinned, is quarantined, or is not visible"
+    detail = detail or f"`{name}` is not pinned, or is not visible"
     return Refused(Reason.UNKNOWN_TOOL, detail, sentence=name if name.isprintable() else None)
 
 

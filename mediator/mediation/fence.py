@@ -45,7 +45,9 @@ class Fence:
         refuse_if_tool_frozen(permit.tool, circumstances)
         tool = snapshot.pins.find(permit.tool.server, permit.tool.name)
         if tool is None or tool.digest != permit.tool.digest or tool.expires <= now_ms:
-            raise unknown_tool(judged.call.name, f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer")
+            why = snapshot.why_quarantined(permit.tool.name, permit.tool.server)
+            gone = f"`{permit.tool.server}/{permit.tool.name}` is pinned no longer"
+            raise unknown_tool(judged.call.name, gone if why is None else f"quarantined: {why}")
         # The reviewer's statement binds all that was judged of the tool. Another one may have tightened the same
         # definition: what was judged as a read may be an exec now.
         if tool.statement_digest != permit.tool.statement_digest:

@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -143,6 +143,10 @@ class ToolServers(Protocol):
         """Return all that the server offers now, over all pages; raises `Refused` as `call`."""
         ...
 
+    async def look_again(self) -> Mapping[str, str]:
+        """Compare what every server offers where that is due, without any call; return what could not be asked, by name."""
+        ...
+
     async def end_task(self, task: str) -> None:
         """End what was started for this task alone (processes, sessions)."""
         ...
@@ -151,8 +155,15 @@ class ToolServers(Protocol):
 class OfferWatch(Protocol):
     """Told what a tool server offers each time that is learnt; quarantines what differs from its pin."""
 
-    def observe(self, server: str, offer: Offer) -> None:
-        """Compare with the pins; what differs is out of the snapshot, and the epoch moved, before this returns."""
+    def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+        """Compare with the pins, and with what other connections of this server were told.
+
+        What differs is out of the snapshot, and the epoch moved, before this returns.
+        """
+        ...
+
+    def forget(self, server: str, connection: str) -> None:
+        """Take note that this connection (process, session) is no more."""
         ...
 
 

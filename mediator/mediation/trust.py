@@ -7,12 +7,16 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from mediator.canonical import Digest, JsonObject, digest_of
 from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
-from mediator.manifest.pin import PinSet
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.pin import PinnedTool, PinSet
+from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
 
@@ -39,6 +43,20 @@ class TrustSnapshot:
     limits: CallLimits
     audience: str
     tenant: str
+    quarantined: Mapping[QuarantineKey, Quarantined] = field(default_factory=lambda: MappingProxyType({}))
+    reviewed: PinSet | None = None
+    """The pins with what is quarantined, where that is anything: what offers are compared with."""
+
+    @property
+    def all_pins(self) -> PinSet:
+        """Every pin, quarantined or not."""
+        return self.pins if self.reviewed is None else self.reviewed
+
+    def why_quarantined(self, name: str, server: str | None) -> str | None:
+        """Return what moved of the tool that this name would mean at that endpoint, if it is quarantined."""
+        tool = self.all_pins.resolve(name, server)
+        held = None if tool is None else self.quarantined.get(_key_of(tool))
+        return None if held is None else held.why
 
     def digests(self) -> JsonObject:
         """Return what a record says of the trust that it was judged under."""
@@ -48,6 +66,19 @@ class TrustSnapshot:
     def digest(self) -> Digest:
         """Return the one digest over all of them."""
         return digest_of(self.digests())
+
+
+def with_quarantine(snapshot: TrustSnapshot, quarantined: Iterable[Quarantined]) -> TrustSnapshot:
+    """Return the snapshot without what is quarantined; what is approved by another statement stays."""
+    reviewed = snapshot.all_pins
+    pinned = {_key_of(tool) for tool in reviewed}
+    held = {one.key: one for one in quarantined if one.key in pinned}
+    left = reviewed.without(frozenset((key.server, key.name) for key in held)) if held else reviewed
+    return replace(snapshot, pins=left, reviewed=reviewed, quarantined=MappingProxyType(held))
+
+
+def _key_of(tool: PinnedTool) -> QuarantineKey:
+    return QuarantineKey(tool.server, ItemKind.TOOL, tool.name, tool.statement_digest)
 
 
 def audiences_of(base: str, server: str | None) -> frozenset[str]:

@@ -193,7 +193,7 @@ class LimitSettings(Section):
     json_values_max: Annotated[int, Field(ge=1000)] = 100_000  # each takes up to 15 us, and nobody is served meanwhile
     result_bytes_max: Annotated[int, Field(ge=1024, le=256 * _MIB)] = 16 * _MIB  # a page of images, base64
     list_pages_max: Count = 100  # a server that pages for ever ends here
-    list_tools_max: Count = 10_000  # up to here our cost is measured to stay flat
+    list_items_max: Count = 10_000  # up to here our cost is measured to stay flat
     header_bytes_max: Annotated[int, Field(ge=4096, le=_MIB)] = 32_768  # twice h11's 16 KiB
     first_body_byte_seconds: Seconds = 10
     body_seconds: Seconds = 30  # 4 MiB at 1.2 Mbit/s

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from mediator.canonical import Json, JsonLimits, JsonObject
 from mediator.refusal import Reason, Refused
 from mediator.wire.jsonrpc import Notification, Request, RequestId, Response, parse_message
-from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS
+from mediator.wire.methods import LEGACY_VERSIONS, LIST_CHANGES, MODERN_VERSIONS
 from mediator.wire.speech import ENVELOPE, Tongue, legacy, modern
 
 UNSUPPORTED_VERSION: Final = -32022  # MCP 2026-07-28, basic: UnsupportedProtocolVersionError
@@ -30,8 +31,8 @@ class HearingLimits:
     json_depth_max: int = 64
     json_values_max: int = 100_000
     pages_max: int = 100  # the MCP SDK's own walk of a list ends there too
-    tools_max: int = 10_000
-    offer_bytes_max: int = 16 * 1024 * 1024  # all pages together: as one result
+    items_max: int = 10_000  # of one list
+    offer_bytes_max: int = 16 * 1024 * 1024  # all pages of one list together: as one result
     noise_max: int = 10_000  # notifications and requests beside one answer
     noise_bytes_max: int = 1024 * 1024
 
@@ -78,16 +79,22 @@ def read_message(raw: bytes, limits: HearingLimits) -> Request | Notification | 
         raise nonsense(f"no message of JSON-RPC: {stop.detail}") from stop
 
 
+def _nobody_listens() -> None:
+    """Stand in where a change is of no interest."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Listener:
     """Waits for the one answer to one request, in a stream of messages that is this request's alone.
 
-    What else comes is dropped and counted in `noise`; `asked` are the ids of the server's own requests.
+    What else comes is dropped and counted in `noise`; `asked` are the ids of the server's own requests, and `changed`
+    is called for each word that its lists have changed.
     """
 
     request_id: int
     result_bytes_max: int
     limits: HearingLimits
+    changed: Callable[[], None] = _nobody_listens
     noise: int = 0
     noise_bytes: int = 0
     asked: list[RequestId] = field(default_factory=list)
@@ -108,6 +115,8 @@ class Listener:
             return Answer(result=message.result, error=message.error, size_bytes=len(raw))
         if isinstance(message, Request):
             self.asked.append(message.id)
+        elif message.method in LIST_CHANGES:
+            self.changed()
         self.drop(len(raw))
         return None
 
@@ -119,53 +128,9 @@ class Listener:
             raise nonsense("it says too much beside its answer")
 
 
-@dataclass(slots=True, kw_only=True)
-class Listing:
-    """All pages of a server's tools, bounded: `cursor` is what to ask for next, until `is_complete`."""
-
-    limits: HearingLimits
-    cursor: str | None = None
-    is_complete: bool = False
-    tools: list[JsonObject] = field(default_factory=list)
-    pages: int = 0
-    size_bytes: int = 0
-    _cursors: set[str] = field(default_factory=set)
-
-    def take(self, answer: Answer) -> None:
-        """Read one page; raises `Refused(TOOL_SERVER_INVALID)` for one that is none, or beyond a limit."""
-        result = _result_of(answer, "tools/list")
-        tools, cursor = result.get("tools"), result.get("nextCursor")
-        if not isinstance(tools, list):
-            raise nonsense("a page without a list of tools")
-        self.pages += 1
-        self.size_bytes += answer.size_bytes
-        for tool in tools:
-            if not isinstance(tool, dict):
-                raise nonsense("a tool that is no object")
-            self.tools.append(tool)
-        if len(self.tools) > self.limits.tools_max:
-            raise nonsense(f"more than {self.limits.tools_max} tools")
-        if self.size_bytes > self.limits.offer_bytes_max:
-            raise nonsense(f"a list of more than {self.limits.offer_bytes_max} bytes")
-        self._turn_to(cursor)
-
-    def _turn_to(self, cursor: Json) -> None:
-        if cursor is None:
-            self.is_complete = True
-            return
-        if not isinstance(cursor, str):
-            raise nonsense("a cursor that is no string")
-        if cursor in self._cursors:
-            raise nonsense("the same cursor twice: the list never ends")
-        if self.pages >= self.limits.pages_max:
-            raise nonsense(f"a list of more than {self.limits.pages_max} pages")
-        self._cursors.add(cursor)
-        self.cursor = cursor
-
-
 def read_initialize(answer: Answer, client_version: str) -> Introduction:
     """Read the answer to `initialize`: the version that the server names must be one of ours."""
-    result = _result_of(answer, "initialize")
+    result = result_of(answer, "initialize")
     version = result.get("protocolVersion")
     if not isinstance(version, str) or version not in LEGACY_VERSIONS:
         raise nonsense("it names a protocol version that we do not speak")
@@ -215,10 +180,27 @@ def _introduction(result: JsonObject, tongue: Tongue, info: Json) -> Introductio
     instructions = result.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
         raise nonsense("instructions that are no text")
-    return Introduction(tongue=tongue, instructions=instructions, server_info=info if isinstance(info, dict) else None)
+    capabilities = result.get("capabilities")
+    return Introduction(
+        tongue=tongue,
+        instructions=instructions,
+        server_info=info if isinstance(info, dict) else None,
+        capabilities=frozenset(capabilities) if isinstance(capabilities, dict) else frozenset(),
+        ttl_ms=lifetime_of(result),
+    )
 
 
-def _result_of(answer: Answer, method: str) -> JsonObject:
+def lifetime_of(result: JsonObject) -> int | None:
+    """Return for how many milliseconds a result says that it holds; nothing where it says nothing usable.
+
+    MCP 2026-07-28 has 0 for "stale at once", and its SDK puts 0 where an author said nothing: it counts as nothing said.
+    """
+    ttl_ms = result.get("ttlMs")
+    return ttl_ms if isinstance(ttl_ms, int) and not isinstance(ttl_ms, bool) and ttl_ms > 0 else None
+
+
+def result_of(answer: Answer, method: str) -> JsonObject:
+    """Return the result of an answer; raises `Refused(TOOL_SERVER_INVALID)` where an error stands in its place."""
     if answer.result is None:
         raise nonsense(f"it answered `{method}` with the error {answer.error_code}")
     return answer.result

@@ -37,6 +37,25 @@ class NoticePath(StrEnum):
     DROP = "drop"
 
 
+@unique
+class ListMethod(StrEnum):
+    """What we ask a tool server for, page by page."""
+
+    TOOLS = "tools/list"
+    PROMPTS = "prompts/list"
+    RESOURCES = "resources/list"
+    RESOURCE_TEMPLATES = "resources/templates/list"
+
+
+LIST_CHANGES: Final = frozenset(
+    {
+        "notifications/tools/list_changed",
+        "notifications/prompts/list_changed",
+        "notifications/resources/list_changed",
+    }
+)
+"""By which a tool server says that what it offers is no longer what it offered."""
+
 LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS: Final = ("2026-07-28",)
 

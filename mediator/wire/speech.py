@@ -3,7 +3,8 @@
 Pure: values in, bytes out; who carries them is an adapter's business. Rules:
 
 - What the mediator itself sends is a closed table (P1): `initialize`, `notifications/initialized`,
-  `server/discover`, `tools/list`, `notifications/cancelled`, and the refusal (-32601) of a server's request.
+  `server/discover`, the four lists (`ListMethod`), `notifications/cancelled`, and the refusal (-32601) of a server's
+  request.
 - A forwarded `tools/call` is rebuilt: tool name, the arguments' bytes as they were judged, our id, our envelope, our
   trace context, and nothing else. No capability is declared, so no server may ask anything of a client.
 
@@ -18,7 +19,7 @@ from typing import Final
 
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.wire.jsonrpc import METHOD_NOT_FOUND, RequestId
-from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, Era
+from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, Era, ListMethod
 
 CLIENT_NAME: Final = "mcp-mediator"
 OFFERED_LEGACY_VERSION: Final = LEGACY_VERSIONS[-1]
@@ -98,14 +99,14 @@ def discover_message(request_id: int, client_version: str) -> bytes:
     return _request(request_id, "server/discover", {"_meta": modern(client_version).meta()})
 
 
-def list_message(tongue: Tongue, request_id: int, cursor: str | None) -> bytes:
-    """Return the request for one page of the tools."""
+def list_message(tongue: Tongue, request_id: int, method: ListMethod, cursor: str | None) -> bytes:
+    """Return the request for one page of a list."""
     params: JsonObject = {}
     if meta := tongue.meta():
         params["_meta"] = meta
     if cursor is not None:
         params["cursor"] = cursor
-    return _request(request_id, "tools/list", params)
+    return _request(request_id, method, params)
 
 
 def cancelled_message(request_id: int) -> bytes:

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -185,8 +186,10 @@ async def complete(mediator: Running) -> None:
     await mediator.complete_task()
 
 
-async def quarantine(mediator: Running) -> None:
-    mediator.mediator.trust.quarantine(frozenset({("a", "echo")}))
+async def unpin(mediator: Running) -> None:
+    trust = mediator.mediator.trust
+    pins = trust.snapshot().pins.without(frozenset({("a", "echo")}))
+    trust.renew(replace(trust.snapshot(), pins=pins, reviewed=None))
 
 
 WAYS = {
@@ -202,7 +205,7 @@ async def test_trust_that_moves_while_the_way_to_the_server_is_made_stops_the_ca
     server = SimulatedToolServer(tools=[tool("echo")], era="modern" if era == "modern" else "legacy")
     asked: JsonObject = tools_call("a__echo", text="x")
     async with running(tmp_path, {"a": server}) as mediator:
-        for change, reason in ((revoke, "GRANT_REVOKED"), (complete, "TASK_COMPLETED"), (quarantine, "UNKNOWN_TOOL")):
+        for change, reason in ((revoke, "GRANT_REVOKED"), (complete, "TASK_COMPLETED"), (unpin, "UNKNOWN_TOOL")):
             for method in [*WAYS[era], "tools/call"]:
                 if method == "server/discover" and change is not revoke:
                     continue  # it is asked once, and remembered

@@ -15,13 +15,14 @@ from mediator.evidence import Secret
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import CircumstancesSource, Claiming, Claims
+from mediator.mediation.quarantine import QuarantineBook, Quarantined
 from tests.simulated.memory import MemoryStore
 
 MAC_KEY = Secret("an hmac key of at least thirty-two characters")
 
 
-class Store(CircumstancesSource, Claims, Protocol):
-    """Both ports, and what an operator does to them."""
+class Store(CircumstancesSource, Claims, QuarantineBook, Protocol):
+    """Its ports, and what an operator does to them."""
 
     def open(self, grant: Grant) -> None: ...
     def end(self, grant_id: str, state: GrantState) -> None: ...
@@ -36,6 +37,12 @@ class Sqlite:
 
     def epoch(self) -> int:
         return self.store.epoch()
+
+    def list_quarantined(self) -> Sequence[Quarantined]:
+        return self.store.list_quarantined()
+
+    def quarantine(self, items: Sequence[Quarantined]) -> None:
+        self.store.quarantine(items)
 
     def gather(self, grant_id: str) -> Circumstances:
         return self.store.gather(grant_id)

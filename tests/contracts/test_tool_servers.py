@@ -30,7 +30,7 @@ from tests.simulated.tool_server_stdio import Arrived, SimulatedStdioServer, too
 
 Adapter: TypeAlias = HttpToolServer | StdioToolServer
 KINDS: Final = ("http-modern", "http-legacy", "stdio-modern", "stdio-legacy")
-HEARING: Final = HearingLimits(noise_max=50, tools_max=200)
+HEARING: Final = HearingLimits(noise_max=50, items_max=200)
 
 
 @dataclass
@@ -55,9 +55,11 @@ class QuarantiningWatch(RecordingWatch):
     pinned: list[JsonObject]
     seen: list[tuple[str, list[Json]]] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
+    connections: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
-    def observe(self, server: str, offer: Offer) -> None:
-        super().observe(server, offer)
+    def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+        super().observe(server, offer, connection)
         if list(offer.tools) != self.pinned:
             self.fence.refuses = Refused(Reason.UNKNOWN_TOOL, "quarantined")
 
@@ -264,8 +266,8 @@ async def test_trust_that_moves_while_the_way_is_made_stops_the_call_before_its_
     permit = a_permit()
 
     class MovingWatch(RecordingWatch):
-        def observe(self, server: str, offer: Offer) -> None:
-            super().observe(server, offer)
+        def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+            super().observe(server, offer, connection)
             side.fence.refuses = Refused(Reason.TASK_COMPLETED)
 
     side.watch = MovingWatch()
@@ -513,8 +515,8 @@ async def test_a_task_that_ends_while_its_instance_begins_leaves_none(side: Side
     """Ours: whatever the order, nothing outlives its task."""
 
     class EndingWatch(RecordingWatch):
-        def observe(self, server: str, offer: Offer) -> None:
-            super().observe(server, offer)
+        def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+            super().observe(server, offer, connection)
             side.fence.refuses = Refused(Reason.TASK_COMPLETED)
             tasks.start_soon(side.adapter.end_task, "a")
 

@@ -15,6 +15,7 @@ from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim, Deliberation
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import Claimed, Claiming, Claims, Lost, Stale, Stop
+from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from mediator.mediation.record import (
     Committed,
     DecisionRecord,
@@ -32,7 +33,7 @@ STREAM = "memory"
 
 
 class MemoryStore:
-    """Fills `CircumstancesSource` and `Claims`."""
+    """Fills `CircumstancesSource`, `Claims` and `QuarantineBook`."""
 
     def __init__(self) -> None:
         self.grants: dict[str, Grant] = {}
@@ -42,6 +43,15 @@ class MemoryStore:
         self._last_used: dict[str, int] = {}
         self._taken: dict[Claim, int] = {}
         self._epoch = 1
+        self._quarantined: dict[QuarantineKey, Quarantined] = {}
+
+    def list_quarantined(self) -> Sequence[Quarantined]:
+        return tuple(self._quarantined.values())
+
+    def quarantine(self, items: Sequence[Quarantined]) -> None:
+        for one in items:
+            self._quarantined.setdefault(one.key, one)
+        self.move_epoch()
 
     def epoch(self) -> int:
         return self._epoch

@@ -64,10 +64,17 @@ class RecordingWatch:
     def __init__(self) -> None:
         self.seen: list[tuple[str, list[Json]]] = []  # the tools alone
         self.offers: list[Offer] = []
+        self.connections: list[str] = []  # by which each of them came
+        self.forgotten: list[str] = []
 
-    def observe(self, server: str, offer: Offer) -> None:
+    def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+        self.connections.append(connection)
         self.seen.append((server, list(offer.tools)))
         self.offers.append(offer)
+
+    def forget(self, server: str, connection: str) -> None:
+        del server
+        self.forgotten.append(connection)
 
 
 def pass_fence(_permit: Permit) -> None:

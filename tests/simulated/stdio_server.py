@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 MODERN = "2026-07-28"
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+LISTS = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resource_templates",
+}
 ENVELOPE = ("io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientCapabilities")
 
 
@@ -45,6 +51,9 @@ class Script:
         self,
         *,
         tools: Sequence[dict[str, Any]] | None = None,
+        prompts: Sequence[dict[str, Any]] | None = None,
+        resources: Sequence[dict[str, Any]] | None = None,
+        resource_templates: Sequence[dict[str, Any]] | None = None,
         era: Era = "modern",
         answers: Mapping[str, Any] | None = None,
         errors: Mapping[str, dict[str, Any]] | None = None,
@@ -52,8 +61,13 @@ class Script:
         instructions: str | None = None,
         version: str = "2025-11-25",
         info: dict[str, Any] | None = None,
+        ttl_ms: int = 0,
     ) -> None:
         self.tools: list[dict[str, Any]] = [tool("echo")] if tools is None else list(tools)
+        self.prompts = None if prompts is None else list(prompts)  # None: it has no such list
+        self.resources = None if resources is None else list(resources)
+        self.resource_templates = None if resource_templates is None else list(resource_templates)
+        self.ttl_ms = ttl_ms
         self.era: Era = era
         self.answers: dict[str, Any] = dict(answers or {})
         self.errors: dict[str, dict[str, Any]] = dict(errors or {})
@@ -76,31 +90,39 @@ class Script:
             case ("legacy", "initialize"):
                 asked = params.get("protocolVersion")
                 result = {"protocolVersion": min(asked, self.version) if asked in LEGACY else self.version}
-                result |= {"capabilities": {"tools": {}}, "serverInfo": self.info}
+                result |= {"capabilities": self._capabilities(), "serverInfo": self.info}
                 if self.instructions is not None:
                     result["instructions"] = self.instructions
                 return {"result": result}
             case ("legacy", "ping"):
                 return {"result": {}}
             case ("modern", "server/discover"):
-                result = {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, **_cached()}
+                result = {"supportedVersions": [MODERN], "capabilities": self._capabilities(), **self._cached()}
                 if self.instructions is not None:
                     result["instructions"] = self.instructions
                 return {"result": self._stamped(result, era)}
-            case (_, "tools/list"):
-                return self._page(params.get("cursor"), era)
+            case (_, method) if method in LISTS:
+                return self._page(LISTS[method], params.get("cursor"), era)
             case (_, "tools/call"):
                 return self._call(params, era)
             case _:
                 return error(-32601, "Method not found")
 
-    def _page(self, cursor: str | None, era: str) -> dict[str, Any]:
-        size = self.page_size or max(len(self.tools), 1)
+    def _capabilities(self) -> dict[str, Any]:
+        lists = {"tools": True, "prompts": self.prompts is not None, "resources": self.resources is not None}
+        return {name: {} for name, is_there in lists.items() if is_there}
+
+    def _page(self, field: str, cursor: str | None, era: str) -> dict[str, Any]:
+        entries = getattr(self, field)
+        if entries is None:
+            return error(-32601, "Method not found")
+        member = "resourceTemplates" if field == "resource_templates" else field
+        size = self.page_size or max(len(entries), 1)
         start = int(cursor) if cursor is not None else 0
-        result: dict[str, Any] = {"tools": self.tools[start : start + size]}
+        result: dict[str, Any] = {member: entries[start : start + size]}
         if era == "modern":
-            result |= _cached()
-        if start + size < len(self.tools):
+            result |= self._cached()
+        if start + size < len(entries):
             result["nextCursor"] = str(start + size)
         return {"result": self._stamped(result, era)}
 
@@ -117,6 +139,9 @@ class Script:
         echo = {"content": [{"type": "text", "text": text}], "structuredContent": arguments, "isError": False}
         return {"result": self._stamped(echo, era)}
 
+    def _cached(self) -> dict[str, Any]:
+        return {"ttlMs": self.ttl_ms, "cacheScope": "public"}
+
     def _stamped(self, result: dict[str, Any], era: str) -> dict[str, Any]:
         if era == "legacy":
             return result
@@ -127,10 +152,6 @@ class Script:
 def error(code: int, message: str, **more: Any) -> dict[str, Any]:
     """Return a JSON-RPC error."""
     return {"error": {"code": code, "message": message, **more}}
-
-
-def _cached() -> dict[str, Any]:
-    return {"ttlMs": 1000, "cacheScope": "public"}
 
 
 def era_of(params: dict[str, Any]) -> OneEra:
@@ -147,10 +168,11 @@ class Process:
     `on` maps a method (or `*start*`) to what is written instead of an answer: literal text, in which `{id}` stands
     for the request's id and a lone surrogate for a byte that is no UTF-8; or a word: `answer` (as it should), `hang`
     (no answer), `exit` (the process ends), `deaf` (it reads no more), `flood-stderr` (and answers), `flood-stdout`.
-    `child`: it starts a process of its own, which outlives its parent unless the group is killed.
+    `child`: it starts a process of its own, which outlives its parent unless the group is killed. `follows`: its script
+    is read anew before each message, so that it changes while it runs.
     """
 
-    FIELDS = ("log", "on", "ignores_eof", "ignores_term", "child", "show_environment")
+    FIELDS = ("log", "on", "ignores_eof", "ignores_term", "child", "show_environment", "follows")
 
     def __init__(
         self,
@@ -161,20 +183,32 @@ class Process:
         ignores_term: bool = False,
         child: bool = False,
         show_environment: bool = False,
+        follows: bool = False,
     ) -> None:
+        self.follows = follows
         self.log, self.on = log, dict(on or {})
         self.ignores_eof, self.ignores_term = ignores_eof, ignores_term
         self.child, self.show_environment = child, show_environment
 
 
 def write_script(path: Path, script: Script, process: Process) -> None:
-    """Write what `--script` reads."""
-    path.write_text(json.dumps({"script": vars(script), "process": vars(process)}), encoding="utf-8")
+    """Write what `--script` reads, in one step: a process may be reading it."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"script": vars(script), "process": vars(process)}), encoding="utf-8")
+    draft.replace(path)
+
+
+def read_script(path: str) -> tuple[Script, Process]:
+    """Read what `write_script` wrote."""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - `pathlib` costs its import
+        read = json.load(file)
+    return Script(**read["script"]), Process(**read["process"])
 
 
 class _Running:
-    def __init__(self, script: Script, process: Process) -> None:
-        self.script, self.process = script, process
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.script, self.process = read_script(path)
 
     def note(self, event: str, **more: Any) -> None:
         line = json.dumps({"pid": os.getpid(), "event": event, **more}) + "\n"
@@ -215,6 +249,8 @@ class _Running:
         self.start()
         for line in sys.stdin:
             message = json.loads(line)
+            if self.process.follows:
+                self.script, self.process = read_script(self.path)
             self.note("message", message=message)
             method = message.get("method")
             if method in self.process.on:
@@ -251,9 +287,7 @@ class _Running:
 def main() -> None:
     if sys.argv[1:2] != ["--script"]:
         sys.exit("usage: stdio_server.py --script FILE")
-    with open(sys.argv[2], encoding="utf-8") as file:  # noqa: PTH123 - `pathlib` costs its import
-        read = json.load(file)
-    _Running(Script(**read["script"]), Process(**read["process"])).serve()
+    _Running(sys.argv[2]).serve()
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
 from tests.simulated.people import key_of
 from tests.simulated.pins import NOW_MS, approved, entries, loaded, manifest_of, signed
 from tests.simulated.policies import DEFAULT_POLICIES, LIST_ONLY, engine_of
+from tests.simulated.quarantines import quarantines
 from tests.simulated.replies import (
     arrival_of,
     error_of,
@@ -101,12 +102,6 @@ class SimulatedTask:
     token: str
 
 
-class _Trust(HeldTrust):
-    def put_in_force(self, snapshot: TrustSnapshot) -> None:
-        self._snapshot = snapshot
-        self._move_epoch()
-
-
 class SimulatedWorld:
     """See the top of the file."""
 
@@ -129,7 +124,7 @@ class SimulatedWorld:
         self._envelopes: dict[str, bytes] = {}
         self._owned: dict[str, dict[str, OwnedTool]] = {}
         self._tasks = 0
-        self.trust = _Trust(self._snapshot(loaded(None, {})[0]), self.store.move_epoch)
+        self.trust = HeldTrust(self._snapshot(loaded(None, {})[0]), self.store.move_epoch, book=self.store)
         self.fence = Fence(claims=self.store, trust=self.trust, circumstances=self.store, clock=self.clock)
         self.tool_server = ScriptedToolServers(self.pauses, self.fence)
         self.ports = PausingPorts(self.pauses, self.store, self.ledger)
@@ -181,7 +176,7 @@ class SimulatedWorld:
     def activate(self, policies: str | Mapping[str, str] = DEFAULT_POLICIES) -> None:
         """Put these policies in force instead of those that are."""
         self.policies = {"policies.cedar": policies} if isinstance(policies, str) else policies
-        self._put_in_force(self.trust.snapshot().pins)
+        self._put_in_force(self.trust.snapshot().all_pins)
 
     def open_task(
         self,
@@ -248,7 +243,7 @@ class SimulatedWorld:
         self.store.freeze(name)
 
     def quarantine(self, server: str, tool: str) -> None:
-        self.trust.quarantine(frozenset({(server, tool)}))
+        self.trust.quarantine(quarantines(self.trust.snapshot().all_pins, server, tool))
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
@@ -284,4 +279,4 @@ class SimulatedWorld:
         self._put_in_force(pins)
 
     def _put_in_force(self, pins: PinSet) -> None:
-        self.trust.put_in_force(self._snapshot(pins))
+        self.trust.renew(self._snapshot(pins))

@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -74,6 +74,9 @@ class ScriptedToolServers:
 
     async def offered(self, server: str) -> Offer:
         return Offer(tools=self.offers.get(server, []))
+
+    async def look_again(self) -> Mapping[str, str]:
+        return {}
 
     async def end_task(self, task: str) -> None:
         self.ended.append(task)

@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
 
-VERSION: Final = 1  # PRAGMA user_version
+VERSION: Final = 2  # PRAGMA user_version
 APPLICATION_ID: Final = 0x4D435054  # `MCPT`
 CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -96,6 +96,18 @@ streams_table: Final = Table(
     Column("tenant", Text, nullable=False),
     Column("opened_ms", Integer, nullable=False),
     Column("is_there", Integer, nullable=False),
+    sqlite_strict=True,
+)
+quarantine_table: Final = Table(
+    "quarantine",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("server", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("statement_digest", Text, primary_key=True),  # of the approval: another one is free of it
+    Column("since_ms", Integer, nullable=False),
+    Column("found", LargeBinary, nullable=False),  # RFC 8785
     sqlite_strict=True,
 )
 

@@ -22,12 +22,14 @@ from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
 from mediator.adapters.store_sqlite.mac import GrantSeal
+from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import CONTROL_BUSY_MS, connect, open_engine, refused
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Claiming, Lost, Stale
+from mediator.mediation.quarantine import Quarantined
 
 BUSY_TIMEOUT_MS: Final = 50
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
@@ -53,7 +55,7 @@ def _say_nothing(_alarm: str) -> None:
 
 @final
 class SqliteStore:
-    """Fills the ports `Claims` and `CircumstancesSource`; a context, which closes the file when it is left."""
+    """Fills the ports `Claims`, `CircumstancesSource` and `QuarantineBook`; a context, which closes the file when it is left."""
 
     def __init__(
         self,
@@ -68,7 +70,9 @@ class SqliteStore:
         self._tenant: Final = tenant
         self._alarm: Final = alarm
         self._seal: Final = GrantSeal(key)
-        self._book: Final = GrantBook(open_engine(path), self._seal, tenant, alarm)
+        engine = open_engine(path)
+        self._book: Final = GrantBook(engine, self._seal, tenant, alarm)
+        self._quarantines: Final = QuarantineTable(engine, tenant)
         self._hot: Final = connect(path, busy_timeout_ms)
         self._known_at = 0  # the epoch at which the chains were read
         self._chains: dict[str, tuple[Grant, ...]] = {}
@@ -253,6 +257,14 @@ class SqliteStore:
     def bump_epoch(self) -> int:
         """Move the epoch."""
         return self._book.bump_epoch()
+
+    def list_quarantined(self) -> tuple[Quarantined, ...]:
+        """Return every quarantine that was ever written."""
+        return self._quarantines.list_quarantined()
+
+    def quarantine(self, items: Sequence[Quarantined]) -> None:
+        """Write these, each once, and move the epoch."""
+        self._quarantines.quarantine(items)
 
     def catch_up(self, streams: Collection[str], epoch: int) -> bool:
         """Tell whether the store is older than the ledger; as `GrantBook.catch_up`."""

@@ -1,4 +1,4 @@
-"""The two eras over HTTP: how each introduces itself, lists its tools, and is called. One file, so that they compare.
+"""The two eras over HTTP: how each introduces itself, says what it offers, and is called. One file, so that they compare.
 
 Each function sends closed messages of our own, and only `call` bytes that an agent chose. Nothing is kept here:
 sessions and what is known of a server stand in `server.py`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -26,13 +26,13 @@ from mediator.wire import speech
 from mediator.wire.hearing import (
     Introduction,
     Listener,
-    Listing,
     nonsense,
     read_discover,
     read_initialize,
     unavailable,
 )
 from mediator.wire.jsonrpc import RequestId
+from mediator.wire.listing import OfferReading
 from mediator.wire.methods import Era
 from mediator.wire.param_headers import ParamHeader, declared_headers
 from mediator.wire.speech import Tongue
@@ -56,13 +56,22 @@ class Forward:
     spring: Callable[[], None]
 
 
+def _nobody_listens() -> None:
+    """Stand in where a change is of no interest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Visit:
-    """One way of speaking to one server under one credential; in the legacy era, a session (some servers give no id)."""
+    """One way of speaking to one server under one credential; in the legacy era, a session (some servers give no id).
+
+    `changed` is called when the server says here that its lists have changed. `began` is the handshake of a session.
+    """
 
     tongue: Tongue
     credential: Secret | None
     session_id: str | None = None
+    began: Introduction | None = None
+    changed: Callable[[], None] = _nobody_listens
 
     def headers(self, method: str) -> list[tuple[str, str]]:
         """Return the headers of one message of ours."""
@@ -74,6 +83,10 @@ class Visit:
         return lines
 
 
+def _nothing_is_kept(_lost: Visit) -> None:
+    """Stand in where no session is kept."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Voice:
     """Speaks to one server."""
@@ -81,6 +94,7 @@ class Voice:
     channel: Channel
     limits: HttpLimits
     client_version: str
+    lost: Callable[[Visit], None] = _nothing_is_kept  # told of a session that the server does not know any more
     _declared: dict[Digest, tuple[ParamHeader, ...]] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=partial(itertools.count, 1))
 
@@ -95,7 +109,9 @@ class Voice:
             return None
         return read_discover(heard.answer, self.client_version)
 
-    async def initialize(self, credential: Secret | None) -> tuple[Introduction, Visit]:
+    async def initialize(
+        self, credential: Secret | None, changed: Callable[[], None] = _nobody_listens
+    ) -> tuple[Introduction, Visit]:
         """Open a legacy session."""
         request_id = next(self._ids)
         outgoing = Outgoing(
@@ -107,23 +123,28 @@ class Voice:
         introduction = read_initialize(heard.must_answer(), self.client_version)
         if heard.session_id is not None and not _SESSION_ID.fullmatch(heard.session_id):
             raise nonsense("a session id that no header can carry back")
-        visit = Visit(tongue=introduction.tongue, credential=credential, session_id=heard.session_id)
+        visit = Visit(
+            tongue=introduction.tongue,
+            credential=credential,
+            session_id=heard.session_id,
+            began=introduction,
+            changed=changed,
+        )
         await self._tell(visit, "notifications/initialized", speech.initialized_message())
         return introduction, visit
 
-    async def list_tools(self, visit: Visit) -> tuple[JsonObject, ...]:
-        """Return all tools over all pages."""
-        listing = Listing(limits=self.limits.hearing)
-        while not listing.is_complete:
-            request_id = next(self._ids)
-            body = speech.list_message(visit.tongue, request_id, listing.cursor)
-            heard = await self._ask(visit, "tools/list", request_id, body)
-            listing.take(heard.must_answer())
-        return tuple(listing.tools)
-
     async def introduce(self, introduction: Introduction, visit: Visit) -> Introduction:
-        """Return the introduction with all tools."""
-        return replace(introduction, tools=await self.list_tools(visit))
+        """Return the introduction with all that the server offers, over all pages."""
+        reading = OfferReading(introduction, self.limits.hearing)
+        while (question := reading.question) is not None:
+            request_id = next(self._ids)
+            body = speech.list_message(visit.tongue, request_id, question.method, question.cursor)
+            heard = await self._ask(visit, question.method, request_id, body)
+            if is_lost_session(visit, heard):
+                self.lost(visit)
+                raise unavailable("the tool server has lost the session; the next call begins another")
+            reading.take(heard.must_answer())
+        return reading.whole()
 
     async def call(self, visit: Visit, forward: Forward) -> tuple[Heard, int]:
         """Make a call; return what was heard, and how much beside it."""
@@ -134,7 +155,7 @@ class Voice:
             headers = call_headers(visit.tongue, forward.name, declared, arguments)
         else:
             headers = visit.headers("tools/call")
-        listener = self._listener(request_id, forward.result_bytes_max)
+        listener = self._listener(request_id, visit, forward.result_bytes_max)
         is_under_way = False
 
         def spring() -> None:
@@ -165,7 +186,7 @@ class Voice:
             await self._quietly(visit, outgoing)
 
     async def _ask(self, visit: Visit, method: str, request_id: int, body: bytes) -> Heard:
-        outgoing = Outgoing(headers=visit.headers(method), body=body, listener=self._listener(request_id))
+        outgoing = Outgoing(headers=visit.headers(method), body=body, listener=self._listener(request_id, visit))
         return await self.channel.send(outgoing, visit.credential)
 
     async def _tell(self, visit: Visit, method: str, body: bytes) -> None:
@@ -192,10 +213,11 @@ class Voice:
             for request_id in asked:
                 await self._tell_quietly(visit, "", speech.refusal_message(request_id))
 
-    def _listener(self, request_id: int, result_bytes_max: int | None = None) -> Listener:
+    def _listener(self, request_id: int, visit: Visit | None = None, result_bytes_max: int | None = None) -> Listener:
         hearing = self.limits.hearing
         limit = hearing.result_bytes_max if result_bytes_max is None else result_bytes_max
-        return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing)
+        changed = _nobody_listens if visit is None else visit.changed
+        return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing, changed=changed)
 
     def _declared_headers(self, forward: Forward) -> tuple[ParamHeader, ...]:
         """Return which arguments the pinned schema wants in headers: worked out once for each definition."""
@@ -203,7 +225,7 @@ class Voice:
         if known is None:
             schema = forward.definition.get("inputSchema")
             known = declared_headers(schema) if isinstance(schema, dict) else ()
-            if len(self._declared) >= self.limits.hearing.tools_max:
+            if len(self._declared) >= self.limits.hearing.items_max:
                 self._declared.clear()
             self._declared[forward.digest] = known
         return known

@@ -11,30 +11,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 import anyio
 
 from mediator.adapters.tool_servers_stdio.child import Child, start
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.lines import LineReader
-from mediator.canonical import JsonObject
 from mediator.evidence import Secret
+from mediator.mediation.freshness import Freshness
 from mediator.refusal import Reason, Refused
 from mediator.wire import speech
 from mediator.wire.hearing import (
     Answer,
     Introduction,
-    Listing,
     nonsense,
     read_discover,
     read_initialize,
     read_message,
     unavailable,
 )
-from mediator.wire.jsonrpc import Request, RequestId, Response
-from mediator.wire.methods import Era
-from mediator.wire.speech import Tongue
+from mediator.wire.jsonrpc import Notification, Request, RequestId, Response
+from mediator.wire.listing import OfferReading
+from mediator.wire.methods import LIST_CHANGES, Era
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class _Awaited:
 class Conversation:
     """One process, and what is said with it.
 
-    `over` is called when it is of no more use, `gone` when the process is no more.
+    `over` is called when it is of no more use, `gone` when the process is no more. `freshness` is for whoever compares
+    its offer: here it is told when the server says that its lists have changed.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class Conversation:
         client_version: str,
         over: Callable[[Conversation], None],
         gone: Callable[[Conversation], None],
+        freshness: Freshness,
     ) -> None:
+        self.freshness: Final = freshness
+        self.began: Final = freshness.mark()
         self._limits, self._client_version, self._tell_over = limits, client_version, over
         self._child = Child(self._hear, self._is_mute, lambda: gone(self), limits)
         self._lines = LineReader(limits.hearing.result_bytes_max)
@@ -77,7 +81,12 @@ class Conversation:
         self._ids = itertools.count(1)
         self._noise = self._noise_bytes = 0  # since the last answer
         self._over: Refused | None = None
-        self._tongue: Tongue | None = None
+        self._introduction: Introduction | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the handshake is done, and it can still be spoken to."""
+        return self._introduction is not None and self._over is None
 
     @property
     def last_words(self) -> str:
@@ -103,15 +112,23 @@ class Conversation:
                 self._child.write(speech.initialized_message())
         if introduction is None:
             introduction = await self._discover()
-        self._tongue = introduction.tongue
-        return replace(introduction, tools=await self._list_tools(introduction.tongue))
+        whole = await self._read_offer(introduction)
+        self._introduction = introduction
+        return whole
+
+    async def introduce(self) -> Introduction:
+        """Return what the process offers now; a legacy server gives its instructions once, in the handshake."""
+        if self._introduction is None:
+            raise Refused(Reason.INTERNAL, "a question before the handshake")
+        is_modern = self._introduction.tongue.era is Era.MODERN
+        return await self._read_offer(await self._discover() if is_modern else self._introduction)
 
     async def call(self, forward: Forward) -> tuple[Answer, int]:
         """Make a call; return its answer, and how much was dropped since the one before."""
-        if self._tongue is None:
+        if self._introduction is None:
             raise Refused(Reason.INTERNAL, "a call before the handshake")
-        request_id = next(self._ids)
-        line = speech.call_message(self._tongue, request_id, forward.name, forward.arguments, forward.traceparent)
+        request_id, tongue = next(self._ids), self._introduction.tongue
+        line = speech.call_message(tongue, request_id, forward.name, forward.arguments, forward.traceparent)
         self.refuse_if_over()
         if self._child.unread_bytes() > self._limits.unread_bytes_max:
             raise unavailable("its process does not read what it is sent")
@@ -149,12 +166,13 @@ class Conversation:
             raise nonsense("it answers neither `initialize` nor `server/discover` as MCP says")
         return introduction
 
-    async def _list_tools(self, tongue: Tongue) -> tuple[JsonObject, ...]:
-        listing = Listing(limits=self._limits.hearing)
-        while not listing.is_complete:
+    async def _read_offer(self, introduction: Introduction) -> Introduction:
+        reading = OfferReading(introduction, self._limits.hearing)
+        while (question := reading.question) is not None:
             request_id = next(self._ids)
-            listing.take(await self._ask(request_id, speech.list_message(tongue, request_id, listing.cursor)))
-        return tuple(listing.tools)
+            line = speech.list_message(introduction.tongue, request_id, question.method, question.cursor)
+            reading.take(await self._ask(request_id, line))
+        return reading.whole()
 
     async def _ask(self, request_id: int, line: bytes) -> Answer:
         self.refuse_if_over()
@@ -201,6 +219,8 @@ class Conversation:
             self._child.write(speech.refusal_message(message.id))
             if self._child.unread_bytes() > self._limits.unread_bytes_max:
                 raise nonsense("it asks and asks, and reads no answer")
+        elif isinstance(message, Notification) and message.method in LIST_CHANGES:
+            self.freshness.changed()
         self._drop(line)
 
     def _drop(self, line: bytes) -> None:

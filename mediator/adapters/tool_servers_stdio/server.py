@@ -1,15 +1,19 @@
 """StdioToolServer: the port to one tool server that is a process of ours, in either era; one for each task by default.
 
-A call is made once: the permit springs in the loop turn of its first byte. Whenever a process begins, its full list is
-given to the watch before anything is forwarded, which quarantines what differs from its pin; the fence inside `spring`
-then refuses by itself. A process that dies fails its own calls; the next call begins another.
+A call is made once: the permit springs in the loop turn of its first byte. Whenever a process begins, says that its
+lists have changed, or was not looked at for a while, all that it offers is given to the watch before anything is
+forwarded, which quarantines what differs from its pin; the fence inside `spring` then refuses by itself. A process that
+dies fails its own calls; the next call begins another.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +25,7 @@ from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
+from mediator.mediation.freshness import FRESHNESS_SECONDS, Freshness, Monotonic
 from mediator.mediation.instances import Holder, InstanceRule, Instances, holder_of
 from mediator.mediation.offering import offer_of
 from mediator.mediation.permit import Permit
@@ -51,6 +56,8 @@ class StdioToolServer:
         instance: InstanceRule = InstanceRule.TASK,
         limits: StdioLimits | None = None,
         client_version: str = "0",
+        freshness_seconds: float = FRESHNESS_SECONDS,
+        now: Monotonic = time.monotonic,
     ) -> None:
         self.name: Final = name
         self.last_words = ""  # of the process that ended last: for an operator
@@ -58,6 +65,9 @@ class StdioToolServer:
         self._watch, self._fence, self._rule = watch, fence, instance
         self._limits = limits or StdioLimits()
         self._client_version = client_version
+        self._fresh = partial(Freshness, freshness_seconds, now)
+        self._names: dict[Conversation, str] = {}  # by which the watch tells them apart
+        self._numbers = itertools.count(1)
         self._is_closed = False
         self._running: set[Conversation] = set()  # until the process is gone, or was never there
         self._none_left = anyio.Event()
@@ -75,6 +85,8 @@ class StdioToolServer:
         conversation = await self._instances.enter(
             holder_of(self._rule, permit), "", check=lambda: self._fence(permit), begin=self._begin_watched
         )
+        if conversation.freshness.is_due():
+            await self._look_at(conversation)
         answer, noise = await conversation.call(
             Forward(
                 name=permit.tool.name,
@@ -99,6 +111,21 @@ class StdioToolServer:
         self._watch.observe(self.name, offer)
         return offer
 
+    async def look_again(self) -> None:
+        """Compare what each process offers, where that is due; raises what the last that failed was refused for.
+
+        No process is begun for that: one that is not there can serve nothing, and is compared when it begins.
+        """
+        failure: Refused | None = None
+        for conversation in tuple(self._running):
+            if conversation.has_begun and conversation.freshness.is_due():
+                try:
+                    await self._look_at(conversation)
+                except Refused as refused:
+                    failure = refused
+        if failure is not None:
+            raise failure
+
     async def end_task(self, task: str) -> None:
         """End this task's process."""
         await self._instances.end(Holder(rule=InstanceRule.TASK, name=task))
@@ -117,17 +144,37 @@ class StdioToolServer:
     async def _begin_watched(self) -> Conversation:
         conversation, introduction = await self._begin()
         try:
-            self._watch.observe(self.name, offer_of(introduction))
+            self._compare(conversation, introduction)
+            conversation.freshness.settle(conversation.began, introduction.ttl_ms)
             conversation.refuse_if_over()  # one that has died since its last answer must not be kept
         except BaseException:
             await conversation.end()
             raise
         return conversation
 
+    async def _look_at(self, conversation: Conversation) -> None:
+        """Compare again what this process offers; the calls that wait for it wait for one comparison."""
+
+        async def compare() -> Offer:
+            try:
+                with anyio.fail_after(self._limits.opening_seconds):
+                    introduction = await conversation.introduce()
+            except TimeoutError as error:
+                raise unavailable(f"no list within {self._limits.opening_seconds} s") from error
+            return self._compare(conversation, introduction)
+
+        await conversation.freshness.ensure(compare)
+
+    def _compare(self, conversation: Conversation, introduction: Introduction) -> Offer:
+        offer = offer_of(introduction)
+        name = self._names.setdefault(conversation, f"process {next(self._numbers)}")
+        self._watch.observe(self.name, offer, name)
+        return offer
+
     async def _begin(self) -> tuple[Conversation, Introduction]:
         if self._is_closed:
             raise unavailable("the mediator is ending")
-        conversation = Conversation(self._limits, self._client_version, self._is_over, self._is_gone)
+        conversation = Conversation(self._limits, self._client_version, self._is_over, self._is_gone, self._fresh())
         self._running.add(conversation)
         try:
             with anyio.fail_after(self._limits.opening_seconds):
@@ -146,5 +193,7 @@ class StdioToolServer:
 
     def _is_gone(self, conversation: Conversation) -> None:
         self._running.discard(conversation)
+        if (name := self._names.pop(conversation, None)) is not None:
+            self._watch.forget(self.name, name)
         if self._is_closed and not self._running:
             self._none_left.set()

@@ -29,6 +29,10 @@ class Server:
         self._fail()
         return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
 
+    async def look_again(self) -> None:
+        self.told.append("look")
+        self._fail()
+
     async def offered(self) -> Offer:
         self.told.append("offered")
         self._fail()

@@ -26,7 +26,7 @@ from mediator.mediation.deliberate import (
     unjudged,
     withdraw,
 )
-from mediator.mediation.trust import TrustSnapshot
+from mediator.mediation.trust import TrustSnapshot, with_quarantine
 from mediator.policy.decision import Decision
 from mediator.policy.request import AccessRequest, Action
 from mediator.refusal import Reason, Refused
@@ -37,6 +37,7 @@ from tests.simulated.grants import a_grant, authority
 from tests.simulated.ids import ids_of
 from tests.simulated.judged import POLICY_DIGEST, a_call, a_snapshot, circumstances_of, identified
 from tests.simulated.pins import YEAR_MS, pins_of
+from tests.simulated.quarantines import quarantines
 
 NOW: JsonObject = {
     "name": "now",
@@ -207,9 +208,14 @@ INVISIBLE: dict[str, tuple[Any, ...]] = {
     "by another case": (None, None, a_call(name="Clock__now")),
     "no pattern of the grant": (a_grant(authority=authority("mail/* read")), None, a_call()),
     "pinned after the grant": (a_grant(authority=authority("clock/* read", pin_serial=0)), None, a_call()),
-    "quarantined": (
+    "pinned no longer": (
         None,
         snapshot_of(pins=pins_of(NOW, server="clock").without(frozenset({("clock", "now")}))),
+        a_call(),
+    ),
+    "quarantined": (
+        None,
+        with_quarantine(snapshot_of(), quarantines(pins_of(NOW, server="clock"), "clock", "now")),
         a_call(),
     ),
     "not listed by policy": (None, snapshot_of(engine(listing=deny())), a_call()),
@@ -226,7 +232,8 @@ def test_all_ways_of_not_existing_look_the_same(case: str) -> None:
     made = judged(grant=grant, snapshot=snapshot, call=call)
     stop = stop_of(made)
     assert (made.step, stop.reason, stop.sentence, stop.remedy) == (Step.RESOLVE, Reason.UNKNOWN_TOOL, call.name, None)
-    assert stop.detail == f"`{call.name}` is not pinned, is quarantined, or is not visible"
+    gone = f"`{call.name}` is not pinned, or is not visible"
+    assert stop.detail == ("quarantined: `/description`" if case == "quarantined" else gone)
     assert (made.tool, made.request_hash, made.is_privileged) == (None, None, False)
 
 

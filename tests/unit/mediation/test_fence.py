@@ -156,7 +156,7 @@ async def test_other_policies_have_it_tried_again(looked: Looked) -> None:
 async def test_other_keys_have_it_tried_again(looked: Looked) -> None:
     """Ours: the key that vouched for the caller may be the one that is gone."""
     trust, keys = looked.world.trust, trusting(jwk_of(KEY), issuer=BASE_URL)
-    swap: Hook = lambda: trust.put_in_force(replace(trust.snapshot(), keys=keys))  # noqa: E731 - as above
+    swap: Hook = lambda: trust.renew(replace(trust.snapshot(), keys=keys))  # noqa: E731 - as above
     assert await reason_of(looked, swap) is Reason.TRY_AGAIN
 
 

@@ -29,7 +29,7 @@ def test_the_limits_are_those_of_the_design() -> None:
 
     assert (limits.body_bytes_max, limits.json_depth_max, limits.result_bytes_max) == (4 << 20, 64, 16 << 20)
     assert limits.json_values_max == 100_000
-    assert (limits.list_pages_max, limits.list_tools_max, limits.header_bytes_max) == (100, 10_000, 32_768)
+    assert (limits.list_pages_max, limits.list_items_max, limits.header_bytes_max) == (100, 10_000, 32_768)
     assert (limits.first_body_byte_seconds, limits.body_seconds, limits.deadline_seconds) == (10, 30, 60)
     assert (limits.connections_per_address_max, limits.connections_max, limits.close_seconds) == (64, 1024, 5)
 

@@ -18,7 +18,6 @@ from mediator.wire.hearing import (
     Answer,
     HearingLimits,
     Listener,
-    Listing,
     nonsense,
     read_discover,
     read_initialize,
@@ -126,6 +125,17 @@ def test_too_many_messages_beside_the_answer_are_refused() -> None:
     assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
 
 
+def test_that_its_lists_have_changed_is_heard_beside_the_answer() -> None:
+    """MCP: `list_changed`, for tools, prompts and resources; it counts as noise like any other word."""
+    heard: list[str] = []
+    hearing = Listener(request_id=7, result_bytes_max=1000, limits=LIMITS, changed=lambda: heard.append("changed"))
+    for what in ("tools/list_changed", "prompts/list_changed", "resources/list_changed", "resources/updated"):
+        assert hearing.take(said(method=f"notifications/{what}")) is None
+    assert (len(heard), hearing.noise) == (3, 4)
+    quiet = listener()
+    assert quiet.take(said(method="notifications/tools/list_changed")) is None
+
+
 def test_too_many_bytes_beside_the_answer_are_refused() -> None:
     """Ours, as above."""
     with pytest.raises(Refused) as caught:
@@ -147,71 +157,21 @@ def test_a_message_is_read_by_the_strict_reader() -> None:
     assert read_message(said(method="x"), LIMITS) == Notification(method="x", params={})
 
 
-# --- a list ----------------------------------------------------------------------------------------------------------
-
-
-def page(*tools: Any, cursor: Any = None, size: int = 10) -> Answer:
-    return answered(result={"tools": list(tools)} | ({} if cursor is None else {"nextCursor": cursor}), size=size)
-
-
-def test_a_list_is_read_over_all_its_pages() -> None:
-    """MCP pagination; the empty string is a cursor."""
-    listing = Listing(limits=LIMITS)
-
-    listing.take(page({"name": "a"}, cursor=""))
-    assert (listing.is_complete, listing.cursor) == (False, "")
-    listing.take(page({"name": "b"}, cursor="2"))
-    assert (listing.is_complete, listing.cursor) == (False, "2")
-    listing.take(page({"name": "c", "x-unknown": 1}))
-
-    assert listing.is_complete
-    assert listing.tools == [{"name": "a"}, {"name": "b"}, {"name": "c", "x-unknown": 1}]
-
-
-PAGES: Final = {
-    "no list": (answered(result={}), {}),
-    "tools that are no list": (answered(result={"tools": {}}), {}),
-    "a tool that is no object": (page("echo"), {}),
-    "a cursor that is no string": (page(cursor=1), {}),
-    "an error": (answered(error={"code": -32603}), {}),
-    "too many tools": (page({}, {}), {"tools_max": 1}),
-    "too many bytes": (page(size=11), {"offer_bytes_max": 10}),
-    "too many pages": (page(cursor="1"), {"pages_max": 1}),
-}
-
-
-@promise("P7")
-@pytest.mark.parametrize(("answer", "limits"), PAGES.values(), ids=PAGES.keys())
-def test_a_page_beyond_form_or_limits_is_refused(answer: Answer, limits: dict[str, int]) -> None:
-    """Ours; the numbers of design 5.2."""
-    with pytest.raises(Refused) as caught:
-        Listing(limits=HearingLimits(**limits)).take(answer)
-    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
-
-
-def test_a_list_that_turns_in_a_circle_is_refused() -> None:
-    """Ours: a cursor that came before would come for ever."""
-    listing = Listing(limits=LIMITS)
-    listing.take(page(cursor="1"))
-    listing.take(page(cursor="2"))
-    with pytest.raises(Refused) as caught:
-        listing.take(page(cursor="1"))
-    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
-
-
 # --- who it is -------------------------------------------------------------------------------------------------------
 
 
 def test_an_initialize_result_names_the_version_and_may_bring_instructions() -> None:
     """MCP lifecycle: the server answers with a version that it supports; we accept any legacy one that we know."""
     result = {"protocolVersion": "2024-11-05", "instructions": "hi", "serverInfo": {"name": "s"}}
+    result |= {"capabilities": {"tools": {}, "prompts": {"listChanged": True}}}
 
     introduction = read_initialize(answered(result=result), "1")
 
     assert (introduction.tongue.era, introduction.tongue.version) == (Era.LEGACY, "2024-11-05")
     assert introduction.instructions == "hi"
     assert introduction.server_info == {"name": "s"}
-    assert introduction.tools == ()
+    assert introduction.capabilities == {"tools", "prompts"}
+    assert (introduction.tools, introduction.ttl_ms) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +198,7 @@ def test_a_discover_result_with_the_modern_version_is_the_modern_era() -> None:
     result = {
         "supportedVersions": ["2025-11-25", "2026-07-28"],
         "instructions": "hi",
+        "ttlMs": 5000,
         "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "s"}},
     }
 
@@ -247,6 +208,7 @@ def test_a_discover_result_with_the_modern_version_is_the_modern_era() -> None:
     assert (introduction.tongue.era, introduction.tongue.version) == (Era.MODERN, "2026-07-28")
     assert introduction.instructions == "hi"
     assert introduction.server_info == {"name": "s"}
+    assert (introduction.capabilities, introduction.ttl_ms) == (frozenset(), 5000)
 
 
 def test_a_discover_result_without_identity_has_none() -> None:

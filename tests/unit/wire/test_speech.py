@@ -9,7 +9,7 @@ from typing import Final
 
 from mediator.canonical import canonical_bytes, parse_object
 from mediator.wire import speech
-from mediator.wire.methods import Era
+from mediator.wire.methods import Era, ListMethod
 from tests.promises import promise
 
 MODERN: Final = speech.modern("1.2")
@@ -65,9 +65,9 @@ def test_we_declare_no_capability_in_either_era() -> None:
 
 def test_a_page_is_asked_for_by_its_cursor_even_by_an_empty_one() -> None:
     """MCP pagination: cursors are opaque, and the empty string is one."""
-    first = parse_object(speech.list_message(LEGACY, 1, None))
-    next_one = parse_object(speech.list_message(LEGACY, 2, ""))
-    modern = parse_object(speech.list_message(MODERN, 3, "x"))
+    first = parse_object(speech.list_message(LEGACY, 1, ListMethod.TOOLS, None))
+    next_one = parse_object(speech.list_message(LEGACY, 2, ListMethod.PROMPTS, ""))
+    modern = parse_object(speech.list_message(MODERN, 3, ListMethod.TOOLS, "x"))
 
     assert first == {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     assert next_one["params"] == {"cursor": ""}

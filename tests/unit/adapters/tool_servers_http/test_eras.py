@@ -102,7 +102,7 @@ async def test_a_status_that_says_nothing_of_the_era_is_an_outage(
 async def test_a_session_begins_speaks_and_ends(server: SimulatedToolServer, voice: Voice) -> None:
     """MCP 2025-11-25, lifecycle and Streamable HTTP."""
     introduction, visit = await voice.initialize(None)
-    tools = await voice.list_tools(visit)
+    tools = (await voice.introduce(introduction, visit)).tools
     await voice.end(visit)
 
     assert introduction.tongue.era is Era.LEGACY
@@ -211,7 +211,7 @@ async def test_a_definition_without_a_schema_declares_nothing(server: SimulatedT
 
 async def test_what_is_known_of_definitions_is_bounded(server: SimulatedToolServer, voice: Voice) -> None:
     """Ours."""
-    voice.limits = HttpLimits(hearing=HearingLimits(tools_max=1))
+    voice.limits = HttpLimits(hearing=HearingLimits(items_max=1))
     for name in ("echo", "two"):
         await voice.call(MODERN, forward(tool(name)))
     assert len(voice._declared) == 1

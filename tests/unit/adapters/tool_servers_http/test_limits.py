@@ -13,5 +13,5 @@ def test_the_limits_of_the_design_are_the_defaults() -> None:
     limits = HttpLimits()
     assert limits.header_bytes_max == 32 * 1024
     assert limits.hearing.result_bytes_max == 16 * 1024 * 1024
-    assert (limits.hearing.pages_max, limits.hearing.tools_max) == (100, 10_000)
+    assert (limits.hearing.pages_max, limits.hearing.items_max) == (100, 10_000)
     assert limits.opening_seconds < 60  # a server's own deadline is shorter than a call's

@@ -14,6 +14,7 @@ import pytest
 
 from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
+from mediator.mediation.freshness import Freshness
 from mediator.refusal import Reason, Refused
 from mediator.wire.hearing import Answer, HearingLimits, Introduction
 from mediator.wire.methods import Era
@@ -36,7 +37,9 @@ class Talk:
         self.over: list[Conversation] = []
         self.gone = anyio.Event()
         self.era = era
-        self.conversation = Conversation(limits, "9", self.over.append, lambda _: self.gone.set())
+        self.conversation = Conversation(
+            limits, "9", self.over.append, lambda _: self.gone.set(), Freshness(60, lambda: 0.0)
+        )
 
     async def __aenter__(self) -> Talk:  # noqa: PYI034 - nobody makes another of it
         return self
@@ -129,6 +132,9 @@ async def test_a_call_before_the_handshake_is_our_own_mistake(tmp_path: Path) ->
     """Ours."""
     async with Talk(tmp_path) as talk:
         assert await talk.refused() is Reason.INTERNAL
+        with pytest.raises(Refused) as caught:
+            await talk.conversation.introduce()
+        assert caught.value.reason is Reason.INTERNAL
 
 
 # --- what is nobody's answer -----------------------------------------------------------------------------------------

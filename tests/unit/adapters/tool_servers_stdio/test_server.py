@@ -89,8 +89,8 @@ async def test_a_process_that_dies_just_as_it_has_begun_is_not_kept(tmp_path: Pa
     """Ours: its task's next call begins another."""
 
     class Dying(RecordingWatch):
-        def observe(self, server: str, offer: Offer) -> None:
-            super().observe(server, offer)
+        def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+            super().observe(server, offer, connection)
             if len(self.seen) == 1:
                 for conversation in adapted.adapter._running:
                     conversation._is_mute()
@@ -159,8 +159,8 @@ async def test_an_offer_that_the_watch_cannot_take_begins_no_process(tmp_path: P
     """Ours (fail closed): what was not compared is not called."""
 
     class Failing(RecordingWatch):
-        def observe(self, server: str, offer: Offer) -> None:
-            del server, offer
+        def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+            del server, offer, connection
             raise Refused(Reason.STORE_UNAVAILABLE)
 
     async with Adapted(tmp_path, {"watch": Failing()}) as adapted:

@@ -1,0 +1,70 @@
+"""Quarantine: what was pinned and was then offered otherwise; out of the snapshot until somebody approves it anew.
+
+Pure. It is keyed by the reviewer's statement: a new approval is another statement, and what it approves is free again.
+That the server goes back to the pinned text frees nothing: it has shown that it can do otherwise.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, final
+
+from mediator.canonical import Digest, Json, JsonObject
+from mediator.manifest.kind import ItemKind
+
+_TOLD_MAX: Final = 10  # fields; all of them stand in `found`
+
+
+@final
+class QuarantineKey(NamedTuple):
+    """What is quarantined: an item of a server, as one statement approved it."""
+
+    server: str
+    kind: ItemKind
+    name: str
+    statement_digest: Digest
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """One item that is in quarantine, since when, and what was found: `{"how", "fields"}`, each field with both texts."""
+
+    key: QuarantineKey
+    since_ms: int
+    found: JsonObject
+
+    @property
+    def why(self) -> str:
+        """What moved, for an operator: pointers, and no word of the server's own."""
+        fields = self.found.get("fields")
+        listed: list[Json] = fields if isinstance(fields, list) else []
+        pointers = [str(field.get("pointer")) for field in listed if isinstance(field, dict)]
+        more = ["and more"] if len(pointers) > _TOLD_MAX else []
+        return ", ".join([*(f"`{pointer}`" for pointer in pointers[:_TOLD_MAX]), *more]) or str(self.found.get("how"))
+
+    def form(self) -> JsonObject:
+        """Return it as plain JSON."""
+        return {
+            "server": self.key.server,
+            "kind": str(self.key.kind),
+            "name": self.key.name,
+            "statement": self.key.statement_digest,
+            "since": self.since_ms,
+            "found": self.found,
+        }
+
+
+class QuarantineBook(Protocol):
+    """Where quarantines last beyond the process."""
+
+    def list_quarantined(self) -> Sequence[Quarantined]:
+        """Return every quarantine that was ever written; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
+    def quarantine(self, items: Sequence[Quarantined]) -> None:
+        """Write these, each once, and move the epoch; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...

@@ -1,0 +1,28 @@
+"""Quarantines as somebody who compares would make them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from mediator.canonical import JsonObject
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.pin import PinSet
+from mediator.mediation.quarantine import Quarantined, QuarantineKey
+from tests.simulated.pins import NOW_MS
+
+CHANGED: JsonObject = {
+    "how": "changed",
+    "fields": [{"pointer": "/description", "old": '"before"', "new": '"after"', "kind": "rewords"}],
+}
+
+
+def quarantines(pins: PinSet, server: str, *tools: str, found: JsonObject | None = None) -> list[Quarantined]:
+    """Return the quarantine of each of these tools, as it is pinned."""
+    made = []
+    for name in tools:
+        tool = pins.find(server, name)
+        assert tool is not None, f"`{server}/{name}` is not pinned"
+        key = QuarantineKey(server, ItemKind.TOOL, name, tool.statement_digest)
+        made.append(Quarantined(key=key, since_ms=NOW_MS, found=CHANGED if found is None else found))
+    return made
