@@ -16,12 +16,14 @@ from typing import Final
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
 from mediator.assembly.folder import Folder, find_file, naming, read_file, read_operators
+from mediator.assembly.seen import Signed, read_seen, refuse_older, remember
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
-from mediator.manifest.signature import SignerTrust, accept_trust
+from mediator.manifest.standing import highest_serial
+from mediator.manifest.trust import SignerTrust, accepted_root, verify_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import ToolFacts
@@ -47,10 +49,12 @@ def load_trust(folder: Folder, settings: Settings, issuer_key: PublicKey, base_u
     """Return what is trusted now; raises `Refused` naming the file that cannot be used, and the next step."""
     operators = read_operators(folder)
     pins, problems = load_pin_set(folder, settings, operators, now_ms)
+    policies = _engine(folder, settings, operators, pins)
+    remember_signed(folder, settings, operators, now_ms)
     snapshot = TrustSnapshot(
         keys=_keys(folder, settings, issuer_key, base_url),
         pins=pins,
-        policies=_engine(folder, settings, operators, pins),
+        policies=policies,
         limits=CallLimits(
             deadline_seconds=settings.limits.deadline_seconds,
             result_bytes_max=settings.limits.result_bytes_max,
@@ -67,21 +71,36 @@ def load_pin_set(
 ) -> tuple[PinSet, tuple[PinProblem, ...]]:
     """Return the pins that hold now, and those that do not."""
     manifests = folder.manifests(settings)
-    trust = read_signer_trust(manifests, operators)
+    trust = read_signer_trust(folder, settings, operators, now_ms)
     envelopes = {
         file.parent.name: read_file(file) for file in sorted(manifests.glob(f"*/{ENVELOPE_FILE}")) if file.is_file()
     }
     rule = ReviewRule(reviewers=settings.manifests.reviewers, persons_differ=settings.manifests.persons_differ)
-    return load_pins(find_file(manifests / PINS_FILE), envelopes, trust, operators, now_ms, rule)
+    lock = find_file(manifests / PINS_FILE)
+    refuse_older(folder.state, Signed.PINS, highest_serial(lock, operators), manifests / PINS_FILE)
+    return load_pins(lock, envelopes, trust, operators, now_ms, rule)
 
 
-def read_signer_trust(manifests: Path, operators: Operators) -> SignerTrust:
-    """Return who may sign manifests, as an operator's statement accepts it; raises `Refused` naming the file."""
-    raw, statement = read_file(manifests / TRUST_FILE), read_file(manifests / TRUST_STATEMENT_FILE)
-    try:
-        return accept_trust(raw, statement, operators)
-    except Refused as refused:
-        raise Refused(refused.reason, f"`{manifests / TRUST_FILE}`: {refused.detail}") from refused
+def read_signer_trust(folder: Folder, settings: Settings, operators: Operators, now_ms: int) -> SignerTrust:
+    """Return who may sign manifests, by the root that an operator accepted; raises `Refused` naming the file."""
+    manifests = folder.manifests(settings)
+    with naming(manifests / TRUST_STATEMENT_FILE):
+        accepted = accepted_root(read_file(manifests / TRUST_STATEMENT_FILE), operators)
+    with naming(manifests / TRUST_FILE):
+        seen = read_seen(folder.state).get(Signed.TRUST, 0)
+        return verify_trust(read_file(manifests / TRUST_FILE), accepted, now_ms, seen)
+
+
+def remember_signed(folder: Folder, settings: Settings, operators: Operators, now_ms: int) -> None:
+    """Remember how high everything is that operators and roots have signed, so that no older file comes back."""
+    manifests, policies = folder.manifests(settings), folder.policies(settings)
+    activation = find_file(policies / ACTIVATION_FILE)
+    remember(
+        folder.state,
+        trust=read_signer_trust(folder, settings, operators, now_ms).file.version,
+        pins=highest_serial(find_file(manifests / PINS_FILE), operators),
+        policies=0 if activation is None else verify_statement(activation, operators, Act.POLICY_ACTIVATE).serial,
+    )
 
 
 def read_policies(policies: Path) -> Mapping[str, str]:
@@ -131,7 +150,7 @@ def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinS
     policies = folder.policies(settings)
     texts = read_policies(policies)
     digest = policy_set_digest(texts)
-    active = _activated(policies / ACTIVATION_FILE, operators)
+    active = _activated(folder.state, policies / ACTIVATION_FILE, operators)
     if active != digest:
         detail = (
             f"the policies in `{policies}` were not put in force as they stand: an operator runs "
@@ -144,12 +163,14 @@ def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinS
         raise Refused(Reason.POLICY_ERROR, f"{error}: run `mediator policy check`") from error
 
 
-def _activated(file: Path, operators: Operators) -> Digest:
+def _activated(state: Path, file: Path, operators: Operators) -> Digest:
     raw = find_file(file)
     if raw is None:
         raise Refused(Reason.POLICY_ERROR, f"`{file}` is missing: an operator runs `mediator policy activate`")
     with naming(file):
-        digest = verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject.get("digest")
+        statement = verify_statement(raw, operators, Act.POLICY_ACTIVATE)
+    refuse_older(state, Signed.POLICIES, statement.serial, file)
+    digest = statement.subject.get("digest")
     if not isinstance(digest, str):
         raise Refused(Reason.POLICY_ERROR, f"`{file}` names no digest: an operator runs `mediator policy activate`")
     return Digest(digest)

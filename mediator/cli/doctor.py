@@ -21,20 +21,21 @@ import typer
 from mediator.adapters.engine_cedar import Severity, check_policies, policy_set_digest
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
 from mediator.assembly.folder import require_private as require_private_folder
-from mediator.assembly.trust import ACTIVATION_FILE, TRUST_FILE, load_pin_set, read_policies, tool_facts
+from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, read_signer_trust, tool_facts
 from mediator.canonical import Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
 from mediator.cli.keys import is_locked
 from mediator.cli.reach import reaching
-from mediator.cli.trust import TRUST_STATEMENT_FILE
 from mediator.identity.dsse import PublicKey
 from mediator.identity.statement import Act, verify_statement
-from mediator.manifest.signature import accept_trust
+from mediator.manifest.fields import write_moment
 from mediator.refusal import Refused
 from mediator.settings.values import Literally, SecretReference
 
 _SECRET_WORDS: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
+
+_SOON_MS: Final = 30 * 24 * 3600 * 1000
 
 
 @unique
@@ -117,10 +118,17 @@ def _keys(set_up: SetUp) -> Iterator[Finding]:
 
 
 def _trust(set_up: SetUp) -> Iterator[Finding]:
-    operators = read_operators(set_up.folder)
-    statement = set_up.manifests / TRUST_STATEMENT_FILE
-    accept_trust(read_file(set_up.manifests / TRUST_FILE), read_file(statement), operators)
-    yield from ()
+    operators, at = read_operators(set_up.folder), now_ms()
+    trust = read_signer_trust(set_up.folder, set_up.settings, operators, at)
+    if trust.file.expires - at < _SOON_MS:
+        ends = write_moment(trust.file.expires)
+        yield _warning(f"the trust file ends at {ends}: from then on no tool exists", "`mediator trust renew`")
+    root = set_up.folder.key_file("root")
+    if root.exists():
+        yield _warning(
+            f"`{set_up.shown(root)}` says who may sign anything here, and lies where everything else does",
+            "move it to a medium that is offline, and name it there with `--root FILE`",
+        )
 
 
 def _pins(set_up: SetUp) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """`mediator init`: a working set-up in an empty folder, or nothing at all.
 
-It makes two people's keys (a signer of manifests and an operator, for no key reviews what it signed), the local
-issuer, one agent's profile that reads, and puts the default policies in force with the operator's own statement.
+It makes the root key of the trust file, two people's keys (a signer of manifests and an operator, for no key reviews what
+it signed), the local issuer, one agent's profile that reads, and puts the default policies in force with the operator's own statement.
 Everything is made in a folder beside its place and moved there when it is whole.
 
 SPDX-License-Identifier: Apache-2.0
@@ -22,29 +22,32 @@ import typer
 
 from mediator.adapters.engine_cedar import policy_set_digest
 from mediator.assembly.folder import Folder, make_private_folder, replace_file
-from mediator.assembly.trust import ACTIVATION_FILE, TRUST_FILE, read_policies
+from mediator.assembly.trust import ACTIVATION_FILE, TRUST_FILE, TRUST_STATEMENT_FILE, read_policies
 from mediator.cli.console import GOOD, NAME, QUIET, WARN, say, show_table
 from mediator.cli.folder import about, now_ms
 from mediator.cli.init_settings import PROFILE, settings_text
 from mediator.cli.keys import ask_new_passphrase, write_key
 from mediator.cli.policy import activation
-from mediator.cli.trust import TRUST_STATEMENT_FILE, trust_statement
+from mediator.cli.trust_files import trust_statement
 from mediator.evidence import Secret
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Operator, Role, parse_operators, write_operators
-from mediator.manifest.signature import SignerRule, write_trust
+from mediator.manifest.trust import RootRole, Signer, SignerRule, TrustFile, sign_trust
 from mediator.refusal import Reason, Refused
 from mediator.settings.parse import parse_settings, parse_toml
 from mediator.settings.sections import SERVERS_FOLDER, SETTINGS_FILE, STATE_FOLDER, Settings
 
+LOCAL_ROOT: Final = "local-root"
 LOCAL_SIGNER: Final = "local-signer"
 LOCAL_PREFIX: Final = "local/"  # what `manifest import` proposes: nobody else's names
+_YEAR_MS: Final = 365 * 24 * 3600 * 1000  # the trust file is signed anew once a year: who froze it would be seen
 _TEN_YEARS_MS: Final = 10 * 365 * 24 * 3600 * 1000  # a local key is replaced by hand long before
 _STARTER: Final = ("policies", "tool_manifests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keys:
+    root: SigningKey
     signer: SigningKey
     operator: SigningKey
     issuer: SigningKey
@@ -64,6 +67,7 @@ def init(
     target = directory.resolve()
     _must_be_free(target)
     keys = _Keys(
+        root=SigningKey.generate(),
         signer=SigningKey.generate(),
         operator=SigningKey.generate(),
         issuer=SigningKey.generate(),
@@ -143,6 +147,7 @@ def _write_state(root: Path, operator: str, keys: _Keys, operators: bytes, passp
     make_private_folder(folder.key_file("signer").parent)
     replace_file(folder.state / ".gitignore", b"# keys, state and ledger are nobody's to commit\n*\n", private=True)
     replace_file(folder.operators_file, operators, private=True)
+    write_key(folder.key_file("root"), keys.root, passphrase)
     write_key(folder.key_file("signer"), keys.signer, passphrase)
     write_key(folder.key_file("operator", operator), keys.operator, passphrase)
     write_key(folder.key_file("issuer"), keys.issuer, None)
@@ -150,19 +155,17 @@ def _write_state(root: Path, operator: str, keys: _Keys, operators: bytes, passp
     replace_file(folder.key_file("grants"), secrets.token_hex(32).encode(), private=True)
 
 
-def _write_trust(root: Path, operator: str, keys: _Keys, operators: bytes) -> None:
-    folder, settings, at = Folder(root=root), Settings(), now_ms()
-    rule = SignerRule(
-        prefix=LOCAL_PREFIX,
-        signers=frozenset({keys.signer.public.keyid}),
-        threshold=1,
-        valid_from=at,
-        valid_until=at + _TEN_YEARS_MS,
-    )
-    trust = write_trust({LOCAL_SIGNER: keys.signer.public}, [rule])
+def _write_trust(home: Path, operator: str, keys: _Keys, operators: bytes) -> None:
+    folder, settings, at = Folder(root=home), Settings(), now_ms()
+    keyid, until = keys.signer.public.keyid, at + _TEN_YEARS_MS
+    local = Signer(name=LOCAL_SIGNER, key=keys.signer.public, valid_from=at, valid_until=until)
+    rule = SignerRule(prefix=LOCAL_PREFIX, signers=frozenset({keyid}), threshold=1, valid_from=at, valid_until=until)
+    root = RootRole(keys={LOCAL_ROOT: keys.root.public}, threshold=1)
+    said = TrustFile(version=1, issued=at, expires=at + _YEAR_MS, root=root, signers={keyid: local}, rules=(rule,))
     manifests, policies = folder.manifests(settings), folder.policies(settings)
-    replace_file(manifests / TRUST_FILE, trust)
-    replace_file(manifests / TRUST_STATEMENT_FILE, trust_statement(trust, operators, keys.operator, operator, 1))
+    people = parse_operators(operators)
+    replace_file(manifests / TRUST_FILE, sign_trust(said, [keys.root]))
+    replace_file(manifests / TRUST_STATEMENT_FILE, trust_statement(root, people, keys.operator, operator, 1))
     digest = policy_set_digest(read_policies(policies))
     replace_file(policies / ACTIVATION_FILE, activation(keys.operator, operator, digest, 1))
 
@@ -177,6 +180,10 @@ def _say_done(directory: Path, operator: str, passphrase: Secret | None) -> None
             ("policies/", f"the default policies, put in force by {operator}"),
             (f"{STATE_FOLDER}/", "keys and state, for your user alone"),
         ],
+    )
+    say(
+        ("keep apart: ", WARN),
+        f"{STATE_FOLDER}/keys/root.pem says who may sign; it is needed once a year, and best kept offline",
     )
     if passphrase is None:
         say(

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def unlock(path: Path, whose: str) -> SigningKey:
                 remedy="run the command in a terminal",
             )
         return read_key(path, Secret(getpass.getpass(f"passphrase of {whose}: ", stream=sys.stderr)))
+
+
+def key_of_reference(reference: str, whose: str) -> SigningKey:
+    """Return the key that is named as `env:NAME`, `file:/path` or a path; a passphrase is asked for at a terminal."""
+    kind, _, name = reference.partition(":")
+    if kind != "env":
+        return unlock(Path(name if kind == "file" else reference), whose)
+    pem = os.environ.get(name, "")
+    with about(f"`{reference}`", "put the key's PEM text there, or name its file"):
+        if not pem:
+            raise Refused(Reason.NO_CREDENTIAL, "there is nothing")
+        return SigningKey.from_pem(Secret(pem), None)
 
 
 def operator_key(folder: Folder, operators: Operators, name: str, act: Act) -> SigningKey:

@@ -18,13 +18,20 @@ from mediator.assembly.trust import ENVELOPE_FILE
 from mediator.canonical import Json, JsonObject, parse_object, readable_bytes
 from mediator.cli.console import GOOD, NAME, WARN, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up, replace_together
-from mediator.cli.keys import unlock
-from mediator.cli.manifest_files import NameArgument, manifest_file, read_trust, read_verified
+from mediator.cli.keys import key_of_reference
+from mediator.cli.manifest_files import PARTLY_SIGNED_FILE, NameArgument, manifest_file, read_trust, read_verified
 from mediator.cli.manifest_import import import_manifest
 from mediator.manifest.draft import accept_proposed
 from mediator.manifest.fields import write_moment
 from mediator.manifest.manifest import ToolManifest, read_manifest
-from mediator.manifest.signature import SignerTrust, VerifiedManifest, sign_manifest, verify_manifest
+from mediator.manifest.signature import (
+    VerifiedManifest,
+    count_signatures,
+    gather_signatures,
+    sign_manifest,
+    verify_manifest,
+)
+from mediator.manifest.trust import SignerTrust
 from mediator.refusal import Reason, Refused
 
 group = typer.Typer(no_args_is_help=True, help="The tool owner's side: import, sign and verify manifests.")
@@ -43,8 +50,10 @@ def sign(
         bool, typer.Option("--accept-proposed", help="Declare each effect that is still open as it was proposed.")
     ] = False,
     key: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="A signer's key.", show_default="the local signer's")
+        list[str] | None,
+        typer.Option(metavar="KEY", help="A signer's key: a file or `env:NAME`.", show_default="the local signer's"),
     ] = None,
+    add: Annotated[bool, typer.Option("--add-signature", help="Add to the signatures that others have made.")] = False,
     folder: FolderOption = HERE,
 ) -> None:
     """Sign a server's manifest: that its tools are these, and do what is declared."""
@@ -56,12 +65,24 @@ def sign(
             manifest = accept_proposed(manifest)
         read = read_manifest(manifest)
     trust = read_trust(set_up)
-    signers = [unlock(file, "the signer") for file in key or [set_up.folder.key_file("signer")]]
+    signers = [
+        key_of_reference(reference, "the signer") for reference in key or [str(set_up.folder.key_file("signer"))]
+    ]
+    partly = path.with_name(PARTLY_SIGNED_FILE)
     with about(set_up.shown(path), "correct it there, or declare what was proposed: `--accept-proposed`"):
         _must_not_fall(set_up, name, read, trust)
         envelope = sign_manifest(manifest, signers)
+        if add:
+            envelope = gather_signatures(_signed_before(partly), envelope)
+        count, needed = count_signatures(envelope, trust, now_ms())
+        if 0 < count < needed:
+            replace_together({path: readable_bytes(manifest), partly: envelope})
+            say(("signed in part: ", WARN), (read.server.name, NAME), f" has {count} of {needed} signatures")
+            say(("next: ", NAME), f"another signer runs `mediator manifest sign {name} --add-signature --key KEY`")
+            return
         verified = verify_manifest(envelope, trust, now_ms())
     replace_together({path: readable_bytes(manifest), path.with_name(ENVELOPE_FILE): envelope})
+    partly.unlink(missing_ok=True)
     say(("signed ", GOOD), (verified.manifest.server.name, NAME), f" by {', '.join(verified.signers)}")
     show_declared(verified.manifest)
     say(("next: ", NAME), f"`mediator pin review {name}`, then `mediator pin approve {name} --reviewer WHO`")
@@ -106,6 +127,14 @@ def show_declared(manifest: ToolManifest) -> None:
         for tool in manifest.tools
     ]
     show_table(("tool", "effect", "sensitivity", "result labels", "targets"), rows)
+
+
+def _signed_before(partly: Path) -> bytes:
+    before = find_file(partly) or find_file(partly.with_name(ENVELOPE_FILE))
+    if before is None:
+        detail = "nobody has signed it yet: there is nothing to add to"
+        raise Refused(Reason.MALFORMED, detail, remedy="leave `--add-signature` out")
+    return before
 
 
 def _must_not_fall(set_up: SetUp, name: str, manifest: ToolManifest, trust: SignerTrust) -> None:

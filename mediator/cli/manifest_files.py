@@ -10,16 +10,19 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from mediator.assembly.folder import read_file
-from mediator.assembly.trust import ENVELOPE_FILE, TRUST_FILE
+from mediator.assembly.folder import read_file, read_operators
+from mediator.assembly.trust import ENVELOPE_FILE, read_signer_trust
 from mediator.cli.folder import SetUp, about, now_ms
 from mediator.manifest.manifest import LOCAL_NAME
-from mediator.manifest.signature import SignerTrust, VerifiedManifest, parse_trust, verify_manifest
+from mediator.manifest.signature import VerifiedManifest, verify_manifest
+from mediator.manifest.trust import SignerTrust
 from mediator.refusal import Reason, Refused
 
 NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="The server's local name.")]
 
 MANIFEST_FILE: Final = "manifest.json"
+PARTLY_SIGNED_FILE: Final = "manifest.partly.dsse.json"
+"""An envelope that needs more signatures: it counts for nothing until it has them."""
 APPROVED_FILE: Final = "approved.dsse.json"
 """A copy of the envelope that was approved last: nothing is decided by it, a review shows with it what changed."""
 
@@ -33,10 +36,10 @@ def manifest_file(set_up: SetUp, name: str) -> Path:
 
 
 def read_trust(set_up: SetUp) -> SignerTrust:
-    """Return the trust file: who may sign for whom."""
-    path = set_up.manifests / TRUST_FILE
-    with about(set_up.shown(path), "restore it; `mediator init` made it"):
-        return parse_trust(read_file(path))
+    """Return who may sign for whom, as the accepted root says."""
+    operators = read_operators(set_up.folder)
+    with about("who may sign manifests", "`mediator trust show` shows what the file says; `mediator doctor` the rest"):
+        return read_signer_trust(set_up.folder, set_up.settings, operators, now_ms())
 
 
 def read_verified(set_up: SetUp, name: str) -> VerifiedManifest:

@@ -215,10 +215,10 @@ def _publisher(set_up: SetUp, server_name: str) -> str:
     """The one signer whom the trust file lets sign for this server."""
     trust = read_trust(set_up)
     rule = trust.find_rule(server_name)
-    signers = sorted(trust.names[keyid] for keyid in rule.signers) if rule is not None else []
+    signers = sorted(trust.name_of(keyid) for keyid in rule.signers) if rule is not None else []
     if not signers:
         detail = f"no rule of the trust file covers `{server_name}`: nobody could sign for it"
-        raise Refused(Reason.BAD_CREDENTIAL, detail, remedy="add a rule for it to `trust.json`")
+        raise Refused(Reason.BAD_CREDENTIAL, detail, remedy="`mediator trust add-signer` adds one")
     return signers[0]
 
 

@@ -18,7 +18,7 @@ from mediator.canonical import Json
 from mediator.cli.console import GOOD, NAME, QUIET, WARN, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, open_set_up
 from mediator.cli.keys import ask_new_passphrase, is_locked, operator_key, unlock, write_key
-from mediator.cli.trust import accept_operators
+from mediator.cli.trust_files import accept_operators
 from mediator.evidence import Secret
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Act, Operator, Operators, Role, parse_operators, write_operators
@@ -86,12 +86,13 @@ def list_operators(as_json: JsonOption = False, folder: FolderOption = HERE) -> 
 
 @group.command("lock")
 def lock(
-    name: Annotated[str, typer.Argument(help="Whose key; `signer` for the local signer's.")],
+    name: Annotated[str, typer.Argument(help="Whose key; `signer` and `root` for the local ones.")],
     folder: FolderOption = HERE,
 ) -> None:
     """Put an unlocked key under a passphrase, asked for at a terminal."""
     set_up = open_set_up(folder)
-    path = set_up.folder.key_file("signer") if name == "signer" else set_up.folder.key_file("operator", name)
+    is_local = name in {"signer", "root"}
+    path = set_up.folder.key_file(name) if is_local else set_up.folder.key_file("operator", name)
     if is_locked(path):
         raise Refused(Reason.MALFORMED, f"`{set_up.shown(path)}` is locked already")
     key = unlock(path, f"`{name}`")

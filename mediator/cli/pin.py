@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from mediator.assembly.folder import find_file, read_file, read_operators
+from mediator.assembly.seen import Signed, read_seen, remember
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
 from mediator.cli.console import BAD, GOOD, NAME, QUIET, counted, print_json, say, show_table
@@ -28,6 +29,7 @@ from mediator.manifest.fields import write_moment
 from mediator.manifest.manifest import LABEL
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinnedTool, PinProblem
+from mediator.manifest.standing import highest_serial
 
 group = typer.Typer(
     no_args_is_help=True, help="The operator's side: review, approve, reject, revoke and list pinned tools."
@@ -95,9 +97,11 @@ def approve(
             raises=raises,
             assigned=assigned,
             note=note,
+            seen_serial=read_seen(set_up.folder.state).get(Signed.PINS, 0),
         )
     approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
     replace_together({path: lock, approved: read_file(approved.with_name(ENVELOPE_FILE))})
+    remember(set_up.folder.state, pins=highest_serial(lock, operators))
     pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     shown = [one for one in pins.of_server(name) if not tool or one.name in tool]
     say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {counted(len(shown), 'tool')}, by {reviewer}")

@@ -22,6 +22,7 @@ from mediator.adapters.engine_cedar import (
     run_cases,
 )
 from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
+from mediator.assembly.seen import Signed, read_seen, remember
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
 from mediator.canonical import Digest, Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say
@@ -96,8 +97,10 @@ def activate(
     digest = policy_set_digest(texts)
     path = set_up.policies / ACTIVATION_FILE
     key = operator_key(set_up.folder, operators, operator, Act.POLICY_ACTIVATE)
-    serial = next_serial(path, operators, Act.POLICY_ACTIVATE)
+    seen = read_seen(set_up.folder.state).get(Signed.POLICIES, 0)
+    serial = max(seen + 1, next_serial(path, operators, Act.POLICY_ACTIVATE))
     replace_file(path, activation(key, operator, digest, serial))
+    remember(set_up.folder.state, policies=serial)
     say(("in force: ", GOOD), f"{counted(len(texts), 'file')}, {digest}")
     say(f"  signed by {operator}, written to {set_up.shown(path)}")
     renew_running(set_up)

@@ -233,11 +233,29 @@ def sign_envelope(payload: JsonObject, payload_type: str, signers: Sequence[Sign
     except ValueError as error:
         raise _malformed("what is to be signed has no RFC 8785 form") from error
     encoded = envelope.pae()
-    signatures = {signer.public.keyid: base64.b64encode(signer.sign(encoded)).decode() for signer in signers}
+    return _written(payload_type, envelope.payload, {signer.public.keyid: signer.sign(encoded) for signer in signers})
+
+
+def join_envelopes(one: ParsedEnvelope, other: ParsedEnvelope) -> bytes:
+    """Return one envelope with the signatures of both; of a key that signed both, the other's.
+
+    Raises `Refused(MALFORMED)` where they are not of the same. It verifies nothing.
+    """
+    if (one.payload_type, one.payload) != (other.payload_type, other.payload):
+        raise _malformed(
+            "what was signed before is not what is signed now: the earlier signatures are of something else"
+        )
+    signatures = {signature.keyid: signature.value for signature in (*one.signatures, *other.signatures)}
+    return _written(one.payload_type, one.payload, signatures)
+
+
+def _written(payload_type: str, payload: bytes, signatures: Mapping[str, bytes]) -> bytes:
     written: JsonObject = {
-        "payload": base64.b64encode(envelope.payload).decode(),
+        "payload": base64.b64encode(payload).decode(),
         "payloadType": payload_type,
-        "signatures": [{"keyid": keyid, "sig": value} for keyid, value in sorted(signatures.items())],
+        "signatures": [
+            {"keyid": keyid, "sig": base64.b64encode(signatures[keyid]).decode()} for keyid in sorted(signatures)
+        ],
     }
     return canonical_bytes(written)
 

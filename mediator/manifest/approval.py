@@ -57,11 +57,12 @@ def approve_pins(
     assigned: Mapping[str, str] = MappingProxyType({}),
     acknowledged: frozenset[str] = frozenset(),
     note: str | None = None,
+    seen_serial: int = 0,
 ) -> bytes:
     """Return `pins.lock` with the reviewer's statements for these tools (None: all of the manifest) added.
 
     `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand, `acknowledged` the
-    codes of the findings that the reviewer accepts. Raises `Refused` for whatever `load_pins` would not accept.
+    codes of the findings that the reviewer accepts; `seen_serial` is the highest serial that this set-up ever saw. Raises `Refused` for whatever `load_pins` would not accept.
     """
     # 1. Who approves may approve, and does not approve their own work.
     who = operators.get(reviewer.public.keyid)
@@ -81,6 +82,7 @@ def approve_pins(
     taken = {one.approval.assigned.casefold() for one in existing if item_of(one.approval) not in chosen_items}
     # 3. One statement a tool of this reviewer, each with a serial of its own; what it supersedes goes.
     serial = max((word.statement.serial for word in words), default=0)
+    serial = max(serial, seen_serial)
     added: list[bytes] = []
     superseded: set[bytes] = set()
     for tool in chosen:

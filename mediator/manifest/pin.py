@@ -32,8 +32,9 @@ from mediator.manifest.manifest import ManifestTool, Target
 from mediator.manifest.names import why_not
 from mediator.manifest.schema import PreparedSchema
 from mediator.manifest.shown import ShownForms, shown_forms
-from mediator.manifest.signature import SKEW_MS, SignerTrust, VerifiedManifest, verify_manifest
+from mediator.manifest.signature import VerifiedManifest, verify_manifest
 from mediator.manifest.standing import StandingApproval, standing
+from mediator.manifest.trust import SKEW_MS, SignerTrust
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.manifest.pin")

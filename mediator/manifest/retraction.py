@@ -16,7 +16,14 @@ from mediator.refusal import Reason, Refused
 
 
 def retract(
-    pins_lock: bytes | None, retraction: Retraction, act: Act, *, reviewer: SigningKey, operators: Operators, at: int
+    pins_lock: bytes | None,
+    retraction: Retraction,
+    act: Act,
+    *,
+    reviewer: SigningKey,
+    operators: Operators,
+    at: int,
+    seen_serial: int = 0,
 ) -> tuple[bytes, tuple[SignedApproval, ...]]:
     """Return `pins.lock` with the retraction added, and the approvals that it ended, which are gone from it.
 
@@ -28,7 +35,7 @@ def retract(
         raise Refused(Reason.UNKNOWN_KEY, f"the key is no operator's who may say `{act}`: add the operator")
     statements = parse_lock(pins_lock)
     words = words_that_verify(statements, operators)
-    serial = max((word.statement.serial for word in words), default=0) + 1
+    serial = max(seen_serial, *(word.statement.serial for word in words), 0) + 1
     raw = sign_statement(reviewer, act=act, subject=retraction.as_subject(), who=who.name, at=at, serial=serial)
     said = verify_word(raw, operators)
     assert not isinstance(said, SignedApproval)  # the act says so

@@ -32,11 +32,12 @@ from tests.simulated.opened import task_subject
 from tests.simulated.people import key_of
 from tests.simulated.replies import tools_call, tools_list
 from tests.simulated.running import OWNER, Running, reason_in, running, set_up
+from tests.simulated.tampering import with_payload
 from tests.simulated.tool_server import SimulatedToolServer, tool
 
 MALLORY = key_of("mallory")
 SIGNER = "signer@example.com"
-NAMES = ("kept", "removed", "forged", "stranger", "selfmade", "widened", "borrowed")
+NAMES = ("zz_kept", "removed", "forged", "stranger", "selfmade", "widened", "borrowed")
 
 
 def payload_of(statement: bytes) -> JsonObject:
@@ -80,7 +81,7 @@ def rewrite_lock(folder: Path) -> None:
     del approvals["removed"]
     approvals["forged"] = signed_again(approvals["forged"], MALLORY, OWNER)
     envelope = parse_object(approvals["forged"])
-    genuine = parse_object(approvals["kept"])["signatures"]
+    genuine = parse_object(approvals["zz_kept"])["signatures"]
     approvals["forged"] = canonical_bytes({**envelope, "signatures": genuine})
     approvals["stranger"] = signed_again(approvals["stranger"], MALLORY, "mallory")
     approvals["selfmade"] = signed_again(approvals["selfmade"], signer, SIGNER)
@@ -95,7 +96,7 @@ async def test_a_pin_without_a_reviewers_own_statement_does_not_exist_and_is_rep
     server = SimulatedToolServer(tools=[tool(name) for name in NAMES])
     async with running(tmp_path, {"a": server}, before_start=rewrite_lock) as mediator:
         listed = (await mediator.post(tools_list())).json()["result"]["tools"]
-        assert [one["name"] for one in listed] == ["a__kept"]
+        assert [one["name"] for one in listed] == ["a__zz_kept"]
         for name in NAMES[1:]:
             answer = await mediator.post(tools_call(f"a__{name}"))
             assert (name, reason_in(answer)) == (name, "UNKNOWN_TOOL")
@@ -112,7 +113,7 @@ async def test_a_pin_without_a_reviewers_own_statement_does_not_exist_and_is_rep
         assert isinstance(status["problems"], list)
         assert len(status["problems"]) == 5
         assert "removed" in str(mediator.entries("drift"))  # but offered, which nobody reviewed
-        assert reason_in(await mediator.post(tools_call("a__kept"))) is None
+        assert reason_in(await mediator.post(tools_call("a__zz_kept"))) is None
 
 
 def edit_policy(home: Folder) -> None:
@@ -148,7 +149,7 @@ def another_statement_as_the_activation(home: Folder) -> None:
 
 def edit_trust(home: Folder) -> None:
     file = home.root / "tool_manifests" / "trust.json"
-    file.write_bytes(file.read_bytes().replace(b"local/", b"other/"))
+    file.write_bytes(with_payload(file.read_bytes(), b"local/", b"other/"))
 
 
 def accept_trust_as_a_stranger(home: Folder) -> None:
@@ -183,9 +184,9 @@ EDITS: list[tuple[Callable[[Folder], None], str]] = [
     (change_the_activation, "active.dsse.json"),
     (another_statement_as_the_activation, "active.dsse.json"),
     (edit_trust, "trust.json"),
-    (accept_trust_as_a_stranger, "trust.json"),
-    (add_an_operator, "trust.json"),
-    (become_the_operator, "trust.json"),
+    (accept_trust_as_a_stranger, "trust.dsse.json"),
+    (add_an_operator, "trust.dsse.json"),
+    (become_the_operator, "trust.dsse.json"),
 ]
 
 

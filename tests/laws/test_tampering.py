@@ -14,11 +14,12 @@ import pytest
 
 from mediator.canonical import JsonObject
 from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
-from mediator.manifest.signature import accept_trust, parse_trust, trust_subject, verify_manifest, write_trust
+from mediator.manifest.signature import verify_manifest
+from mediator.manifest.trust import RootRole, accepted_root, sign_trust, trust_subject, verify_trust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of
-from tests.simulated.pins import NOW_MS, TRUST, approved, loaded, manifest_of, signed
+from tests.simulated.pins import NOW_MS, TRUST, approved, loaded, manifest_of, rule_of, signed, trust_file
 
 REAL_TOOLS = Path(__file__).resolve().parents[1] / "data" / "real_tools"
 SMALL: JsonObject = {"name": "r", "inputSchema": {"type": "object"}}
@@ -81,15 +82,16 @@ def test_no_bit_of_the_lock_can_be_flipped_without_losing_the_pin() -> None:
 
 @promise("P2")
 def test_no_bit_of_the_trust_file_or_of_the_operators_can_be_flipped() -> None:
-    """House style, law 3: an operator's statement names both files as they are."""
-    trust = write_trust({name: key_of(name).public for name in ("signer", "cosigner")}, TRUST.rules)
+    """House style, law 3: the root signed the one, and an operator's statement names the other, as they are."""
+    root = RootRole(keys={"root": key_of("root").public, "spare": key_of("spare").public}, threshold=2)
+    trust = sign_trust(trust_file(rule_of("local/", "signer"), root=root), [key_of("root"), key_of("spare")])
     operators = write_operators(PEOPLE)
-    subject = trust_subject(parse_trust(trust), PEOPLE)
+    subject = trust_subject(root, PEOPLE)
     statement = sign_statement(key_of("alice"), act=Act.TRUST_ACCEPT, subject=subject, who="alice", at=NOW_MS, serial=1)
 
-    assert accepted_flips(trust, lambda raw: accept_trust(raw, statement, PEOPLE)) == []
-    assert accepted_flips(operators, lambda raw: accept_trust(trust, statement, parse_operators(raw))) == []
-    assert accepted_flips(statement, lambda raw: accept_trust(trust, raw, PEOPLE)) == []
+    assert accepted_flips(trust, lambda raw: verify_trust(raw, root, NOW_MS, 1)) == []
+    assert accepted_flips(operators, lambda raw: accepted_root(statement, parse_operators(raw))) == []
+    assert accepted_flips(statement, lambda raw: accepted_root(raw, PEOPLE)) == []
 
 
 @promise("P7")

@@ -8,7 +8,8 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.identity.statement import Operators, Role
@@ -16,14 +17,8 @@ from mediator.manifest.approval import approve_pins
 from mediator.manifest.draft import draft_manifest
 from mediator.manifest.manifest import Owner
 from mediator.manifest.pin import ONE_REVIEWER, PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
-from mediator.manifest.signature import (
-    SignerRule,
-    SignerTrust,
-    parse_trust,
-    sign_manifest,
-    verify_manifest,
-    write_trust,
-)
+from mediator.manifest.signature import sign_manifest, verify_manifest
+from mediator.manifest.trust import RootRole, Signer, SignerRule, SignerTrust, TrustFile, sign_trust, verify_trust
 from tests.simulated.people import key_of, operators_of
 
 NOW_MS: Final = 1_800_000_000_000  # 2027-01-15T08:00:00Z
@@ -36,20 +31,45 @@ READ: Final[JsonObject] = {
 }
 
 
+ROOT: Final = RootRole(keys={"root": key_of("root").public}, threshold=1)
+
+
+def rule_of(
+    prefix: str, *signers: str, threshold: int = 1, span: tuple[int, int] = (NOW_MS - YEAR_MS, NOW_MS + YEAR_MS)
+) -> SignerRule:
+    """Return a rule of the trust file: these may sign under that prefix."""
+    return SignerRule(
+        prefix=prefix,
+        signers=frozenset(key_of(name).public.keyid for name in signers),
+        threshold=threshold,
+        valid_from=span[0],
+        valid_until=span[1],
+    )
+
+
+def trust_file(*rules: SignerRule, signers: tuple[str, ...] = ("signer", "cosigner"), **changed: Any) -> TrustFile:
+    """Return what a trust file says: these rules over these signers, by the root `root`; `changed` replaces members."""
+    span: dict[str, Any] = {"valid_from": NOW_MS - YEAR_MS, "valid_until": NOW_MS + YEAR_MS}
+    said = TrustFile(
+        version=1,
+        issued=NOW_MS - 1000,
+        expires=NOW_MS + YEAR_MS,
+        root=ROOT,
+        signers={key_of(name).public.keyid: Signer(name=name, key=key_of(name).public, **span) for name in signers},
+        rules=tuple(sorted(rules, key=lambda rule: -len(rule.prefix))),
+    )
+    return replace(said, **changed)
+
+
+def trusted(said: TrustFile, now_ms: int = NOW_MS) -> SignerTrust:
+    """Return the trust that its root, which is accepted, bears out."""
+    return verify_trust(sign_trust(said, [key_of("root")]), ROOT, now_ms, 0)
+
+
 def trust_of(*prefixes: str, threshold: int = 1, signers: tuple[str, ...] = ("signer", "cosigner")) -> SignerTrust:
     """Return trust in these signers for these prefixes, `local/` where none is given."""
-    keys = {name: key_of(name).public for name in signers}
-    rules = [
-        SignerRule(
-            prefix=prefix,
-            signers=frozenset(key.keyid for key in keys.values()),
-            threshold=threshold,
-            valid_from=NOW_MS - YEAR_MS,
-            valid_until=NOW_MS + YEAR_MS,
-        )
-        for prefix in prefixes or ("local/",)
-    ]
-    return parse_trust(write_trust(keys, rules))
+    rules = [rule_of(prefix, *signers, threshold=threshold) for prefix in prefixes or ("local/",)]
+    return trusted(trust_file(*rules, signers=signers))
 
 
 TRUST: Final = trust_of()

@@ -23,6 +23,7 @@ from tests.simulated.forged_tokens import jwk_of
 from tests.simulated.opened import BASE_URL, OTHER
 from tests.simulated.pins import pinned
 from tests.simulated.running import OWNER
+from tests.simulated.tampering import with_payload
 
 COMPANY = "https://idp.example.com"
 
@@ -118,8 +119,7 @@ def test_a_policy_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 def test_trust_that_was_edited_without_a_statement_is_named(home: Folder) -> None:
     """P2: who may sign manifests is what an operator accepted."""
     file = home.root / "tool_manifests" / "trust.json"
-    trust = json.loads(file.read_text())
-    file.write_text(json.dumps({**trust, "rules": []}))
+    file.write_bytes(with_payload(file.read_bytes(), b"local/", b"other/"))
     with pytest.raises(Refused) as refused:
         load(home)
     assert str(file) in refused.value.detail

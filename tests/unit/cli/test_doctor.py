@@ -13,12 +13,13 @@ import pytest
 
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
+from tests.simulated.tampering import with_payload
 
 
 def found(mediator: Commands, code: int) -> list[dict[str, Any]]:
     ran = mediator("doctor", "--json")
     assert ran.code == code
-    return [one for one in ran.printed if "is unlocked" not in one["what"]]
+    return [one for one in ran.printed if "is unlocked" not in one["what"] and "root.pem" not in one["what"]]
 
 
 def test_unlocked_keys_are_a_warning(work: Path, mediator: Commands) -> None:
@@ -27,7 +28,8 @@ def test_unlocked_keys_are_a_warning(work: Path, mediator: Commands) -> None:
 
     assert f"warning: `.mediator/keys/operator-{OPERATOR}.pem` is unlocked" in ran.out
     assert " next: `mediator operator lock signer`\n" in ran.out
-    assert "0 errors, 2 warnings\n" in ran.out
+    assert "`.mediator/keys/root.pem` says who may sign anything here" in ran.out
+    assert "0 errors, 3 warnings\n" in ran.out
     assert work.is_dir()
 
 
@@ -38,6 +40,7 @@ def test_nothing_is_wrong_with_a_set_up_whose_keys_are_locked(
     AtATerminal(monkeypatch, ["correct horse"] * 4)
     mediator.well("operator", "lock", OPERATOR)
     mediator.well("operator", "lock", "signer")
+    (pinned / ".mediator" / "keys" / "root.pem").unlink()  # brought offline
 
     assert mediator.well("doctor").out == "nothing is wrong\n"
     assert pinned.is_dir()
@@ -62,7 +65,7 @@ def loosen_a_key(work: Path) -> None:
 
 def edit_trust(work: Path) -> None:
     path = work / "tool_manifests" / "trust.json"
-    path.write_text(path.read_text().replace("local/", "other/"))
+    path.write_bytes(with_payload(path.read_bytes(), b"local/", b"other/"))
 
 
 def edit_pins(work: Path) -> None:
@@ -76,7 +79,7 @@ def break_a_policy(work: Path) -> None:
 ERRORS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "settings": (edit_settings("nonsense = 1"), "unknown key", "known are"),
     "a loose key": (loosen_a_key, "must be a file of yours that nobody else can read", "chmod 600"),
-    "trust": (edit_trust, "is not as it was accepted", "undo the edit"),
+    "trust": (edit_trust, "does not hold", "undo the edit"),
     "pins": (edit_pins, "not JSON", "only `mediator pin approve` writes it"),
     "an edited policy": (edit_policy, "the policies in `policies` are not in force", "`mediator policy check`"),
     "a broken policy": (break_a_policy, "mine.cedar:1: this is no policy", "docs.cedarpolicy.com"),

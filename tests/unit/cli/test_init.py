@@ -12,14 +12,15 @@ import pytest
 
 from mediator.assembly.folder import Folder, read_operators, read_settings
 from mediator.cli import init
+from mediator.cli.folder import now_ms
 from mediator.identity.statement import Role
-from mediator.manifest.signature import accept_trust
+from mediator.manifest.trust import accept_trust
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
 
-KEYS = {"agent-assistant.pem", "grants.pem", "issuer.pem", f"operator-{OPERATOR}.pem", "signer.pem"}
+KEYS = {"agent-assistant.pem", "grants.pem", "issuer.pem", f"operator-{OPERATOR}.pem", "root.pem", "signer.pem"}
 
 
 def test_a_new_set_up_has_settings_policies_manifests_and_keys(work: Path) -> None:
@@ -37,9 +38,9 @@ def test_a_new_set_up_has_settings_policies_manifests_and_keys(work: Path) -> No
     assert (work / "policies" / "active.dsse.json").is_file()
     manifests = work / "tool_manifests"
     trust = accept_trust(
-        (manifests / "trust.json").read_bytes(), (manifests / "trust.dsse.json").read_bytes(), operators
+        (manifests / "trust.json").read_bytes(), (manifests / "trust.dsse.json").read_bytes(), operators, now_ms()
     )
-    assert [rule.prefix for rule in trust.rules] == ["local/"]
+    assert [rule.prefix for rule in trust.file.rules] == ["local/"]
 
 
 @promise("P7")
@@ -87,7 +88,7 @@ def test_at_a_terminal_operator_and_signer_are_under_the_passphrase_that_was_typ
 
     keys = tmp_path / "work" / ".mediator" / "keys"
     locked = {path.name for path in keys.glob("*.pem") if b"ENCRYPTED" in path.read_bytes()}
-    assert locked == {f"operator-{OPERATOR}.pem", "signer.pem"}
+    assert locked == {f"operator-{OPERATOR}.pem", "root.pem", "signer.pem"}
     assert "unlocked" not in ran.out
 
 

@@ -31,4 +31,4 @@ def test_what_is_read_is_verified(signed: Path) -> None:
     set_up = open_set_up(signed)
 
     assert read_verified(set_up, "clock").signers == ("local-signer",)
-    assert list(read_trust(set_up).names.values()) == ["local-signer"]
+    assert [signer.name for signer in read_trust(set_up).file.signers.values()] == ["local-signer"]

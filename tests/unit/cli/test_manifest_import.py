@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from mediator.assembly.folder import read_key
 from mediator.canonical import digest_of_bytes, readable_bytes
 from mediator.cli import manifest_import
+from mediator.cli.folder import open_set_up
+from mediator.cli.trust_files import read_trust_file, write_trust_file
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
 from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
@@ -237,8 +241,9 @@ def test_a_name_that_is_none_is_refused(work: Path, clock: SimulatedStdioServer,
 
 def test_where_nobody_may_sign_nothing_is_drafted(work: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
     """Ours: told before the work, and not after it."""
-    path = work / "tool_manifests" / "trust.json"
-    path.write_bytes(path.read_bytes().replace(b"local/", b"other/"))
+    set_up = open_set_up(work)
+    said = read_trust_file(set_up)
+    write_trust_file(set_up, replace(said, version=2, rules=()), [read_key(set_up.folder.key_file("root"))])
 
     error = mediator(*import_clock(clock, "--yes")).err
 

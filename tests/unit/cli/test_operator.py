@@ -11,9 +11,10 @@ import pytest
 
 from mediator.assembly.folder import Folder, read_operators
 from mediator.cli import operator
+from mediator.cli.folder import now_ms
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Role
-from mediator.manifest.signature import accept_trust
+from mediator.manifest.trust import accept_trust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
@@ -24,7 +25,7 @@ BOB = "bob@example.com"
 def is_accepted(work: Path) -> bool:
     manifests = work / "tool_manifests"
     files = (manifests / "trust.json").read_bytes(), (manifests / "trust.dsse.json").read_bytes()
-    return accept_trust(*files, read_operators(Folder(root=work))) is not None
+    return accept_trust(*files, read_operators(Folder(root=work)), now_ms()) is not None
 
 
 def test_a_person_is_added_with_a_key_of_their_own(work: Path, mediator: Commands) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, Commands, content_of
+from tests.simulated.tampering import with_payload
 from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
 
 LOCK = Path("tool_manifests", "pins.lock")
@@ -179,7 +180,7 @@ def test_a_statement_that_was_tampered_with_pins_nothing(pinned: Path, mediator:
 
 
 TRUST = {
-    "an edited trust file": ("trust.json", lambda raw: raw.replace(b"local/", b"other/")),
+    "an edited trust file": ("trust.json", lambda raw: with_payload(raw, b"local/", b"other/")),
     "a trust file that is none": ("trust.json", lambda _: b"{}"),
     "a forged statement": ("trust.dsse.json", lambda raw: raw.replace(b'"sig":"', b'"sig":"AAAA')),
     "a statement that is none": ("trust.dsse.json", lambda _: b"nonsense"),

@@ -1,4 +1,4 @@
-"""Whom a set-up trusts, and the statement that says so.
+"""`mediator trust`: who may sign is changed by the root's holder, and obeyed once it holds.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -9,44 +9,93 @@ from pathlib import Path
 
 import pytest
 
-from mediator.assembly.folder import Folder, read_operators
-from mediator.cli.folder import open_set_up
-from mediator.cli.keys import operator_key
-from mediator.cli.trust import accept_operators
+from mediator.assembly.seen import read_seen
 from mediator.identity.dsse import SigningKey
-from mediator.identity.statement import Act, Operator, Role, verify_statement, write_operators
-from mediator.manifest.signature import accept_trust
-from mediator.refusal import Refused
 from tests.promises import promise
-from tests.simulated.commands import OPERATOR, content_of
+from tests.simulated.commands import OPERATOR, Commands, content_of
 
 
-def test_both_files_are_replaced_and_the_statement_names_both(work: Path) -> None:
-    """Design 2a: a change of who is trusted is a statement; its serial rises."""
-    folder = Folder(root=work)
-    operators = read_operators(folder)
-    bob = Operator(name="bob", public=SigningKey.generate().public, roles=frozenset({Role.OWNER}))
-    key = operator_key(folder, operators, OPERATOR, Act.TRUST_ACCEPT)
+def key_file(folder: Path, name: str) -> tuple[SigningKey, Path]:
+    key = SigningKey.generate()
+    path = folder / f"{name}.pem"
+    path.touch(mode=0o600)
+    path.write_text(key.to_pem(None).reveal())
+    return key, path
 
-    accept_operators(open_set_up(work), write_operators({**operators, bob.public.keyid: bob}), key, OPERATOR)
 
-    now = read_operators(folder)
-    statement = (work / "tool_manifests" / "trust.dsse.json").read_bytes()
-    assert now.find_named("bob") == bob
-    assert verify_statement(statement, now, Act.TRUST_ACCEPT).serial == 2
-    assert accept_trust((work / "tool_manifests" / "trust.json").read_bytes(), statement, now) is not None
+def test_what_stands_in_the_trust_file_is_shown(work: Path, mediator: Commands) -> None:
+    """Issue 3: which key may sign for which prefix, with threshold, validity, revocation."""
+    out = mediator.well("trust", "show").out
+    assert "local-signer" in out
+    assert "1 of local-root" in out
+    assert mediator.well("trust", "show", "--json").printed["version"] == 1
+    assert work.is_dir()
+
+
+@promise("P2")
+def test_several_signers_sign_one_after_the_other(
+    imported: Path, mediator: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 3: k of n; keys in files, or from an environment reference."""
+    other, path = key_file(tmp_path, "other")
+    words = ("--key", other.public.text, "--prefix", "local/", "--threshold", "2")
+    assert "2 of 2" in mediator.well("trust", "add-signer", "other", *words).out
+
+    part = mediator.well("manifest", "sign", "clock", "--accept-proposed").out
+    assert "1 of 2 signatures" in part
+    assert "there is no signed manifest" in mediator.refused("pin", "review", "clock")
+
+    monkeypatch.setenv("SIGNER", path.read_text())
+    whole = mediator.well("manifest", "sign", "clock", "--add-signature", "--key", "env:SIGNER").out
+    assert "local-signer, other" in whole or "other, local-signer" in whole
+    mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR)
+
+    assert mediator.well("trust", "revoke-key", "other", "--why", "it was stolen").code == 0
+    problems = mediator.well("pin", "list", "--json").printed["problems"]
+    assert "it was stolen" in problems[0]["detail"]
+    assert imported.is_dir()
+
+
+def test_there_must_be_something_to_add_to(imported: Path, mediator: Commands) -> None:
+    """The issue: what was wrong, and what to do."""
+    words = ("manifest", "sign", "clock", "--accept-proposed", "--add-signature")
+    assert "nobody has signed it yet" in mediator.refused(*words)
+    assert "there is nothing" in mediator.refused("manifest", "sign", "clock", "--key", "env:NOT_THERE")
+    assert imported.is_dir()
+
+
+@promise("P2", "P7")
+def test_the_root_is_handed_on_and_the_old_one_says_nothing_more(
+    work: Path, mediator: Commands, tmp_path: Path
+) -> None:
+    """TUF 5.3.4; and an operator accepts the new root."""
+    _, path = key_file(tmp_path, "next")
+    mediator.well("trust", "rotate-root", "--new", str(path))
+    mediator.well("trust", "accept", "--operator", OPERATOR)
+    assert "name the root keys with `--root`" in mediator.refused("trust", "renew").replace("\n", " ")
+    assert "renewed" in mediator.well("trust", "renew", "--root", f"file:{path}", "--days", "30").out
+    assert mediator.well("trust", "show", "--json").printed["version"] == 3
+    assert read_seen(work / ".mediator")
 
 
 @promise("P7")
-def test_a_broken_trust_file_is_vouched_for_by_nobody(work: Path) -> None:
-    """The issue: nothing half-written."""
-    folder = Folder(root=work)
-    operators = read_operators(folder)
-    key = operator_key(folder, operators, OPERATOR, Act.TRUST_ACCEPT)
-    (work / "tool_manifests" / "trust.json").write_text("{}")
+def test_without_the_root_key_nothing_is_changed(work: Path, mediator: Commands) -> None:
+    """Issue 3: the root is offline."""
+    (work / ".mediator" / "keys" / "root.pem").unlink()
     before = content_of(work)
-
-    with pytest.raises(Refused):
-        accept_operators(open_set_up(work), write_operators(operators), key, OPERATOR)
-
+    assert "the root key is not here" in mediator.refused("trust", "renew")
     assert content_of(work) == before
+
+
+def test_who_is_not_there_cannot_be_revoked_and_a_name_keeps_its_key(work: Path, mediator: Commands) -> None:
+    """The issue: what was wrong, and what to do."""
+    assert "is no signer" in mediator.refused("trust", "revoke-key", "nobody", "--why", "x")
+    add = ("--prefix", "io.example/", "--key")
+    assert "has another key" in mediator.refused("trust", "add-signer", "local-signer", *add, KEY)
+    mediator.well("trust", "add-signer", "other", *add, KEY)
+    assert "is `other`'s already" in mediator.refused("trust", "add-signer", "third", *add, KEY)
+    assert "not a public key" in mediator.refused("trust", "add-signer", "third", *add, "x")
+    assert work.is_dir()
+
+
+KEY = SigningKey.generate().public.text

@@ -18,7 +18,7 @@ from mediator.manifest.approval import Raise
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock, write_lock
 from mediator.manifest.manifest import Target
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
-from mediator.manifest.signature import SKEW_MS
+from mediator.manifest.trust import SKEW_MS
 from mediator.refusal import Refused
 from tests.promises import promise
 from tests.simulated.people import key_of

@@ -5,32 +5,40 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, digest_of_bytes
+from mediator.canonical import Json, JsonObject, digest_of
 from mediator.evidence import Seal
 from mediator.identity.dsse import sign_envelope
-from mediator.identity.statement import Act, Role, sign_statement
 from mediator.manifest.manifest import read_manifest
 from mediator.manifest.signature import (
     PAYLOAD_TYPE,
-    SKEW_MS,
-    SignerRule,
-    SignerTrust,
     VerifiedManifest,
-    accept_trust,
-    parse_trust,
+    count_signatures,
+    gather_signatures,
     sign_manifest,
-    trust_subject,
     verify_manifest,
-    write_trust,
 )
+from mediator.manifest.trust import SKEW_MS, Revocation, SignerRule, SignerTrust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.people import key_of, operators_of
-from tests.simulated.pins import NOW_MS, READ, TRUST, YEAR_MS, manifest_of, signed, trust_of
+from tests.simulated.people import key_of
+from tests.simulated.pins import (
+    NOW_MS,
+    READ,
+    TRUST,
+    manifest_of,
+    rule_of,
+    signed,
+    trust_file,
+    trust_of,
+    trusted,
+)
 
 MANIFEST = manifest_of()
 
@@ -70,17 +78,11 @@ def test_a_signer_may_speak_for_the_servers_of_their_prefix_alone() -> None:
 
 
 def rule(prefix: str, *signers: str, threshold: int = 1, span: tuple[int, int] = (0, 2 * NOW_MS)) -> SignerRule:
-    return SignerRule(
-        prefix=prefix,
-        signers=frozenset(key_of(name).public.keyid for name in signers),
-        threshold=threshold,
-        valid_from=span[0],
-        valid_until=span[1],
-    )
+    return rule_of(prefix, *signers, threshold=threshold, span=span)
 
 
-def trust_with(*rules: SignerRule) -> SignerTrust:
-    return parse_trust(write_trust({name: key_of(name).public for name in ("signer", "cosigner", "third")}, rules))
+def trust_with(*rules: SignerRule, **changed: Any) -> SignerTrust:
+    return trusted(trust_file(*rules, signers=("signer", "cosigner", "third"), **changed))
 
 
 def test_the_longest_prefix_decides_alone() -> None:
@@ -195,101 +197,76 @@ def test_verified_manifests_are_made_here_alone() -> None:
         )
 
 
-# --- the trust file ---------------------------------------------------------------------------------------------------
-
-SIGNER: JsonObject = {"name": "signer", "key": key_of("signer").public.text}
-RULE: JsonObject = {
-    "prefix": "local/",
-    "signers": ["signer"],
-    "threshold": 1,
-    "from": "2026-01-01T00:00:00Z",
-    "until": "2030-01-01T00:00:00Z",
-}
+# --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_trust_file_comes_back_as_it_was_written() -> None:
-    """Ours."""
-    raw = canonical_bytes({"version": 1, "signers": [SIGNER], "rules": [RULE]})
-    trust = parse_trust(raw)
+def with_key(name: str, **changed: Any) -> SignerTrust:
+    said = trust_file(rule("local/", "signer", "cosigner"))
+    keyid = key_of(name).public.keyid
+    return trusted(replace(said, signers={**said.signers, keyid: replace(said.signers[keyid], **changed)}))
 
-    assert write_trust({"signer": key_of("signer").public}, trust.rules) == raw
-    assert trust.digest == digest_of_bytes(raw)
-    assert trust.names == {key_of("signer").public.keyid: "signer"}
+
+@promise("P2")
+def test_a_revoked_key_counts_for_nothing_whenever_it_signed() -> None:
+    """Issue 3: compromise is found later than it happened."""
+    trust = with_key("signer", revoked=Revocation(at=NOW_MS - 1000, why="its laptop was stolen"))
+    refusal = refused(signed(MANIFEST), trust)
+    assert refusal.reason is Reason.BAD_CREDENTIAL
+    assert "revoked at" in refusal.detail
+    assert "its laptop was stolen" in refusal.detail
+    both = {**MANIFEST, "publisher": "cosigner"}
+    assert verify_manifest(signed(both, "signer", "cosigner"), trust, NOW_MS).signers == ("cosigner",)
+
+
+@promise("P2")
+@pytest.mark.parametrize("span", [{"valid_from": NOW_MS + 1000}, {"valid_until": NOW_MS}], ids=["not yet", "no longer"])
+def test_a_key_counts_within_its_time(span: dict[str, int]) -> None:
+    """Issue 3: validity, of each key."""
+    assert "whose key is good from" in refused(signed(MANIFEST), with_key("signer", **span)).detail
+
+
+def test_a_manifest_is_good_until_too_few_of_its_keys_are() -> None:
+    """Ours: what was verified once holds no longer than what it rests on."""
+    said = trust_file(rule("local/", "signer", "cosigner"))
+    ends = {"signer": NOW_MS + 5000, "cosigner": NOW_MS + 9000}
+    changed = {key_of(name).public.keyid: end for name, end in ends.items()}
+    signers = {keyid: replace(signer, valid_until=changed[keyid]) for keyid, signer in said.signers.items()}
+    envelope = signed(MANIFEST, "signer", "cosigner")
+    assert verify_manifest(envelope, trusted(replace(said, signers=signers)), NOW_MS).expires == NOW_MS + 9000
+    two = replace(said, signers=signers, rules=(rule("local/", "signer", "cosigner", threshold=2),))
+    assert verify_manifest(envelope, trusted(two), NOW_MS).expires == NOW_MS + 5000
+    soon = replace(said, expires=NOW_MS + 2000)
+    assert verify_manifest(envelope, trusted(soon), NOW_MS).expires == NOW_MS + 2000
+
+
+# --- gathering --------------------------------------------------------------------------------------------------------
+
+
+def test_signatures_are_gathered_one_after_the_other() -> None:
+    """Issue 3: several signatures, on several machines."""
+    trust = trust_with(rule("local/", "signer", "cosigner", threshold=2))
+    one, other = signed(MANIFEST, "signer"), signed(MANIFEST, "cosigner")
+    assert count_signatures(one, trust, NOW_MS) == (1, 2)
+    both = gather_signatures(one, other)
+    assert both == gather_signatures(other, one) == gather_signatures(both, one)
+    assert count_signatures(both, trust, NOW_MS) == (2, 2)
+    assert set(verify_manifest(both, trust, NOW_MS).signers) == {"signer", "cosigner"}
+
+
+def test_signatures_of_something_else_are_not_gathered() -> None:
+    """Issue 3: a changed payload drops the earlier ones, and says so."""
+    with pytest.raises(Refused) as refusal:
+        gather_signatures(signed(MANIFEST), signed({**MANIFEST, "serial": 2}, "cosigner"))
+    assert refusal.value.reason is Reason.MALFORMED
+    assert "something else" in refusal.value.detail
+
+
+def test_what_nobody_may_sign_has_no_count() -> None:
+    """P7."""
+    with pytest.raises(Refused):
+        count_signatures(signed(MANIFEST), trust_with(), NOW_MS)
 
 
 def test_a_trust_file_without_rules_trusts_nobody() -> None:
     """P7: empty is never permission."""
     assert refused(signed(MANIFEST), trust_with()).reason is Reason.BAD_CREDENTIAL
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"version": 2}, "`/version`"),
-        ({"signers": {}}, "`/signers`"),
-        ({"signers": [{**SIGNER, "key": "x"}]}, "`/signers/0/key`: not a public key"),
-        ({"signers": [{**SIGNER, "key": 5}]}, "`/signers/0/key`"),
-        ({"signers": [SIGNER, {**SIGNER, "name": "other"}]}, "`/signers/1`: the same name or key twice"),
-        ({"signers": [SIGNER, {**SIGNER, "key": key_of("x").public.text}]}, "`/signers/1`: the same name or key twice"),
-        ({"rules": [{**RULE, "signers": []}]}, "`/rules/0/signers`"),
-        ({"rules": [{**RULE, "signers": ["nobody"]}]}, "`/rules/0/signers`"),
-        ({"rules": [{**RULE, "signers": ["signer", "signer"]}]}, "`/rules/0/signers`"),
-        ({"rules": [{**RULE, "signers": [1]}]}, "`/rules/0/signers`"),
-        ({"rules": [{**RULE, "signers": [["signer"]]}]}, "`/rules/0/signers`"),
-        ({"rules": [{**RULE, "threshold": 0}]}, "`/rules/0/threshold`"),
-        ({"rules": [{**RULE, "threshold": 2}]}, "`/rules/0/threshold`"),
-        ({"rules": [{**RULE, "prefix": ""}]}, "`/rules/0/prefix`"),
-        ({"rules": [{**RULE, "prefix": "io.example"}]}, "`/rules/0/prefix`"),
-        ({"rules": [{**RULE, "prefix": "/"}]}, "`/rules/0/prefix`"),
-        ({"rules": [{**RULE, "until": RULE["from"]}]}, "`/rules/0/until`"),
-        ({"rules": [{**RULE, "from": "x"}]}, "`/rules/0/from`"),
-        ({"rules": [RULE, RULE]}, "`/rules`: expected one rule a prefix"),
-        ({"more": 1}, "`/more`: not a known member"),
-    ],
-    ids=str,
-)
-def test_a_trust_file_in_any_other_form_is_malformed(change: JsonObject, told: str) -> None:
-    """Ours: who may sign is never guessed."""
-    with pytest.raises(Refused) as refusal:
-        parse_trust(canonical_bytes({"version": 1, "signers": [SIGNER], "rules": [RULE], **change}))
-    assert refusal.value.reason is Reason.MALFORMED
-    assert refusal.value.detail.startswith(told)
-
-
-OPERATORS = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER)
-TRUST_RAW = canonical_bytes({"version": 1, "signers": [SIGNER], "rules": [RULE]})
-
-
-def accepted(who: str = "alice", subject: JsonObject | None = None) -> bytes:
-    if subject is None:
-        subject = trust_subject(parse_trust(TRUST_RAW), OPERATORS)
-    return sign_statement(key_of(who), act=Act.TRUST_ACCEPT, subject=subject, who=who, at=NOW_MS, serial=1)
-
-
-def test_a_trust_file_that_an_operator_accepted_is_trusted() -> None:
-    """Design 2a: the trust file is an act of an operator."""
-    assert accept_trust(TRUST_RAW, accepted(), OPERATORS) == parse_trust(TRUST_RAW)
-
-
-@promise("P7")
-def test_a_trust_file_that_was_edited_since_is_not() -> None:
-    """Design 2a: the mediator obeys statements, not files; A7 writes files."""
-    edited = canonical_bytes({"version": 1, "signers": [SIGNER], "rules": [{**RULE, "prefix": "io.example/"}]})
-    more_operators = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER, mallory=Role.OPERATOR)
-
-    for raw, operators in ((edited, OPERATORS), (TRUST_RAW, more_operators)):
-        with pytest.raises(Refused) as refusal:
-            accept_trust(raw, accepted(), operators)
-        assert refusal.value.reason is Reason.BAD_CREDENTIAL
-
-
-def test_only_who_may_accepts_trust() -> None:
-    """Ours: a reviewer of pins says nothing of who signs."""
-    for statement in (accepted("bob"), accepted("mallory"), accepted(subject={}), b"{}"):
-        with pytest.raises(Refused):
-            accept_trust(TRUST_RAW, statement, OPERATORS)
-
-
-def test_a_year_is_a_year() -> None:
-    """The tests' own figures."""
-    assert TRUST.rules[0].valid_until - TRUST.rules[0].valid_from == 2 * YEAR_MS

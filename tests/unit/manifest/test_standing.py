@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mediator.canonical import JsonObject
@@ -15,10 +17,22 @@ from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Retraction
 from mediator.manifest.pin import ReviewRule, load_pins
 from mediator.manifest.retraction import retract
-from mediator.manifest.signature import SignerRule, parse_trust, verify_manifest, write_trust
+from mediator.manifest.signature import verify_manifest
+from mediator.manifest.standing import highest_serial
 from tests.promises import promise
 from tests.simulated.people import key_of
-from tests.simulated.pins import NOW_MS, OPERATORS, READ, approved, loaded, manifest_of, signed
+from tests.simulated.pins import (
+    NOW_MS,
+    OPERATORS,
+    READ,
+    approved,
+    loaded,
+    manifest_of,
+    rule_of,
+    signed,
+    trust_file,
+    trusted,
+)
 
 WRITE: JsonObject = {**READ, "name": "write"}
 ENVELOPE = signed(manifest_of(READ, WRITE))
@@ -135,14 +149,10 @@ def test_words_that_do_not_hold_are_told_and_count_for_nothing() -> None:
 @promise("P2")
 def test_no_person_reviews_their_own_work_where_settings_say_so() -> None:
     """Design 2a: two keys are not two persons."""
-    rule = SignerRule(
-        prefix="local/",
-        signers=frozenset({key_of("signer").public.keyid}),
-        threshold=1,
-        valid_from=NOW_MS - 1000,
-        valid_until=NOW_MS + 1000,
-    )
-    trust = parse_trust(write_trust({"reviewer": key_of("signer").public}, [rule]))  # one name, two keys
+    said = trust_file(rule_of("local/", "signer"), signers=("signer",))
+    keyid = key_of("signer").public.keyid
+    named = replace(said, signers={keyid: replace(said.signers[keyid], name="reviewer")})
+    trust = trusted(named)  # one name, two keys
     envelope = signed({**manifest_of(), "publisher": "reviewer"})
     lock = approve_pins(
         None,
@@ -161,3 +171,16 @@ def test_no_person_reviews_their_own_work_where_settings_say_so() -> None:
         assert [problem.detail for problem in problems] == (
             ["`reviewer` signed the manifest: another person must review it"] if differ else []
         )
+
+
+def test_the_highest_serial_is_that_of_the_statements_that_verify() -> None:
+    """A7: a serial that nobody who may signed hides nothing."""
+    assert highest_serial(None, OPERATORS) == 0
+    assert highest_serial(approved(ENVELOPE), OPERATORS) == 2
+    assert highest_serial(approved(ENVELOPE), {}) == 0
+
+
+def test_new_statements_stand_above_whatever_was_seen() -> None:
+    """Ours: what was taken out of the file is not forgotten."""
+    lock = approved(ENVELOPE, seen_serial=7)
+    assert highest_serial(lock, OPERATORS) == 9

@@ -1,0 +1,70 @@
+"""Whom this set-up trusts, changed: the trust file by its root, the operators file by an operator, each with its statement.
+
+The operator's statement stands beside the trust file. It names the root keys, and the operators file by digest; what it
+does not name is not trusted.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
+from mediator.assembly.seen import Signed, read_seen, remember
+from mediator.assembly.trust import TRUST_FILE, TRUST_STATEMENT_FILE
+from mediator.cli.folder import SetUp, about, next_serial, now_ms, replace_together
+from mediator.identity.dsse import SigningKey
+from mediator.identity.statement import Act, Operators, parse_operators, sign_statement
+from mediator.manifest.trust import (
+    RootRole,
+    TrustFile,
+    accepted_root,
+    parse_trust,
+    sign_trust,
+    trust_subject,
+    verify_trust,
+)
+
+
+def trust_statement(root: RootRole, operators: Operators, signer: SigningKey, who: str, serial: int) -> bytes:
+    """Return an operator's statement that these are the root keys, and the operators file is this."""
+    subject = trust_subject(root, operators)
+    return sign_statement(signer, act=Act.TRUST_ACCEPT, subject=subject, who=who, at=now_ms(), serial=serial)
+
+
+def read_trust_file(set_up: SetUp) -> TrustFile:
+    """Return what the trust file says, unverified: to be shown, or changed and signed again."""
+    path = set_up.manifests / TRUST_FILE
+    with about(set_up.shown(path), "restore it; `mediator init` made it"):
+        return parse_trust(read_file(path))
+
+
+def write_trust_file(set_up: SetUp, said: TrustFile, roots: Sequence[SigningKey]) -> None:
+    """Sign and write the trust file, which must hold under the root that is accepted now."""
+    path = set_up.manifests / TRUST_FILE
+    with about(set_up.shown(path), "name the root keys with `--root`, as many as are needed"):
+        raw = sign_trust(said, roots)
+        accepted = accepted_root(read_file(path.with_name(TRUST_STATEMENT_FILE)), read_operators(set_up.folder))
+        verify_trust(raw, accepted, now_ms(), read_seen(set_up.folder.state).get(Signed.TRUST, 0))
+    replace_file(path, raw)
+    remember(set_up.folder.state, trust=said.version)
+
+
+def accept_operators(set_up: SetUp, operators: bytes, signer: SigningKey, who: str) -> None:
+    """Replace the operators file, and let this operator say so; the root keys stay those that were accepted."""
+    path = set_up.manifests / TRUST_STATEMENT_FILE
+    before = read_operators(set_up.folder)
+    with about(set_up.shown(path), "`mediator trust accept` accepts what is there"):
+        root = accepted_root(read_file(path), before)
+    serial = next_serial(path, before, Act.TRUST_ACCEPT)
+    statement = trust_statement(root, parse_operators(operators), signer, who, serial)
+    replace_together({path: statement, set_up.folder.operators_file: operators})
+
+
+def accept_root(set_up: SetUp, root: RootRole, signer: SigningKey, who: str) -> None:
+    """Let this operator accept these root keys, and the operators file as it stands."""
+    path = set_up.manifests / TRUST_STATEMENT_FILE
+    operators = read_operators(set_up.folder)
+    serial = next_serial(path, operators, Act.TRUST_ACCEPT) if find_file(path) is not None else 1
+    replace_file(path, trust_statement(root, operators, signer, who, serial))

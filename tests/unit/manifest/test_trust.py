@@ -1,0 +1,230 @@
+"""The trust file: whose word it is, in which time, and that no older one comes back.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mediator.canonical import JsonObject
+from mediator.evidence import Seal
+from mediator.identity.dsse import sign_envelope
+from mediator.identity.statement import Act, Operators, Role, sign_statement
+from mediator.manifest.trust import (
+    PAYLOAD_TYPE,
+    SKEW_MS,
+    Revocation,
+    RootRole,
+    SignerTrust,
+    TrustFile,
+    accept_trust,
+    accepted_root,
+    parse_trust,
+    sign_trust,
+    trust_subject,
+    verify_trust,
+)
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.people import key_of, operators_of
+from tests.simulated.pins import NOW_MS, ROOT, TRUST, YEAR_MS, rule_of, trust_file
+
+SAID = trust_file(rule_of("local/", "signer", "cosigner", threshold=2), rule_of("io.example/files", "signer"))
+NEXT = RootRole(keys={"next": key_of("next").public, "spare": key_of("spare").public}, threshold=2)
+
+
+def refused(raw: bytes, root: RootRole = ROOT, now_ms: int = NOW_MS, seen: int = 0) -> Refused:
+    with pytest.raises(Refused) as refusal:
+        verify_trust(raw, root, now_ms, seen)
+    return refusal.value
+
+
+def by(said: TrustFile, *roots: str) -> bytes:
+    return sign_trust(said, [key_of(name) for name in roots or ("root",)])
+
+
+def test_what_the_root_says_comes_back() -> None:
+    """Ours: and the longest prefix stands first."""
+    keyid = key_of("signer").public.keyid
+    revoked = replace(SAID.signers[keyid], revoked=Revocation(at=NOW_MS - 5000, why="stolen"))
+    said = replace(SAID, signers={**SAID.signers, keyid: revoked})
+    trust = verify_trust(by(said), ROOT, NOW_MS, 1)
+    assert trust.file == said == parse_trust(by(said))
+    assert [rule.prefix for rule in trust.file.rules] == ["io.example/files", "local/"]
+    assert trust.name_of(keyid) == "signer"
+    found = trust.find_rule("io.example/files")
+    assert found is not None
+    assert (found.prefix, trust.find_rule("io.example/files2")) == ("io.example/files", None)
+
+
+@promise("P2")
+def test_only_the_accepted_root_says_who_may_sign() -> None:
+    """Issue 3: signed by an offline root key; whoever can write the file is not the root."""
+    own = RootRole(keys={"mallory": key_of("mallory").public}, threshold=1)
+    for raw in (by(replace(SAID, root=own), "mallory"), by(replace(SAID, root=NEXT), "next", "spare")):
+        assert refused(raw).reason is Reason.BAD_CREDENTIAL
+    assert refused(by(SAID, "mallory")).reason is Reason.UNKNOWN_KEY
+    assert refused(by(SAID, "root", "mallory")).reason is Reason.UNKNOWN_KEY
+
+
+@promise("P2")
+def test_a_root_of_several_needs_as_many_as_its_threshold() -> None:
+    """TUF 5.3.4."""
+    said = replace(SAID, root=NEXT)
+    assert refused(by(said, "next"), NEXT).reason is Reason.BAD_CREDENTIAL
+    assert verify_trust(by(said, "next", "spare"), NEXT, NOW_MS, 0).file.root == NEXT
+
+
+@promise("P2")
+def test_a_root_is_handed_on_by_the_old_and_the_new_together() -> None:
+    """TUF 5.3.4: a threshold of the old, and a threshold of the new."""
+    said = replace(SAID, root=NEXT)
+    assert verify_trust(by(said, "root", "next", "spare"), ROOT, NOW_MS, 0).file.root == NEXT
+    assert refused(by(said, "root", "next")).reason is Reason.BAD_CREDENTIAL
+    assert refused(by(said, "root")).reason is Reason.BAD_CREDENTIAL
+    after = replace(said, version=2)
+    assert refused(by(after, "next", "spare")).reason is Reason.BAD_CREDENTIAL  # until an operator accepts it
+    assert verify_trust(by(after, "next", "spare"), NEXT, NOW_MS, 1).file.version == 2
+
+
+@promise("P7")
+def test_an_old_trust_file_does_not_come_back() -> None:
+    """TUF 5.3.5: rollback."""
+    refusal = refused(by(SAID), seen=2)
+    assert refusal.reason is Reason.BAD_CREDENTIAL
+    assert "an old trust file came back" in refusal.detail
+    assert verify_trust(by(SAID), ROOT, NOW_MS, 1).file.version == 1
+
+
+@promise("P7")
+def test_a_trust_file_that_has_ended_trusts_nobody() -> None:
+    """TUF 5.3.10: freeze."""
+    refusal = refused(by(SAID), now_ms=SAID.expires)
+    assert refusal.reason is Reason.EXPIRED_CREDENTIAL
+    assert "mediator trust renew" in refusal.detail
+    assert verify_trust(by(SAID), ROOT, SAID.expires - 1, 0).file == SAID
+
+
+def test_a_trust_file_from_the_future_waits() -> None:
+    """Ours: within the skew it is taken."""
+    soon = replace(SAID, issued=NOW_MS + SKEW_MS + 1000)
+    assert refused(by(soon)).reason is Reason.BAD_CREDENTIAL
+    within = replace(SAID, issued=NOW_MS + SKEW_MS - 1000)
+    assert verify_trust(by(within), ROOT, NOW_MS, 0).file == within
+
+
+def test_evidence_of_trust_is_made_here_alone() -> None:
+    """House style: the seal."""
+    with pytest.raises(TypeError):
+        SignerTrust(file=SAID, digest=TRUST.digest, seal=Seal("mine"))
+
+
+FORM = SAID.as_form()
+SIGNER: JsonObject = {
+    "name": "signer",
+    "key": key_of("signer").public.text,
+    "from": "2026-01-01T00:00:00Z",
+    "until": "2030-01-01T00:00:00Z",
+    "revoked": None,
+}
+RULE: JsonObject = {
+    "prefix": "local/",
+    "signers": ["signer"],
+    "threshold": 1,
+    "from": "2026-01-01T00:00:00Z",
+    "until": "2030-01-01T00:00:00Z",
+}
+ROOT_FORM: Any = FORM["root"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"version": 0}, "`/version`"),
+        ({"issued": "x"}, "`/issued`"),
+        ({"expires": FORM["issued"]}, "`/expires`"),
+        ({"root": {**ROOT_FORM, "keys": []}}, "`/root/keys`"),
+        ({"root": {**ROOT_FORM, "threshold": 2}}, "`/root/threshold`"),
+        ({"root": {**ROOT_FORM, "threshold": 0}}, "`/root/threshold`"),
+        ({"root": {**ROOT_FORM, "keys": ROOT_FORM["keys"] * 2}}, "`/root/keys/1`: the same name or key twice"),
+        ({"root": {**ROOT_FORM, "keys": [{"name": "r", "key": "x"}]}}, "`/root/keys/0/key`: not a public key"),
+        ({"root": {**ROOT_FORM, "more": 1}}, "`/root/more`"),
+        ({"signers": {}}, "`/signers`"),
+        ({"signers": [{**SIGNER, "key": "x"}]}, "`/signers/0/key`: not a public key"),
+        ({"signers": [{**SIGNER, "key": 5}]}, "`/signers/0/key`"),
+        ({"signers": [{**SIGNER, "until": SIGNER["from"]}]}, "`/signers/0/until`"),
+        ({"signers": [{**SIGNER, "revoked": True}]}, "`/signers/0/revoked`"),
+        ({"signers": [{**SIGNER, "revoked": {"at": "x", "why": "y"}}]}, "`/signers/0/revoked/at`"),
+        ({"signers": [{**SIGNER, "revoked": {"at": SIGNER["from"], "why": ""}}]}, "`/signers/0/revoked/why`"),
+        ({"signers": [SIGNER, {**SIGNER, "name": "other"}]}, "`/signers/1`: the same name or key twice"),
+        ({"signers": [SIGNER, {**SIGNER, "key": key_of("x").public.text}]}, "`/signers/1`: the same name or key twice"),
+        ({"rules": [{**RULE, "signers": []}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "signers": ["nobody"]}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "signers": ["signer", "signer"]}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "signers": [1]}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "signers": [["signer"]]}]}, "`/rules/0/signers`"),
+        ({"rules": [{**RULE, "threshold": 0}]}, "`/rules/0/threshold`"),
+        ({"rules": [{**RULE, "threshold": 2}]}, "`/rules/0/threshold`"),
+        ({"rules": [{**RULE, "prefix": ""}]}, "`/rules/0/prefix`"),
+        ({"rules": [{**RULE, "prefix": "io.example"}]}, "`/rules/0/prefix`"),
+        ({"rules": [{**RULE, "prefix": "/"}]}, "`/rules/0/prefix`"),
+        ({"rules": [{**RULE, "until": RULE["from"]}]}, "`/rules/0/until`"),
+        ({"rules": [{**RULE, "from": "x"}]}, "`/rules/0/from`"),
+        ({"rules": [RULE, RULE]}, "`/rules`: expected one rule a prefix"),
+        ({"critical": 1}, "`/critical`: not a known member"),
+    ],
+    ids=str,
+)
+@promise("P7")
+def test_a_trust_file_in_any_other_form_is_malformed(change: JsonObject, told: str) -> None:
+    """Ours: who may sign is never guessed; a member that is not known may say that a key is not to be used."""
+    form: JsonObject = {**FORM, "signers": [SIGNER], "rules": [RULE], **change}
+    raw = sign_envelope(form, PAYLOAD_TYPE, [key_of("root")])
+    with pytest.raises(Refused) as refusal:
+        parse_trust(raw)
+    assert refusal.value.reason is Reason.MALFORMED
+    assert refusal.value.detail.startswith(told)
+    assert refused(raw).reason is Reason.MALFORMED
+
+
+# --- accepted by an operator ------------------------------------------------------------------------------------------
+
+OPERATORS = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER)
+
+
+def accepted(who: str = "alice", subject: JsonObject | None = None, operators: Operators = OPERATORS) -> bytes:
+    subject = trust_subject(ROOT, operators) if subject is None else subject
+    return sign_statement(key_of(who), act=Act.TRUST_ACCEPT, subject=subject, who=who, at=NOW_MS, serial=1)
+
+
+def test_a_root_that_an_operator_accepted_is_obeyed() -> None:
+    """Design 2a: whom to believe is an act of an operator."""
+    assert accepted_root(accepted(), OPERATORS) == ROOT
+    assert accept_trust(by(SAID), accepted(), OPERATORS, NOW_MS).file == SAID
+
+
+@promise("P7")
+def test_operators_that_were_edited_since_are_not_obeyed() -> None:
+    """Design 2a: the mediator obeys statements, not files; A7 writes files."""
+    more = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER, mallory=Role.OPERATOR)
+    with pytest.raises(Refused) as refusal:
+        accepted_root(accepted(), more)
+    assert refusal.value.reason is Reason.BAD_CREDENTIAL
+
+
+def test_only_who_may_accepts_a_root() -> None:
+    """Ours: a reviewer of pins says nothing of who signs."""
+    wrong: JsonObject = {"operators": OPERATORS.digest, "root": {**ROOT.as_form(), "threshold": 2}}
+    statements = (accepted("bob"), accepted("mallory"), accepted(subject={}), accepted(subject=wrong), b"{}")
+    for statement in statements:
+        with pytest.raises(Refused):
+            accepted_root(statement, OPERATORS)
+
+
+def test_a_year_is_a_year() -> None:
+    """The tests' own figures."""
+    assert TRUST.file.rules[0].valid_until - TRUST.file.rules[0].valid_from == 2 * YEAR_MS
