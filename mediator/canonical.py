@@ -125,6 +125,15 @@ def readable_bytes(value: Json) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def ordered_bytes(value: Json) -> bytes:
+    """Return the value over several lines, keys as they stand, for a file that somebody else wrote and keeps.
+
+    Raises `ValueError` as `canonical_bytes`.
+    """
+    canonical_bytes(value)
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def digest_of(value: Json) -> Digest:
     """Return the digest of the value's RFC 8785 form."""
     return digest_of_bytes(canonical_bytes(value))

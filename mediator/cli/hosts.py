@@ -9,14 +9,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Sequence
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-from mediator.canonical import Json, JsonObject, parse_object, readable_bytes
+from mediator.canonical import Json, JsonObject, ordered_bytes, parse_object, readable_bytes
+from mediator.cli.source import toml_text
 from mediator.refusal import Reason, Refused
 
 ENTRY: Final = "mediator"
@@ -54,10 +54,10 @@ def entry_text(host: Host, command: Sequence[str]) -> str:
         case Host.CODEX:
             return _toml_section(command)
         case Host.LANGGRAPH:
-            connection = {"transport": "stdio", "command": command[0], "args": list(command[1:])}
+            connection: JsonObject = {"transport": "stdio", "command": command[0], "args": list[Json](command[1:])}
             return (
                 "from langchain_mcp_adapters.client import MultiServerMCPClient\n\n"
-                f'client = MultiServerMCPClient({{"{ENTRY}": {json.dumps(connection, indent=4)}}})\n'
+                f'client = MultiServerMCPClient({{"{ENTRY}": {ordered_bytes(connection).decode().rstrip()}}})\n'
             )
         case _:
             return readable_bytes({_list_name(host): {ENTRY: _entry(host, command)}}).decode()
@@ -84,7 +84,7 @@ def _with_member(host: Host, before: bytes, command: Sequence[str]) -> bytes:
     entry = _entry(host, command)
     _must_be_free(servers.get(ENTRY), entry)
     merged: JsonObject = {**document, _list_name(host): {**servers, ENTRY: entry}}
-    return json.dumps(merged, indent=2, ensure_ascii=False).encode() + b"\n"  # in the order of whoever wrote it
+    return ordered_bytes(merged)
 
 
 def _with_section(before: bytes, command: Sequence[str]) -> bytes:
@@ -110,7 +110,7 @@ def _list_name(host: Host) -> str:
 
 
 def _toml_section(command: Sequence[str]) -> str:
-    words = [json.dumps(word, ensure_ascii=False) for word in command]  # a JSON string is a TOML basic string
+    words = [toml_text(word) for word in command]
     return f"[mcp_servers.{ENTRY}]\ncommand = {words[0]}\nargs = [{', '.join(words[1:])}]\n"
 
 

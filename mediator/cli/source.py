@@ -94,16 +94,16 @@ def server_file(name: str) -> str:
 
 def write_server(name: str, source: Source) -> tuple[str, ToolServerSettings]:
     """Return the text of the server's file, and the settings that it makes; raises `Refused` for what cannot be."""
-    lines = ["# Written by `mediator manifest import`; yours to edit.", "[[tool_server]]", f"name = {_quoted(name)}"]
+    lines = ["# Written by `mediator manifest import`; yours to edit.", "[[tool_server]]", f"name = {toml_text(name)}"]
     if source.command:
-        lines.append(f"command = [{', '.join(map(_quoted, source.command))}]")
+        lines.append(f"command = [{', '.join(map(toml_text, source.command))}]")
     if source.url is not None:
-        lines.append(f"url = {_quoted(source.url)}")
+        lines.append(f"url = {toml_text(source.url)}")
     if source.environment:
-        pairs = (f"{key} = {_quoted(value)}" for key, value in sorted(source.environment.items()))
+        pairs = (f"{key} = {toml_text(value)}" for key, value in sorted(source.environment.items()))
         lines.append(f"environment = {{ {', '.join(pairs)} }}")
     if source.credential is not None:
-        lines.append(f"credential = {_quoted(source.credential)}")
+        lines.append(f"credential = {toml_text(source.credential)}")
     text = "\n".join(lines) + "\n"
     file = server_file(name)
     settings = parse_settings({}, [(file, parse_toml(file, text.encode()))])
@@ -166,7 +166,7 @@ def _texts(found: JsonObject, key: str) -> tuple[str, ...]:
     return texts
 
 
-def _quoted(text: str) -> str:
+def toml_text(text: str) -> str:
     """The text as a TOML basic string."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in plain) + '"'

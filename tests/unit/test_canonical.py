@@ -24,6 +24,7 @@ from mediator.canonical import (
     canonical_bytes,
     digest_of,
     digest_of_bytes,
+    ordered_bytes,
     parse_json,
     parse_object,
     pointer_to,
@@ -345,6 +346,13 @@ def test_what_people_review_stands_over_several_lines_and_is_read_as_the_same_va
     assert parse_json(readable_bytes(value)) == value
     with pytest.raises(ValueError):
         readable_bytes({"a": float("nan")})
+
+
+def test_what_somebody_else_keeps_stays_in_their_order() -> None:
+    """Ours: a file of a host's is added to, and not written anew."""
+    assert ordered_bytes({"b": 1, "a": ["é"]}) == '{\n  "b": 1,\n  "a": [\n    "é"\n  ]\n}\n'.encode()
+    with pytest.raises(ValueError):
+        ordered_bytes({"a": float("nan")})
 
 
 def test_a_digest_is_over_the_canonical_bytes() -> None:
