@@ -91,6 +91,7 @@ class _Closing:
         self._dialect = dialect
         self._opens = opens
         self._targets: dict[str, str] = {}
+        self._written: dict[str, JsonObject] = {}
 
     def written(self) -> JsonObject:
         """The closed world as a schema."""
@@ -115,6 +116,11 @@ class _Closing:
 
     def _names(self, pointer: str) -> JsonObject:
         """What a schema names at the place that it is applied to."""
+        if (known := self._written.get(pointer)) is None:
+            known = self._written[pointer] = self._write_names(pointer)
+        return known
+
+    def _write_names(self, pointer: str) -> JsonObject:
         schema = self._effective(pointer)
         written: JsonObject = {}
         for keyword in ("properties", "patternProperties"):
@@ -135,19 +141,30 @@ class _Closing:
         for target in self._referred(pointer):
             name = self._targets.setdefault(target, f"target{len(self._targets)}")
             written.append({"$ref": f"#/$defs/{name}"})
-        written.extend(self._names(below) for below in self._listed(pointer, "allOf"))
+        written.extend(self._by_reference(below) for below in self._listed(pointer, "allOf"))
         for keyword in ("anyOf", "oneOf"):
-            branches = [(below, self._names(below)) for below in self._listed(pointer, keyword)]
+            branches = [(below, self._by_reference(below)) for below in self._listed(pointer, keyword)]
             if any(names for _, names in branches):
                 written.append({"anyOf": [{**_ask_only(below), **names} for below, names in branches]})
         for condition in self._single(pointer, "if"):
             then, otherwise = (self._single(pointer, keyword) for keyword in ("then", "else"))
-            written.extend({"if": _ask_only(condition), "then": self._names(below)} for below in then)
-            written.extend({"if": _ask_only(condition), "else": self._names(below)} for below in otherwise)
+            written.extend({"if": _ask_only(condition), "then": self._by_reference(below)} for below in then)
+            written.extend({"if": _ask_only(condition), "else": self._by_reference(below)} for below in otherwise)
         dependent = [*self.named(pointer, "dependentSchemas"), *self.named(pointer, "dependencies")]
         if dependent:
-            written.append({"dependentSchemas": {name: self._names(below) for name, below in dependent}})
+            written.append({"dependentSchemas": {name: self._by_reference(below) for name, below in dependent}})
         return written
+
+    def _by_reference(self, pointer: str) -> JsonObject:
+        """The same, at the end of a `$ref`: there a validator that has looked at a value remembers what it saw.
+
+        It looks at a branch once for itself and once for what it names: without this, in a schema that leads back to
+        itself through one, it would look twice as often with each level of the value.
+        """
+        if not self._names(pointer):
+            return {}
+        name = self._targets.setdefault(pointer, f"target{len(self._targets)}")
+        return {"$ref": f"#/$defs/{name}"}
 
     def _items(self, pointer: str) -> JsonObject:
         written: JsonObject = {}

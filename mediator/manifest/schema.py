@@ -9,7 +9,7 @@ Pure: nothing is fetched while preparing or checking; the validators' retriever 
 - Results fit the pinned output schema as JSON Schema has it: an object is closed where it says
   `additionalProperties: false`, else it is open. What a server adds beyond its schema is data like all the rest.
 - Patterns run on a linear engine. One that needs look-around or back-references cannot be pinned: it could be made
-  to take minutes (ReDoS). `format` says nothing here.
+  to take minutes (ReDoS). `format` says nothing here. Nor can a schema that branches into itself (`recursion.py`).
 - What an agent reads of a misfit is a JSON pointer and what the pinned schema expects there, never its own value.
 
 SPDX-License-Identifier: Apache-2.0
@@ -28,6 +28,7 @@ import jsonschema_rs
 from mediator.canonical import Json, JsonObject, digest_of, pointer_to
 from mediator.manifest.closed_world import APART_KEYWORD, PINNED_URI, close
 from mediator.manifest.misfit import show, tell
+from mediator.manifest.recursion import must_not_double
 from mediator.manifest.subschemas import Dialect, read_dialect, subschemas_of
 from mediator.refusal import Reason, Refused
 
@@ -77,12 +78,13 @@ def prepare(input_schema: JsonObject, output_schema: JsonObject | None, opens: f
     """Return the validators of a tool.
 
     Raises `Refused(MALFORMED)` for a schema that cannot be pinned: one that is no JSON Schema, is not about an
-    object where arguments are meant, refers elsewhere, needs a pattern that is not linear, or in which `opens`
-    names nothing.
+    object where arguments are meant, refers elsewhere, needs a pattern that is not linear, doubles the time with each
+    level of a value, or in which `opens` names nothing.
     """
     if input_schema.get("type") != "object":
         raise Refused(Reason.MALFORMED, "`/inputSchema/type`: expected `object`: arguments are one")
     try:
+        must_not_double(subschemas_of(input_schema))
         closed = _validator(Dialect.DRAFT_2020_12, close(input_schema, opens), input_schema)
         given = _validator(read_dialect(input_schema), input_schema, None)
     except Refused as unfit:
@@ -90,7 +92,7 @@ def prepare(input_schema: JsonObject, output_schema: JsonObject | None, opens: f
     output = None
     if output_schema is not None:
         try:
-            subschemas_of(output_schema)
+            must_not_double(subschemas_of(output_schema))
             output = _validator(read_dialect(output_schema), output_schema, None)
         except Refused as unfit:
             raise _unfit("/outputSchema", unfit.detail) from unfit

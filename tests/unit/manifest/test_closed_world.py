@@ -245,16 +245,16 @@ CASES: Mapping[str, Case] = {
         good=({"a": {"x": 1}, "b": {"x": 1}},),
         bad=({"c": 1},),
     ),
-    "references in a circle name what they pass on their way": Case(
+    "a tree names its keys at every depth": Case(
         schema={
             "properties": {"a": {"$ref": "#/$defs/p"}},
             "$defs": {
                 "p": {"allOf": [{"$ref": "#/$defs/q"}]},
-                "q": {"$ref": "#/$defs/p", "properties": {"x": STRING}, "patternProperties": {"^y": STRING}},
+                "q": {"properties": {"x": {"$ref": "#/$defs/p"}}, "patternProperties": {"^y": STRING}},
             },
         },
-        good=({"a": {"x": "1", "y": "2"}},),
-        bad=({"a": {"z": "1"}}, {"a": {"X": "1"}}),
+        good=({"a": {"x": {"x": {}, "y": "1"}, "y2": "2"}},),
+        bad=({"a": {"x": {"z": "1"}}}, {"a": {"x": {"X": {}}}}),
     ),
     "in draft-07 a reference silences what stands beside it": Case(
         schema={
