@@ -23,7 +23,7 @@ from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
 from mediator.manifest.standing import highest_serial
-from mediator.manifest.trust import SignerTrust, accepted_root, verify_trust
+from mediator.manifest.trust import Acceptance, SignerTrust, read_acceptance, verify_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import ToolFacts
@@ -84,11 +84,18 @@ def load_pin_set(
 def read_signer_trust(folder: Folder, settings: Settings, operators: Operators, now_ms: int) -> SignerTrust:
     """Return who may sign manifests, by the root that an operator accepted; raises `Refused` naming the file."""
     manifests = folder.manifests(settings)
-    with naming(manifests / TRUST_STATEMENT_FILE):
-        accepted = accepted_root(read_file(manifests / TRUST_STATEMENT_FILE), operators)
+    accepted = _accepted(folder, settings, operators)
     with naming(manifests / TRUST_FILE):
         seen = read_seen(folder.state).get(Signed.TRUST, 0)
-        return verify_trust(read_file(manifests / TRUST_FILE), accepted, now_ms, seen)
+        return verify_trust(read_file(manifests / TRUST_FILE), accepted.root, now_ms, seen)
+
+
+def _accepted(folder: Folder, settings: Settings, operators: Operators) -> Acceptance:
+    file = folder.manifests(settings) / TRUST_STATEMENT_FILE
+    with naming(file):
+        accepted = read_acceptance(read_file(file), operators)
+    refuse_older(folder.state, Signed.ACCEPTED, accepted.serial, file)
+    return accepted
 
 
 def remember_signed(folder: Folder, settings: Settings, operators: Operators, now_ms: int) -> None:
@@ -97,6 +104,7 @@ def remember_signed(folder: Folder, settings: Settings, operators: Operators, no
     activation = find_file(policies / ACTIVATION_FILE)
     remember(
         folder.state,
+        accepted=_accepted(folder, settings, operators).serial,
         trust=read_signer_trust(folder, settings, operators, now_ms).file.version,
         pins=highest_serial(find_file(manifests / PINS_FILE), operators),
         policies=0 if activation is None else verify_statement(activation, operators, Act.POLICY_ACTIVATE).serial,

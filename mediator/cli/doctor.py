@@ -21,6 +21,7 @@ import typer
 from mediator.adapters.engine_cedar import Severity, check_policies, policy_set_digest
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
 from mediator.assembly.folder import require_private as require_private_folder
+from mediator.assembly.seen import Signed, refuse_older
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, read_signer_trust, tool_facts
 from mediator.canonical import Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
@@ -149,9 +150,12 @@ def _pins(set_up: SetUp) -> Iterator[Finding]:
 def _policies(set_up: SetUp) -> Iterator[Finding]:
     operators = read_operators(set_up.folder)
     texts = read_policies(set_up.policies)
-    raw = find_file(set_up.policies / ACTIVATION_FILE)
-    subject = None if raw is None else verify_statement(raw, operators, Act.POLICY_ACTIVATE).subject
-    if subject != {"digest": policy_set_digest(texts)}:
+    file = set_up.policies / ACTIVATION_FILE
+    raw = find_file(file)
+    statement = None if raw is None else verify_statement(raw, operators, Act.POLICY_ACTIVATE)
+    if statement is not None:
+        refuse_older(set_up.folder.state, Signed.POLICIES, statement.serial, file)
+    if statement is None or statement.subject != {"digest": policy_set_digest(texts)}:
         yield Finding(
             level=Level.ERROR,
             what=f"the policies in `{set_up.shown(set_up.policies)}` are not in force as they stand",

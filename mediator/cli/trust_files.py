@@ -9,8 +9,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
+from mediator.assembly.folder import read_file, read_operators, replace_file
 from mediator.assembly.seen import Signed, read_seen, remember
 from mediator.assembly.trust import TRUST_FILE, TRUST_STATEMENT_FILE
 from mediator.cli.folder import SetUp, about, next_serial, now_ms, replace_together
@@ -19,8 +20,8 @@ from mediator.identity.statement import Act, Operators, parse_operators, sign_st
 from mediator.manifest.trust import (
     RootRole,
     TrustFile,
-    accepted_root,
     parse_trust,
+    read_acceptance,
     sign_trust,
     trust_subject,
     verify_trust,
@@ -45,7 +46,8 @@ def write_trust_file(set_up: SetUp, said: TrustFile, roots: Sequence[SigningKey]
     path = set_up.manifests / TRUST_FILE
     with about(set_up.shown(path), "name the root keys with `--root`, as many as are needed"):
         raw = sign_trust(said, roots)
-        accepted = accepted_root(read_file(path.with_name(TRUST_STATEMENT_FILE)), read_operators(set_up.folder))
+        statement = read_file(path.with_name(TRUST_STATEMENT_FILE))
+        accepted = read_acceptance(statement, read_operators(set_up.folder)).root
         verify_trust(raw, accepted, now_ms(), read_seen(set_up.folder.state).get(Signed.TRUST, 0))
     replace_file(path, raw)
     remember(set_up.folder.state, trust=said.version)
@@ -56,15 +58,22 @@ def accept_operators(set_up: SetUp, operators: bytes, signer: SigningKey, who: s
     path = set_up.manifests / TRUST_STATEMENT_FILE
     before = read_operators(set_up.folder)
     with about(set_up.shown(path), "`mediator trust accept` accepts what is there"):
-        root = accepted_root(read_file(path), before)
-    serial = next_serial(path, before, Act.TRUST_ACCEPT)
+        root = read_acceptance(read_file(path), before).root
+    serial = _next_serial(set_up, path, before)
     statement = trust_statement(root, parse_operators(operators), signer, who, serial)
     replace_together({path: statement, set_up.folder.operators_file: operators})
+    remember(set_up.folder.state, accepted=serial)
 
 
 def accept_root(set_up: SetUp, root: RootRole, signer: SigningKey, who: str) -> None:
     """Let this operator accept these root keys, and the operators file as it stands."""
     path = set_up.manifests / TRUST_STATEMENT_FILE
     operators = read_operators(set_up.folder)
-    serial = next_serial(path, operators, Act.TRUST_ACCEPT) if find_file(path) is not None else 1
+    serial = _next_serial(set_up, path, operators)
     replace_file(path, trust_statement(root, operators, signer, who, serial))
+    remember(set_up.folder.state, accepted=serial)
+
+
+def _next_serial(set_up: SetUp, path: Path, operators: Operators) -> int:
+    seen = read_seen(set_up.folder.state).get(Signed.ACCEPTED, 0)
+    return max(seen + 1, next_serial(path, operators, Act.TRUST_ACCEPT))

@@ -211,24 +211,34 @@ def trust_subject(root: RootRole, operators: Operators) -> JsonObject:
     return {"operators": operators.digest, "root": root.as_form()}
 
 
-def accepted_root(statement: bytes, operators: Operators) -> RootRole:
-    """Return the root keys that an operator's statement accepts, beside the operators file as it stands.
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """The root keys that an operator accepted, beside the operators file, and the serial of that statement."""
+
+    root: RootRole
+    serial: int
+
+
+def read_acceptance(raw: bytes, operators: Operators) -> Acceptance:
+    """Return what an operator's statement accepts, with the operators file as it stands.
 
     Raises `Refused`: `MALFORMED`, `UNKNOWN_KEY`, `BAD_CREDENTIAL`.
     """
-    subject = read_fields(verify_statement(statement, operators, Act.TRUST_ACCEPT).subject, "/subject", _SUBJECT)
+    statement = verify_statement(raw, operators, Act.TRUST_ACCEPT)
+    subject = read_fields(statement.subject, "/subject", _SUBJECT)
     if subject.members["operators"] != operators.digest:
         raise Refused(
             Reason.BAD_CREDENTIAL,
             "the operators file is not as it was accepted: an operator looks at it and accepts it with "
             "`mediator trust accept`, or the edit is undone",
         )
-    return _read_root(subject)
+    return Acceptance(root=_read_root(subject), serial=statement.serial)
 
 
 def accept_trust(raw: bytes, statement: bytes, operators: Operators, now_ms: int, seen_version: int = 0) -> SignerTrust:
     """Return what the trust file says under the root that an operator accepted; raises as the two steps do."""
-    return verify_trust(raw, accepted_root(statement, operators), now_ms, seen_version)
+    return verify_trust(raw, read_acceptance(statement, operators).root, now_ms, seen_version)
 
 
 def _read_file(payload: JsonObject) -> TrustFile:

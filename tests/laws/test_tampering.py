@@ -15,7 +15,7 @@ import pytest
 from mediator.canonical import JsonObject
 from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
 from mediator.manifest.signature import verify_manifest
-from mediator.manifest.trust import RootRole, accepted_root, sign_trust, trust_subject, verify_trust
+from mediator.manifest.trust import RootRole, read_acceptance, sign_trust, trust_subject, verify_trust
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of
@@ -90,8 +90,8 @@ def test_no_bit_of_the_trust_file_or_of_the_operators_can_be_flipped() -> None:
     statement = sign_statement(key_of("alice"), act=Act.TRUST_ACCEPT, subject=subject, who="alice", at=NOW_MS, serial=1)
 
     assert accepted_flips(trust, lambda raw: verify_trust(raw, root, NOW_MS, 1)) == []
-    assert accepted_flips(operators, lambda raw: accepted_root(statement, parse_operators(raw))) == []
-    assert accepted_flips(statement, lambda raw: accepted_root(raw, PEOPLE)) == []
+    assert accepted_flips(operators, lambda raw: read_acceptance(statement, parse_operators(raw))) == []
+    assert accepted_flips(statement, lambda raw: read_acceptance(raw, PEOPLE)) == []
 
 
 @promise("P7")

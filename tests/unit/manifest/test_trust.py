@@ -17,13 +17,14 @@ from mediator.identity.statement import Act, Operators, Role, sign_statement
 from mediator.manifest.trust import (
     PAYLOAD_TYPE,
     SKEW_MS,
+    Acceptance,
     Revocation,
     RootRole,
     SignerTrust,
     TrustFile,
     accept_trust,
-    accepted_root,
     parse_trust,
+    read_acceptance,
     sign_trust,
     trust_subject,
     verify_trust,
@@ -203,7 +204,7 @@ def accepted(who: str = "alice", subject: JsonObject | None = None, operators: O
 
 def test_a_root_that_an_operator_accepted_is_obeyed() -> None:
     """Design 2a: whom to believe is an act of an operator."""
-    assert accepted_root(accepted(), OPERATORS) == ROOT
+    assert read_acceptance(accepted(), OPERATORS) == Acceptance(root=ROOT, serial=1)
     assert accept_trust(by(SAID), accepted(), OPERATORS, NOW_MS).file == SAID
 
 
@@ -212,7 +213,7 @@ def test_operators_that_were_edited_since_are_not_obeyed() -> None:
     """Design 2a: the mediator obeys statements, not files; A7 writes files."""
     more = operators_of(alice=Role.OPERATOR, bob=Role.REVIEWER, mallory=Role.OPERATOR)
     with pytest.raises(Refused) as refusal:
-        accepted_root(accepted(), more)
+        read_acceptance(accepted(), more)
     assert refusal.value.reason is Reason.BAD_CREDENTIAL
 
 
@@ -222,7 +223,7 @@ def test_only_who_may_accepts_a_root() -> None:
     statements = (accepted("bob"), accepted("mallory"), accepted(subject={}), accepted(subject=wrong), b"{}")
     for statement in statements:
         with pytest.raises(Refused):
-            accepted_root(statement, OPERATORS)
+            read_acceptance(statement, OPERATORS)
 
 
 def test_a_year_is_a_year() -> None:
