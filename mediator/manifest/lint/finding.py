@@ -63,6 +63,8 @@ class FindingCode(StrEnum):
     """Names a tool of another server."""
     MENTIONS_SECRETS = "mentions-secrets"
     """Speaks of credentials or private files, without asking for them."""
+    QUOTES_ORDERS = "quotes-orders"
+    """Repeats such orders as an example, or as what it detects."""
     ENCODED_BLOB = "encoded-blob"
     """A long encoded value that does not read as text."""
     PRESSES = "presses"
@@ -80,6 +82,7 @@ _WARNINGS: Final = frozenset(
         FindingCode.ADDRESSES_MODEL,
         FindingCode.NAMES_OTHER_TOOL,
         FindingCode.MENTIONS_SECRETS,
+        FindingCode.QUOTES_ORDERS,
         FindingCode.ENCODED_BLOB,
         FindingCode.PRESSES,
     }

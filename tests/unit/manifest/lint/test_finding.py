@@ -10,7 +10,15 @@ import re
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, FindingCode, LintItem, Severity, instructions_of
 
-WARNINGS = {"shares-name", "addresses-model", "names-other-tool", "mentions-secrets", "encoded-blob", "presses"}
+WARNINGS = {
+    "shares-name",
+    "addresses-model",
+    "names-other-tool",
+    "mentions-secrets",
+    "encoded-blob",
+    "presses",
+    "quotes-orders",
+}
 
 
 def test_what_poison_looks_like_is_an_alarm_and_the_rest_a_warning() -> None:
