@@ -64,6 +64,11 @@ class Folder:
         return self.state / "ledger"
 
     @property
+    def pending(self) -> Path:
+        """Manifests that were published and wait for a reviewer."""
+        return self.state / "pending"
+
+    @property
     def store_file(self) -> Path:
         """Grants, claims and the epoch."""
         return self.state / "state.sqlite"

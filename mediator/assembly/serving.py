@@ -24,8 +24,10 @@ from mediator.assembly.control import serve_control
 from mediator.assembly.doors import make_door
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator, open_mediator
+from mediator.assembly.publishing import make_publishing_desk
 from mediator.edge.gate import make_gate
 from mediator.edge.http_facts import http_facts
+from mediator.edge.publishing import Publishing
 from mediator.edge.serve import listen, serve_http
 from mediator.edge.sessions import Sessions
 from mediator.edge.streamable_http import StreamableHttp
@@ -56,7 +58,16 @@ async def serve(
         facts = http_facts(
             settings.server, settings.limits, port, [settings.issuer_url(issuer, port) for issuer in settings.issuers]
         )
-        app = StreamableHttp(door, Sessions(time.monotonic), facts, lambda: True)
+        desk = make_publishing_desk(
+            folder,
+            settings,
+            trust=mediator.trust,
+            ledger=mediator.ports.ledger,
+            clock=mediator.ports.clock,
+            alarm=alarm,
+        )
+        publishing = Publishing(desk, base_url, door.count)
+        app = StreamableHttp(door, Sessions(time.monotonic), facts, lambda: True, publishing)
         async with anyio.create_task_group() as doors:
             await doors.start(serve_control, mediator)
             unreachable = await mediator.hold_to_pins()

@@ -60,6 +60,8 @@ local = true
 # folder = "tool_manifests"
 # reviewers = 1                        # different persons who must approve the same thing
 # persons_differ = false               # true: whoever signed, by name, reviews nothing of it with any key
+# pending_per_publisher_max = 20       # published manifests that nobody has decided about yet
+# pending_bytes_per_publisher_max = 8388608
 
 [policy]                               # Cedar policies, their cases, and the statement that puts them in force
 # folder = "policies"

@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NotRequired, TypeAlias, TypedDict
 
 import anyio
@@ -129,13 +129,13 @@ class Exchange:
         self.is_gone = False
         self.is_attended = False
 
-    async def read_body(self) -> bytes:
-        """Return the whole body.
+    async def read_body(self, bytes_max: int | None = None) -> bytes:
+        """Return the whole body; `bytes_max` where less than usual is wanted.
 
         Raises `Refused`: `BODY_TOO_LARGE` (by what is declared, and by what comes), `MALFORMED` when it comes too
         late; and `Disconnected`.
         """
-        limits = self._limits
+        limits = self._limits if bytes_max is None else replace(self._limits, bytes_max=bytes_max)
         _require_declared_within(self.head.header("content-length"), limits.bytes_max)
         body = bytearray()
         begun = anyio.current_time()

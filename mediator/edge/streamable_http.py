@@ -25,6 +25,8 @@ from mediator.edge.calls import Calls, find_cancellation
 from mediator.edge.door import Door
 from mediator.edge.http_facts import HttpFacts
 from mediator.edge.metadata import WELL_KNOWN, protected_resource
+from mediator.edge.publishing import PATH as MANIFESTS
+from mediator.edge.publishing import Publishing
 from mediator.edge.sessions import OpenSession, Sessions
 from mediator.evidence import Secret
 from mediator.mediation.reply import Reply
@@ -48,8 +50,16 @@ _DOCUMENT: Final = (("content-type", "application/json"),)
 class StreamableHttp:
     """The ASGI application. `is_ready` says whether calls can be decided right now."""
 
-    def __init__(self, door: Door, sessions: Sessions, facts: HttpFacts, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        door: Door,
+        sessions: Sessions,
+        facts: HttpFacts,
+        is_ready: Callable[[], bool],
+        publishing: Publishing | None = None,
+    ) -> None:
         self._door = door
+        self._publishing = publishing
         self._sessions = sessions
         self._facts = facts
         self._is_ready = is_ready
@@ -109,6 +119,9 @@ class StreamableHttp:
         method = exchange.head.method
         if path == WELL_KNOWN or path.startswith(WELL_KNOWN + "/"):
             await self._serve_metadata(exchange, path.removeprefix(WELL_KNOWN))
+            return
+        if self._publishing is not None and (path == MANIFESTS or path.startswith(MANIFESTS + "/")):
+            await self._publishing.serve(exchange, _credential(exchange.head))
             return
         endpoint = _ENDPOINT.fullmatch(path)
         if endpoint is None:

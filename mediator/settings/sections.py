@@ -131,6 +131,10 @@ class ManifestSettings(Section):
     folder: Text = "tool_manifests"
     reviewers: Annotated[int, Field(ge=1, le=10)] = 1  # different persons, each with a key of their own
     persons_differ: bool = False  # a signer, by name, may not review either, with whatever key
+    pending_per_publisher_max: Count = 20  # what a reviewer reads in a week; each waits until somebody has decided
+    pending_bytes_per_publisher_max: Annotated[int, Field(ge=_MIB, le=1024 * _MIB)] = (
+        8 * _MIB
+    )  # 100 servers' real tools
 
 
 class PolicySettings(Section):

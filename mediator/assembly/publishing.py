@@ -1,0 +1,266 @@
+"""The publishing desk: takes in what tool owners publish, and tells them what became of it.
+
+A manifest is verified before anything of it is kept, and kept as pending: `tool_manifests/` is the operators' folder,
+and nothing is written there. Whoever asks proves with the signer's own key who asks, once for each answer. The work is
+done one piece at a time and beside the event loop: a manifest of a megabyte takes longer than a call may wait.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar, final
+
+import anyio
+import anyio.to_thread
+
+from mediator.assembly.folder import Folder, find_file, read_file, read_operators
+from mediator.assembly.pending import find_publication, keep_publication, read_publications
+from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, read_signer_trust
+from mediator.canonical import JsonObject, canonical_bytes
+from mediator.evidence import Secret
+from mediator.identity.dsse import parse_envelope
+from mediator.identity.signed_request import SignedRequest, verify_signed_request
+from mediator.identity.statement import Act, Operators
+from mediator.manifest.lock import SignedRetraction, approvals_that_verify, parse_lock, words_that_verify
+from mediator.manifest.manifest import ToolManifest, parse_manifest
+from mediator.manifest.pin import PinSet
+from mediator.manifest.publication import (
+    Entry,
+    Known,
+    Quota,
+    Receipt,
+    Rejection,
+    entry_of,
+    must_be_askable,
+    receive,
+    standing,
+)
+from mediator.manifest.signature import VerifiedManifest, verify_manifest
+from mediator.manifest.trust import SignerTrust
+from mediator.mediation.ports import Clock, Ledger, TrustSource
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import Settings
+
+_T = TypeVar("_T")
+
+_REMEMBERED_MAX: Final = 256  # requests that one key may make in the minute and a half that each is remembered
+
+
+def make_publishing_desk(
+    folder: Folder,
+    settings: Settings,
+    *,
+    trust: TrustSource,
+    ledger: Ledger,
+    clock: Clock,
+    alarm: Callable[[str], None],
+) -> PublishingDesk:
+    """Return the desk of this set-up."""
+
+    def read_trust(now_ms: int) -> tuple[SignerTrust, Operators]:
+        operators = read_operators(folder)
+        return read_signer_trust(folder, settings, operators, now_ms), operators
+
+    return PublishingDesk(folder, settings, read_trust=read_trust, trust=trust, ledger=ledger, clock=clock, alarm=alarm)
+
+
+@final
+class PublishingDesk:
+    """Takes in manifests, and tells of them.
+
+    `read_trust` gives who may sign and who may review as of now: a key that was taken out signs for nothing from then
+    on. `alarm` is told what of our own cannot be read.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        settings: Settings,
+        *,
+        read_trust: Callable[[int], tuple[SignerTrust, Operators]],
+        trust: TrustSource,
+        ledger: Ledger,
+        clock: Clock,
+        alarm: Callable[[str], None],
+    ) -> None:
+        self._folder: Final = folder
+        self._manifests: Final = folder.manifests(settings)
+        self._quota: Final = Quota(
+            count_max=settings.manifests.pending_per_publisher_max,
+            bytes_max=settings.manifests.pending_bytes_per_publisher_max,
+        )
+        self._read_trust: Final = read_trust
+        self._trust: Final = trust
+        self._ledger: Final = ledger
+        self._clock: Final = clock
+        self._alarm: Final = alarm
+        self._one_at_a_time: Final = anyio.Lock()
+        self._known: dict[str, Entry] | None = None
+        self._used: dict[tuple[str, str], int] = {}
+        self._started_ms: Final = clock.now_ms() // 1000 * 1000
+
+    async def publish(self, envelope: bytes, source: str) -> tuple[Receipt, JsonObject]:
+        """Take in a signed manifest as pending, if it is one; return what its publisher is told.
+
+        Raises `Refused`: as `verify_manifest`; `STORE_UNAVAILABLE`, `LEDGER_UNAVAILABLE` where we are at fault.
+        """
+        async with self._one_at_a_time:
+            now_ms, pins = self._clock.now_ms(), self._trust.snapshot().pins
+            receipt, verified = await anyio.to_thread.run_sync(self._judge, envelope, pins, now_ms)
+            manifest = verified.manifest
+            told: JsonObject = {
+                "server": manifest.server.name,
+                "serial": manifest.serial,
+                "digest": verified.digest,
+                "publisher": manifest.publisher,
+            }
+            if receipt is Receipt.NEW:
+                noted = told | {"signers": [*verified.signers], "bytes": len(envelope), "source": source}
+                self._ledger.note("manifest.published", noted, now_ms)
+                await anyio.to_thread.run_sync(self._keep, envelope, manifest, source, now_ms)
+            return receipt, told
+
+    async def tell(self, name: str, request: Secret, audiences: frozenset[str]) -> JsonObject | None:
+        """Return what became of the manifest of this server; nothing where there is none that the asker may sign for.
+
+        Raises `Refused`: as `verify_signed_request`; `PROOF_REPLAYED`, `RATE_LIMITED`; `STORE_UNAVAILABLE`.
+        """
+        async with self._one_at_a_time:
+            now_ms, pins = self._clock.now_ms(), self._trust.snapshot().pins
+            trust, operators = await anyio.to_thread.run_sync(self._ours, lambda: self._read_trust(now_ms))
+            signers = {keyid: one for keyid, one in trust.file.signers.items() if one.why_not(now_ms) is None}
+            keys = {keyid: one.key for keyid, one in signers.items()}
+            names = {keyid: one.name for keyid, one in signers.items()}
+            asked = verify_signed_request(request, keys, names, audiences, now_ms)
+            self._use(asked, now_ms)
+            rule = trust.find_rule(name)
+            if rule is None or asked.keyid not in rule.signers:
+                return None
+            return await anyio.to_thread.run_sync(self._standing, name, pins, operators)
+
+    def _judge(self, envelope: bytes, pins: PinSet, now_ms: int) -> tuple[Receipt, VerifiedManifest]:
+        trust, operators = self._ours(lambda: self._read_trust(now_ms))
+        verified = verify_manifest(envelope, trust, now_ms)
+        name = verified.manifest.server.name
+        must_be_askable(name)
+        published = self._ours(lambda: self._published(name, trust, now_ms))
+        if published is not None and published.digest == verified.digest:  # whoever has it can send it again and again
+            return Receipt.KNOWN, verified
+        receipt = receive(
+            verified,
+            len(envelope),
+            published=published,
+            elsewhere=self._ours(lambda: [*self._signed_here(name, trust, now_ms), *self._approved(name, operators)]),
+            waiting=self._ours(lambda: self._waiting(name, verified.manifest.publisher, pins, operators)),
+            quota=self._quota,
+        )
+        return receipt, verified
+
+    def _keep(self, envelope: bytes, manifest: ToolManifest, source: str, now_ms: int) -> None:
+        name = manifest.server.name
+        self._ours(lambda: keep_publication(self._folder, name, envelope, source, now_ms))
+        self._entries()[name] = entry_of(manifest, len(envelope))
+
+    def _entries(self) -> dict[str, Entry]:
+        """What is pending, by name: read once, since nobody else writes there while this mediator owns the folder."""
+        if self._known is None:
+            self._known = {
+                one.name: entry_of(one.manifest, len(one.envelope)) for one in read_publications(self._folder)
+            }
+        return self._known
+
+    def _published(self, name: str, trust: SignerTrust, now_ms: int) -> Entry | None:
+        """What its owner published last of this server, if the serial of that still counts."""
+        publication = find_publication(self._folder, name)
+        if publication is None or not _still_counts(publication.envelope, trust, now_ms):
+            return None
+        return entry_of(publication.manifest, len(publication.envelope))
+
+    def _waiting(self, name: str, publisher: str, pins: PinSet, operators: Operators) -> list[Entry]:
+        """This publisher's manifests of other servers about which nobody has decided."""
+        decided = {pin.manifest_digest for pin in pins}
+        return [
+            entry
+            for other, entry in self._entries().items()
+            if other != name and entry.publisher == publisher and entry.digest not in decided
+            if not self._rejections(other, entry.serial, operators)
+        ]
+
+    def _standing(self, name: str, pins: PinSet, operators: Operators) -> JsonObject | None:
+        publication = self._ours(lambda: find_publication(self._folder, name))
+        if publication is None:
+            return None
+        pinned = {pin.name for pin in pins if pin.manifest_digest == publication.manifest.digest}
+        rejections = self._ours(lambda: self._rejections(name, publication.manifest.serial, operators))
+        return standing(publication, pinned, rejections)
+
+    def _signed_here(self, name: str, trust: SignerTrust, now_ms: int) -> Iterator[Known]:
+        """What stands signed for this server in the operators' folder."""
+        for file in sorted(self._manifests.glob(f"*/{ENVELOPE_FILE}")):
+            raw = read_file(file)
+            if _is_about(raw, name) and _still_counts(raw, trust, now_ms):
+                manifest = parse_manifest(parse_envelope(raw).payload)
+                if manifest.server.name == name:
+                    yield Known(serial=manifest.serial, digest=manifest.digest)
+
+    def _approved(self, name: str, operators: Operators) -> Iterator[Known]:
+        """What was approved of this server."""
+        for raw in parse_lock(find_file(self._manifests / PINS_FILE)):
+            if _is_about(raw, name):
+                for one in approvals_that_verify([raw], operators):
+                    if one.approval.server_name == name:
+                        yield Known(serial=one.approval.manifest_serial)
+
+    def _rejections(self, name: str, serial: int, operators: Operators) -> list[Rejection]:
+        """What reviewers said against the manifest of this server with this serial."""
+        found: list[Rejection] = []
+        about = [raw for raw in parse_lock(find_file(self._manifests / PINS_FILE)) if _is_about(raw, name)]
+        for word in words_that_verify(about, operators):
+            if not isinstance(word, SignedRetraction) or word.statement.act is not Act.PIN_REJECT:
+                continue
+            said = word.retraction
+            if (said.server_name, said.manifest_serial) == (name, serial):
+                found.append(Rejection(item=said.tool, note=said.note, at=word.statement.at))
+        return found
+
+    def _use(self, asked: SignedRequest, now_ms: int) -> None:
+        """Remember a request until it has expired; it may be made once. One from before the start may have been."""
+        if asked.issued_ms < self._started_ms:
+            raise Refused(Reason.BAD_CREDENTIAL, "made before this mediator was started: ask again")
+        self._used = {used: until for used, until in self._used.items() if until > now_ms}
+        key = (asked.keyid, asked.token_id)
+        if key in self._used:
+            raise Refused(Reason.PROOF_REPLAYED, "used before: make another for each request")
+        if sum(keyid == asked.keyid for keyid, _ in self._used) >= _REMEMBERED_MAX:
+            raise Refused(Reason.RATE_LIMITED, "too many requests in this minute")
+        self._used[key] = asked.forgotten_ms
+
+    def _ours(self, read: Callable[[], _T]) -> _T:
+        """Do what only our own files can make fail; a publisher learns nothing of them."""
+        try:
+            return read()
+        except Refused as refused:
+            self._alarm(f"publishing: {refused.detail or refused.reason}")
+            raise Refused(Reason.STORE_UNAVAILABLE, refused.detail) from refused
+
+
+def _is_about(envelope: bytes, name: str) -> bool:
+    """Tell, cheaply and before anything is verified, whether a payload in RFC 8785 form holds this text at all."""
+    try:
+        return canonical_bytes(name) in parse_envelope(envelope).payload
+    except Refused:
+        return False
+
+
+def _still_counts(envelope: bytes, trust: SignerTrust, now_ms: int) -> bool:
+    """Tell whether what was signed still holds a serial: by keys that may sign, if perhaps for a time that is over.
+
+    What a key signed that was taken out of the trust file must not stand in its successor's way.
+    """
+    try:
+        verify_manifest(envelope, trust, now_ms)
+    except Refused as refused:
+        return refused.reason is Reason.EXPIRED_CREDENTIAL
+    return True
