@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from mediator.assembly.desk import Desk, task_facts
+from mediator.assembly.drift import check_running
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.sessions import open_session
 from mediator.canonical import Json, JsonObject
@@ -22,7 +23,7 @@ from mediator.delegation.grant import Grant
 from mediator.edge.control import ControlServer
 from mediator.refusal import Reason, Refused
 
-_OPS: Final = ("task.open", "task.complete", "task.show", "trust.renew", "status")
+_OPS: Final = ("task.open", "task.complete", "task.show", "trust.renew", "drift.check", "status")
 
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
@@ -37,6 +38,8 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return desk.show(task)
         case {"op": "trust.renew"}:  # needs no statement of its own: what comes in force carries them
             return await mediator.renewal.renew()
+        case {"op": "drift.check", "server": None | str() as server}:
+            return await check_running(mediator, server)
         case {"op": "status"}:
             return status(mediator)
         case _:
@@ -59,7 +62,13 @@ def status(mediator: Mediator) -> JsonObject:
     problems: list[Json] = [
         {"server": problem.server, "tool": problem.tool, "detail": problem.detail} for problem in mediator.problems
     ]
-    return {"url": mediator.base_url, "pins": len(snapshot.pins), "trust": snapshot.digests(), "problems": problems}
+    return {
+        "url": mediator.base_url,
+        "pins": len(snapshot.pins),
+        "trust": snapshot.digests(),
+        "problems": problems,
+        "quarantined": [one.form() for one in snapshot.quarantined.values()],
+    }
 
 
 async def serve_control(mediator: Mediator, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

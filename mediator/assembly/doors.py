@@ -24,4 +24,5 @@ def make_door(mediator: Mediator) -> Door:
         count=count,
         json_limits=corridor.json_limits,
         list_changes=mediator.list_changes,
+        quarantined=lambda: len(mediator.trust.snapshot().quarantined),
     )

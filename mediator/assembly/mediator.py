@@ -45,6 +45,7 @@ from mediator.mediation.reply import ServerFacts
 from mediator.refusal import Refused
 from mediator.settings.sections import Settings
 
+_LOOK_SECONDS: Final = 5.0  # so long at most until what is due, or was said to have changed, is compared without a call
 _SWEEP_SECONDS: Final = 30.0  # processes of a task that ended by itself live at most so much longer
 
 
@@ -88,6 +89,12 @@ class Mediator:
                 comparing.start_soon(compare, server)
         return unreachable
 
+    async def _keep_looking(self) -> None:
+        """Compare, without any call, what servers offer where that is due. What cannot be compared, no call reaches."""
+        while True:
+            await anyio.sleep(_LOOK_SECONDS)
+            await self.tool_servers.look_again()
+
     async def end_dead_tasks(self) -> None:
         """End what was started for tasks that are over: expired, idle, or revoked. Their calls are refused anyway."""
         now_ms = self.ports.clock.now_ms()
@@ -106,6 +113,7 @@ class Mediator:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
         async with anyio.create_task_group() as keeping:
             keeping.start_soon(keep, self.store, self.corridor.alarm)
+            keeping.start_soon(self._keep_looking)
             while True:
                 await anyio.sleep(_SWEEP_SECONDS)
                 with contextlib.suppress(Refused):
@@ -151,7 +159,7 @@ async def open_mediator(
             )
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
-        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)
+        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm)
         make_servers = partial(make_tool_servers, folder, watch=holding, fence=fence)
         tool_servers = RoutedToolServers(make_servers(settings))
         credentials = ReferencedCredentials(resolve_bearers(settings))

@@ -25,7 +25,7 @@ from mediator.mediation.instances import InstanceRule
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import OfferWatch
 from mediator.refusal import Reason, Refused
-from mediator.settings.sections import LimitSettings, Settings, ToolServerSettings
+from mediator.settings.sections import Settings, ToolServerSettings
 from mediator.settings.values import Literally
 from mediator.wire.hearing import HearingLimits, Introduction
 from mediator.wire.methods import Era
@@ -47,7 +47,7 @@ def make_tool_servers(
     folder: Folder, settings: Settings, watch: OfferWatch, fence: Callable[[Permit], None]
 ) -> dict[str, HttpToolServer | StdioToolServer]:
     """Return an adapter for each configured server; raises `Refused` naming a secret that is not where it should be."""
-    return {server.name: _make(folder, settings.limits, server, watch, fence) for server in settings.tool_servers}
+    return {server.name: _make(folder, settings, server, watch, fence) for server in settings.tool_servers}
 
 
 def resolve_bearers(settings: Settings) -> dict[str, Secret]:
@@ -64,7 +64,7 @@ async def introduce(folder: Folder, settings: Settings, server: ToolServerSettin
 
     Raises `Refused` saying why it could not be asked.
     """
-    adapter = _make(folder, settings.limits, server, _NobodyWatches(), _must_not_call)
+    adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call)
     try:
         return await adapter.introduce()
     finally:
@@ -77,11 +77,12 @@ def _must_not_call(permit: Permit) -> None:
 
 def _make(
     folder: Folder,
-    limits: LimitSettings,
+    settings: Settings,
     server: ToolServerSettings,
     watch: OfferWatch,
     fence: Callable[[Permit], None],
 ) -> HttpToolServer | StdioToolServer:
+    limits, freshness_seconds = settings.limits, settings.manifests.freshness_seconds
     hearing = HearingLimits(
         result_bytes_max=limits.result_bytes_max,
         json_depth_max=limits.json_depth_max,
@@ -102,6 +103,7 @@ def _make(
                 hearing=hearing, header_bytes_max=limits.header_bytes_max, opening_seconds=limits.start_seconds
             ),
             client_version=__version__,
+            freshness_seconds=freshness_seconds,
             own_credential=None if server.credential is None else resolve_secret(server.credential, os.environ),
         )
     environment: dict[str, Secret | str] = {
@@ -119,4 +121,5 @@ def _make(
         instance=instance,
         limits=StdioLimits(hearing=hearing, opening_seconds=limits.start_seconds),
         client_version=__version__,
+        freshness_seconds=freshness_seconds,
     )

@@ -19,6 +19,7 @@ from typing import Final
 import typer
 
 from mediator.adapters.engine_cedar import Severity, check_policies, policy_set_digest
+from mediator.assembly.drift import read_quarantined
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
 from mediator.assembly.folder import require_private as require_private_folder
 from mediator.assembly.seen import Signed, refuse_older
@@ -147,6 +148,16 @@ def _pins(set_up: SetUp) -> Iterator[Finding]:
             )
 
 
+def _quarantined(set_up: SetUp) -> Iterator[Finding]:
+    pins, _ = load_pin_set(set_up.folder, set_up.settings, read_operators(set_up.folder), now_ms())
+    for one in read_quarantined(set_up.folder, set_up.settings, pins):
+        server, name = one.key.server, one.key.name
+        yield _warning(
+            f"`{server}/{name}` is quarantined since {write_moment(one.since_ms)}: {one.why}",
+            f"`mediator drift check {server}`; only a new approval ends it",
+        )
+
+
 def _policies(set_up: SetUp) -> Iterator[Finding]:
     operators = read_operators(set_up.folder)
     texts = read_policies(set_up.policies)
@@ -222,6 +233,7 @@ _CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
     (_keys, "make the keys anew with `mediator operator add`"),
     (_trust, "undo the edit, or let an operator accept it: `mediator operator add` signs it anew"),
     (_pins, "restore `pins.lock`: only `mediator pin approve` writes it"),
+    (_quarantined, "put back a copy of the store, or move it away and open tasks anew"),
     (_policies, "`mediator policy check` says more"),
     (_agents, "correct the `[[agent]]` in mediator.toml"),
     (_issuers, "correct the `[[issuer]]` in mediator.toml"),

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "manifest": ("manifest", "The tool owner's side: import, sign and verify manifests."),
         "pin": ("pin", "The operator's side: review, approve, revoke and list pinned tools."),
         "trust": ("trust", "Who may sign manifests, and the root that says so."),
+        "drift": ("drift", "What live tool servers offer against what is pinned."),
         "policy": ("policy", "Check the policies, run their cases, put them in force."),
         "operator": ("operator", "The people whose keys sign: add them, list them, lock their keys."),
         "serve": ("serve", "The endpoint over HTTP."),

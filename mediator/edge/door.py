@@ -36,7 +36,8 @@ class Answers(Protocol):
 class Door:
     """The corridor, what the mediator says of itself, and who counts those that never came so far.
 
-    `count` is told the source and the reason, and never raises. `list_changes` says when to list again.
+    `count` is told the source and the reason, and never raises. `list_changes` says when to list again, `quarantined`
+    how many tools are out.
     """
 
     answers: Answers
@@ -44,6 +45,12 @@ class Door:
     count: Callable[[str, Reason], None]
     json_limits: JsonLimits = DEFAULT_LIMITS
     list_changes: ListChanges = field(default_factory=ListChanges)
+    quarantined: Callable[[], int] = int
+
+    def quarantine_line(self) -> bytes:
+        """Return what is said of quarantines to anybody who asks: how many, and not which; nothing where there are none."""
+        count = self.quarantined()
+        return b"quarantined: %d\n" % count if count else b""
 
     def turn_away(
         self,

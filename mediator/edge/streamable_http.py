@@ -96,7 +96,8 @@ class StreamableHttp:
                 await exchange.answer(200, _TEXT, b"yes\n")
             case "/readyz":
                 is_ready = not self._is_stopping and self._is_ready()
-                await exchange.answer(200 if is_ready else 503, _TEXT, b"yes\n" if is_ready else b"no\n")
+                told = (b"yes\n" if is_ready else b"no\n") + self._door.quarantine_line()
+                await exchange.answer(200 if is_ready else 503, _TEXT, told)
             case path:
                 try:
                     self._require_our_name(head)

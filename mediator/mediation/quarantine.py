@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol, final
 from mediator.canonical import Digest, Json, JsonObject
 from mediator.manifest.kind import ItemKind
 
+_POINTER_MAX: Final = 200  # characters
 _TOLD_MAX: Final = 10  # fields; all of them stand in `found`
 
 
@@ -39,10 +40,10 @@ class Quarantined:
 
     @property
     def why(self) -> str:
-        """What moved, for an operator: pointers, and no word of the server's own."""
+        """What moved, for an operator: pointers, in one line."""
         fields = self.found.get("fields")
         listed: list[Json] = fields if isinstance(fields, list) else []
-        pointers = [str(field.get("pointer")) for field in listed if isinstance(field, dict)]
+        pointers = [_in_one_line(str(field.get("pointer"))) for field in listed if isinstance(field, dict)]
         more = ["and more"] if len(pointers) > _TOLD_MAX else []
         return ", ".join([*(f"`{pointer}`" for pointer in pointers[:_TOLD_MAX]), *more]) or str(self.found.get("how"))
 
@@ -56,6 +57,12 @@ class Quarantined:
             "since": self.since_ms,
             "found": self.found,
         }
+
+
+def _in_one_line(pointer: str) -> str:
+    # A server chooses the names of the fields that it adds; a line break or an escape never comes from data.
+    pointer = pointer if len(pointer) <= _POINTER_MAX else f"{pointer[:_POINTER_MAX]}..."
+    return pointer if pointer.isprintable() else pointer.encode("unicode_escape").decode("ascii")
 
 
 class QuarantineBook(Protocol):

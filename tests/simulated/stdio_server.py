@@ -62,12 +62,16 @@ class Script:
         version: str = "2025-11-25",
         info: dict[str, Any] | None = None,
         ttl_ms: int = 0,
+        later_tools: Sequence[dict[str, Any]] | None = None,
+        is_endless: bool = False,
     ) -> None:
         self.tools: list[dict[str, Any]] = [tool("echo")] if tools is None else list(tools)
         self.prompts = None if prompts is None else list(prompts)  # None: it has no such list
         self.resources = None if resources is None else list(resources)
         self.resource_templates = None if resource_templates is None else list(resource_templates)
         self.ttl_ms = ttl_ms
+        self.later_tools = None if later_tools is None else list(later_tools)  # offered on every page but the first
+        self.is_endless = is_endless  # there is always one page more
         self.era: Era = era
         self.answers: dict[str, Any] = dict(answers or {})
         self.errors: dict[str, dict[str, Any]] = dict(errors or {})
@@ -114,6 +118,8 @@ class Script:
 
     def _page(self, field: str, cursor: str | None, era: str) -> dict[str, Any]:
         entries = getattr(self, field)
+        if field == "tools" and cursor is not None and self.later_tools is not None:
+            entries = self.later_tools
         if entries is None:
             return error(-32601, "Method not found")
         member = "resourceTemplates" if field == "resource_templates" else field
@@ -122,7 +128,7 @@ class Script:
         result: dict[str, Any] = {member: entries[start : start + size]}
         if era == "modern":
             result |= self._cached()
-        if start + size < len(entries):
+        if start + size < len(entries) or self.is_endless:
             result["nextCursor"] = str(start + size)
         return {"result": self._stamped(result, era)}
 

@@ -123,6 +123,8 @@ class SimulatedToolServer:
         self.hang_ups = 0
         self.connections = 0
         self.sessions: dict[str, str] = {}
+        self.announces: list[str] = []  # methods of notifications that come before the answer to each of these
+        self.announces_with = {"tools/call"}
         self.greeting: bytes | None = None  # written to each connection before anything was asked
         self._ssl = ssl
         self._behaviours: dict[str, Behaviour] = {}
@@ -302,10 +304,12 @@ class SimulatedToolServer:
         body = json.dumps({"jsonrpc": "2.0", "id": arrived.message["id"], **answer}).encode()
         code = answer.get("error", {}).get("code")
         status = {-32602: "400 Bad Request", -32601: "404 Not Found"}.get(code, "200 OK") if modern else "200 OK"
-        if self.answer_as == "json" or not status.startswith("200"):
+        notices = self.announces if arrived.method in self.announces_with else []
+        if (self.answer_as == "json" and not notices) or not status.startswith("200"):
             await wire.send(http_answer(body, status=status, head=head))
             return
-        event = b"event: message\r\ndata: " + body + b"\r\n\r\n"
+        said = [*(json.dumps({"jsonrpc": "2.0", "method": method}).encode() for method in notices), body]
+        event = b"".join(b"event: message\r\ndata: " + one + b"\r\n\r\n" for one in said)
         lines = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n{head}\r\n"
         await wire.send(lines.encode() + b"%x\r\n%b\r\n" % (len(event), event))
         await wire.send(b"0\r\n\r\n")

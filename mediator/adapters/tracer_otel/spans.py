@@ -35,6 +35,7 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 _ERRORS_OF_THE_DECISION: Final = frozenset({Reason.POLICY_ERROR, Reason.STORE_UNAVAILABLE, Reason.INTERNAL})
 _TEXT_MAX: Final = 256
+_QUARANTINED: Final = "quarantined: "  # as `mediation/deliberate.py` says it
 _ITEMS_MAX: Final = 32
 _NS: Final = 1_000_000  # in a millisecond
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?")
@@ -133,6 +134,7 @@ def _of_server(decision: JsonObject, outcome: JsonObject | None, error: str | No
     if is_http:
         attributes[names.NETWORK_PROTOCOL] = "http"
         _add(attributes, names.CLIENT_ADDRESS, call.get("source"))
+    _add(attributes, names.QUARANTINED, _quarantined(decision) or _quarantined(outcome or {}))
     if outcome is not None:
         attributes[names.OUTCOME] = _text(outcome, "outcome")
         _add(attributes, names.REASON, outcome.get("reason"))
@@ -193,6 +195,13 @@ def _of_client(decision: JsonObject, outcome: JsonObject, error: str | None) -> 
         attributes[names.RESULT_BYTES] = _number(result, "bytes")
         attributes[names.RESULT_LABELS] = _texts(result, "labels")
     return attributes
+
+
+def _quarantined(entry: JsonObject) -> str | None:
+    """Return which fields of the tool moved, where a call was refused because it is quarantined; no other detail."""
+    detail = entry.get("detail")
+    is_so = entry.get("reason") == "UNKNOWN_TOOL" and isinstance(detail, str) and detail.startswith(_QUARANTINED)
+    return str(detail).removeprefix(_QUARANTINED) if is_so else None
 
 
 def _error_of(decision: JsonObject, outcome: JsonObject | None) -> str | None:

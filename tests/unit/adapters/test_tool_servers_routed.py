@@ -122,3 +122,11 @@ async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_o
     assert await routed.offered("clock") == Offer(tools=[{"name": "echo"}])
     await routed.aclose()
     assert (old.told, new.told, more.told) == (["close"], ["offered", "close"], ["close"])
+
+
+@promise("P3", "P11")
+async def test_every_server_is_looked_at_again_and_one_that_fails_is_named() -> None:
+    """Ours: one broken server keeps no other from being compared."""
+    clock, files = Server(Refused(Reason.TOOL_SERVER_INVALID, "it pages for ever")), Server()
+    assert await RoutedToolServers({"clock": clock, "files": files}).look_again() == {"clock": "it pages for ever"}
+    assert (clock.told, files.told) == (["look"], ["look"])

@@ -62,6 +62,7 @@ async def test_the_status_tells_how_it_is(mediator: Mediator) -> None:
     status = await answer_control(mediator, {"op": "status"})
     assert (status["url"], status["pins"], status["problems"]) == (BASE_URL, 0, [])
     assert status["trust"] == mediator.trust.snapshot().digests()
+    assert status["quarantined"] == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,9 @@ async def test_the_status_tells_how_it_is(mediator: Mediator) -> None:
         {"op": "task.open", "statement": '{"payload": "x"}'},
         {"op": "task.complete", "statement": {"id": "task-1"}},
         {"op": "task.show", "task": 1},
+        {"op": "drift.check"},
+        {"op": "drift.check", "server": 1},
+        {"op": "drift.check", "server": "clock"},
         {"op": "task.show", "task": "task-1' OR 1=1"},
     ],
 )

@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mediator.canonical import parse_object
 from mediator.refusal import Reason, Refused
 from mediator.wire.reading import frame_of
@@ -22,6 +24,13 @@ def test_who_is_turned_away_is_counted() -> None:
 
     assert corridor.counted == [("192.0.2.7", Reason.OVERLOADED)]
     assert (reply.status, dict(reply.headers)["retry-after"]) == (503, "1")
+
+
+def test_whoever_asks_is_told_how_many_tools_are_quarantined_and_not_which() -> None:
+    """The issue: `readyz` shows it; anybody may ask."""
+    door = SimulatedCorridor().door()
+    assert door.quarantine_line() == b""
+    assert replace(door, quarantined=lambda: 2).quarantine_line() == b"quarantined: 2\n"
 
 
 def test_beside_a_status_of_the_transport_stands_an_error() -> None:

@@ -25,6 +25,8 @@ def fields(*pointers: str) -> list[Json]:
         ({"how": "changed", "fields": fields("/description", "/annotations")}, "`/description`, `/annotations`"),
         ({"how": "changed", "fields": []}, "changed"),
         ({"how": "changed", "fields": ["?"]}, "changed"),
+        ({"how": "changed", "fields": fields("/a\nallowed: \u202eb")}, r"`/a\nallowed: \u202eb`"),
+        ({"how": "changed", "fields": fields("/" + "x" * 300)}, f"`/{'x' * 199}...`"),
         (
             {"how": "changed", "fields": fields(*(f"/{number}" for number in range(11)))},
             "`/0`, `/1`, `/2`, `/3`, `/4`, `/5`, `/6`, `/7`, `/8`, `/9`, and more",

@@ -202,6 +202,19 @@ def test_a_denial_is_an_answer_and_an_engine_that_failed_is_not(reason: Reason, 
     assert (decision.status.status_code is StatusCode.ERROR) is (told == "error")
 
 
+@promise("P3")
+def test_a_call_of_a_quarantined_tool_says_which_fields_moved() -> None:
+    """The issue: its span says why; before it was called, or as its first byte was about to leave."""
+    denial = {**recorded(denied()), "detail": "quarantined: `/description`, `/annotations`"}
+    told = attributes(spans_of(denial, None)[0])
+    assert told[names.QUARANTINED] == "`/description`, `/annotations`"
+    decision = recorded(allowed())
+    stopped = {**ended(decision, a_release(), forwarded=False), "outcome": "REFUSED", "reason": "UNKNOWN_TOOL"}
+    told = attributes(spans_of(decision, {**stopped, "detail": "quarantined: `/title`"})[0])
+    assert told[names.QUARANTINED] == "`/title`"
+    assert names.QUARANTINED not in attributes(spans_of(recorded(denied()), None)[0])
+
+
 def test_a_name_that_no_pinned_tool_has_stands_on_no_span() -> None:
     """Ours: it is whatever an agent may write."""
     call = a_call(name="carol@example.com is ill")

@@ -1,0 +1,104 @@
+"""Drift, looked for when somebody asks: what live servers offer now, against the pins, item by item.
+
+Where a mediator runs it asks as that does for itself, and what differs is quarantined. Without one, servers are asked
+once, beside everything, and nothing is changed: the next start compares for itself.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import anyio
+
+from mediator.adapters.store_sqlite.quarantine import QuarantineTable
+from mediator.adapters.store_sqlite.schema import open_engine
+from mediator.assembly.folder import Folder, read_operators
+from mediator.assembly.mediator import Mediator
+from mediator.assembly.servers import introduce
+from mediator.assembly.trust import load_pin_set
+from mediator.canonical import Json, JsonObject
+from mediator.manifest.drift import compare
+from mediator.manifest.offer import Offer
+from mediator.manifest.pin import PinSet
+from mediator.mediation.drift_forms import item_forms
+from mediator.mediation.offering import offer_of
+from mediator.mediation.quarantine import Quarantined
+from mediator.refusal import Reason, Refused
+from mediator.settings.sections import Settings
+
+_Asking: TypeAlias = "Callable[[str], Awaitable[Offer]]"
+
+
+async def check_running(mediator: Mediator, server: str | None) -> JsonObject:
+    """Return what pinned servers offer now, as this mediator sees it; raises `Refused` for one that is not pinned."""
+    pins = mediator.trust.snapshot().all_pins
+    servers = await _check(pins, server, mediator.ports.tool_servers.offered)
+    return _report(servers, mediator.trust.snapshot().quarantined.values())
+
+
+async def check_beside(folder: Folder, settings: Settings, server: str | None, now_ms: int) -> JsonObject:
+    """Return what pinned servers offer now, where no mediator runs; raises `Refused` for one that is not pinned."""
+    pins, _ = load_pin_set(folder, settings, read_operators(folder), now_ms)
+
+    async def offered(name: str) -> Offer:
+        configured = settings.find_tool_server(name)
+        if configured is None:
+            raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, f"no `[[tool_server]]` says how to reach `{name}`")
+        return offer_of(await introduce(folder, settings, configured))
+
+    return _report(await _check(pins, server, offered), read_quarantined(folder, settings, pins))
+
+
+def read_quarantined(folder: Folder, settings: Settings, pins: PinSet) -> tuple[Quarantined, ...]:
+    """Return what is in quarantine of these pins, from the store; raises `Refused(STORE_UNAVAILABLE)`."""
+    if not folder.store_file.is_file():
+        return ()
+    written = QuarantineTable(open_engine(folder.store_file), settings.tenant).list_quarantined()
+    pinned = {tool.statement_digest for tool in pins}
+    return tuple(one for one in written if one.key.statement_digest in pinned)
+
+
+async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, JsonObject]:
+    names = sorted({tool.server for tool in pins})
+    if wanted is not None and wanted not in names:
+        known = f"pinned are {', '.join(f'`{name}`' for name in names)}" if names else "nothing is pinned"
+        raise Refused(Reason.MALFORMED, f"`{wanted}` is not pinned", remedy=known)
+    found: dict[str, JsonObject] = {}
+
+    async def compare_one(name: str) -> None:
+        try:
+            offer = await ask(name)
+        except Refused as refused:
+            why = refused.detail or str(refused.reason)
+            found[name] = {"unreachable": why, "items": [], "is_as_pinned": False}
+            return
+        comparison = compare(pins.of_server(name), offer.tools)
+        differs = bool(comparison.quarantined or comparison.added or comparison.unreadable)
+        found[name] = {"unreachable": None, "items": item_forms(comparison), "is_as_pinned": not differs}
+
+    async with anyio.create_task_group() as asking:
+        for name in names if wanted is None else [wanted]:
+            asking.start_soon(compare_one, name)
+    return found
+
+
+def _report(servers: Mapping[str, JsonObject], quarantined: Iterable[Quarantined]) -> JsonObject:
+    held: list[Json] = [
+        {
+            "server": one.key.server,
+            "kind": str(one.key.kind),
+            "name": one.key.name,
+            "since": one.since_ms,
+            "why": one.why,
+        }
+        for one in sorted(quarantined, key=lambda one: one.key)
+        if one.key.server in servers
+    ]
+    return {
+        "servers": {name: servers[name] for name in sorted(servers)},
+        "quarantined": held,
+        "is_as_pinned": not held and all(one["is_as_pinned"] is True for one in servers.values()),
+    }
