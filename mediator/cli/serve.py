@@ -13,7 +13,7 @@ import typer
 
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.serving import serve, until_told
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, note
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, counted, note
 from mediator.cli.folder import HERE, FolderOption, SetUp, open_set_up
 from mediator.cli.reach import reaching
 
@@ -59,7 +59,8 @@ def _tell_ready(mediator: Mediator, unreachable: Mapping[str, str]) -> None:
     for server, why in unreachable.items():
         note(("not there ", WARN), (server, NAME), f": {why}; it is compared with its pins when it is")
     servers = len({tool.server for tool in pins})
-    note(("serving ", GOOD), (f"{mediator.base_url}/mcp", NAME), f": {len(pins)} pinned tools of {servers} servers")
+    what = f": {counted(len(pins), 'pinned tool')} of {counted(servers, 'server')}"
+    note(("serving ", GOOD), (f"{mediator.base_url}/mcp", NAME), what)
 
 
 def _alarm(line: str) -> None:
