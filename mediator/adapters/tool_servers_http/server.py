@@ -226,6 +226,8 @@ class HttpToolServer:
 
     def _forget_session(self, visit: Visit) -> None:
         self._sessions.forget(visit)
+        for key in [key for key, one in self._tasks.items() if one is visit]:  # a modern one: its task begins anew
+            del self._tasks[key]
         self._forget(visit)
 
     async def _end_session(self, visit: Visit) -> None:
