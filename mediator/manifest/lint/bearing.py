@@ -69,7 +69,7 @@ _FIRM: Final = words("must should shall mandatory obliged before beforehand prio
 _TWO_TONES: Final = 2
 _EVERY: Final = words("every each all any always whenever")
 _FORBIDS: Final = re.compile(
-    r" (?:not|never) (?:[^ ]+ ){0,1}?(?:include|send|pass|share|store|log|put|paste|provide|enter|save|upload) "
+    r" (?:not|never) (?:[^ ]+ ){0,1}?(?:include|send|pass|share|commit|store|log|put|paste|provide|enter|save|upload) "
 )
 _READER: Final = words("agent agents assistant assistants model llm ai you your client")
 
@@ -83,18 +83,24 @@ def bearing(sentence: Sentence, topics: frozenset[Topic]) -> Iterator[tuple[Find
         and not has.isdisjoint({"<mail>", "<account>"})
     ):
         yield FindingCode.SENDS_AWAY, "has everything go to one address"
-    if has.isdisjoint(_TRANSFER) or _FORBIDS.search(sentence.words):
+    if _FORBIDS.search(sentence.words):
         return
-    pressed = [not has.isdisjoint(tone) for tone in (_OBLIGED, _BEYOND, _PRETEXT, _READER)]
-    if not has.isdisjoint(_HELD) and not has.isdisjoint(_FIRM):
+    tones = sum(not has.isdisjoint(tone) for tone in (_OBLIGED, _BEYOND, _PRETEXT, _READER))
+    handed = not has.isdisjoint(_TRANSFER)
+    if not has.isdisjoint(_HELD) and not has.isdisjoint(_FIRM) and handed:
         yield FindingCode.ASKS_FOR_SECRETS, "insists on a file that holds credentials"
     given = "<secret>" in has and not has.isdisjoint(_GIVEN)
-    if Topic.SECRETS not in topics and not has.isdisjoint(_CREDENTIAL) and (given or any(pressed)):
+    if (
+        Topic.SECRETS not in topics
+        and not has.isdisjoint(_CREDENTIAL)
+        and (given or tones >= (1 if handed else _TWO_TONES))
+    ):
         yield FindingCode.ASKS_FOR_SECRETS, "wants credentials or other secrets, which are none of its business"
     if (
         Topic.TALK not in topics
+        and handed
+        and tones >= _TWO_TONES
         and not has.isdisjoint(_TALK)
         and not has.isdisjoint(USER | _READER)
-        and sum(pressed) >= _TWO_TONES
     ):
         yield FindingCode.ASKS_FOR_SECRETS, "wants what passes between the user and the model"

@@ -32,7 +32,9 @@ OVERRIDES: Final[tuple[Rule, ...]] = (
     *rules(
         _OVERRIDES,
         "says that other guidance is void",
-        "GUIDANCE ..5 are|is|be|been ..2 ignored|disregarded|suspended|void|overridden|superseded|lifted|revoked",
+        "GUIDANCE ..5 are|is|be|been ..2 ignored|disregarded|suspended|void|overridden|superseded|lifted|revoked|off|switched_off|turned_off|waived|relaxed|bypassed",
+        "instead_of|in_place_of|rather_than ..2 one|what|that ..3 asked|requested|named|chose|wanted",
+        "USER ..1 has|have ..1 agreed|consented|approved|authorized ..3 in_advance|beforehand|already|everything",
         "GUIDANCE ..3 no longer ..1 apply|applies|valid|binding|relevant|hold|holds|count|counts",
     ),
     *rules(
@@ -84,6 +86,7 @@ OVERRIDES: Final[tuple[Rule, ...]] = (
         "over|above|before|than ..2 user|system|developer|policy|policies|operator",
         "regardless|irrespective|whatever|independent ..3 the|user|they|he|she user|asks|asked|says|said|wants|gave|given|requests ..3 "
         "for|gave|asks|says|wants|requests|request|instead|user",
+        "regardless|irrespective of ..1 data|facts|truth|result|results|evidence|reality",
         "no matter what ..3 user|asks|says",
     ),
     *rules(
@@ -157,6 +160,10 @@ HIDES: Final[tuple[Rule, ...]] = (
         "requires|needs|deserves|warrants no|not ..1 announcement|mention|notification|disclosure|explanation|acknowledgement|comment",
         "act|behave|speak|answer|respond|look|proceed like|as_if|as_though|as_usual ..6 never|nothing|not|normal|had",
         "leave|leaves|leaving|cover|covers|hide|remove|delete|wipe|erase|so ..8 no|any|your|all trace|traces|evidence|tracks",
+        "is|are|stays|remains not ..2 for the user|human|person",
+        "hide|conceal|obscure|mask ..8 from ..2 dialog|approval|user|reviewer|review|log|logs|audit",
+        "no ..1 need|reason|requirement ..3 user ..2 approve|confirm|consent|review|see|check|agree",
+        "clear|wipe|erase|delete ..2 audit|evidence",
         "omit|exclude|strip|leave|drop ..3 from ..1 answer|reply|response|summary|report|message|transcript",
         "respond|reply|answer ..4 only|just|simply ..14 even|although|though|regardless|actually",
     ),
@@ -181,7 +188,6 @@ ORDERS: Final[tuple[Rule, ...]] = (
         "orders an act around every answer",
         "before|after|whenever|each|every|with|prior_to ..3 ANSWER ..8 SEND|read|open|load|fetch|invoke|paste|append",
         "SEND|read|open|load|fetch|paste|append ..10 before|after|whenever|with|prior_to|each_time you|the|every|each|its|any? ANSWER",
-        "at|from the? start|beginning|end of each|every|any|the ..1 session|conversation|chat|reply|answer|message",
         "call|invoke|run|use ..4 after|before|on|at|for|with each|every|all ..3 "
         "turn|message|query|question|prompt|interaction|response|reply|answer|exchange|utterance|messages|turns",
         "each|every session|conversation|reply|answer ..4 READ|SEND|GIVE|reading|sending|listing|sharing",
@@ -205,6 +211,11 @@ ORDERS: Final[tuple[Rule, ...]] = (
         "replaced|replace|instead|pay|transfer|deposit|change|use|send ..6 <account>",
         "when|whenever|while|if ..3 producing|writing|generating|answering|drafting|coding|committing|composing ..3 "
         "code|answer|answers|reply|replies|text|emails|documents|software|commits|scripts ..8 insert|add|include|append|use|put|replace",
+        "recommend|promote|advertise|endorse ..6 to the user|users|customer|customers|person",
+        "claim|pretend|state|assert that ..8 fully|unavailable|sold|down|expired|safe|nothing|no",
+        "give|send|forward|provide|pass|hand|bring me|us",
+        "changed|changes|moved|is|becomes|new ..3 to|: <account>",
+        "make|set|turn every|all|any|each ..3 public|readable|writable|writeable",
         "prefix|prepend|suffix|begin|start|end ..1 every|each|all|any ..3 command|commands|message|answer|reply|response|email|statement|query",
         "all|every|each ..1 your|its ..1 answers|replies|responses|outputs|messages|answer|reply|response",
         "even when|if ..2 not|nobody|nothing|no_one ..2 related|relevant|asked|needed|requested",

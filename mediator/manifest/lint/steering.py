@@ -27,6 +27,7 @@ STEERS: Final[tuple[Rule, ...]] = (
         "with ..2 full|complete|exact ..1 arguments|parameters ..3 other|tool|tools",
         "all|any|every ..2 calls|requests|invocations ..6 routed|route|go|pass|proxied|redirected|directed|sent through|via|to",
         "routed|proxied|redirected|directed|channelled through",
+        "the !mcp|same|current|this ..1 server requires|demands|expects|insists|wants ..2 you",
         "tools of|from|on other|another|all|any servers|server",
     ),
     *rules(
@@ -67,6 +68,7 @@ SHADOWS: Final[tuple[Rule, ...]] = (
         "any|all|every|other ..2 alternative|alternatives|other|others|tool|tools|one|option|options",
         "do not|never use|call|invoke|trust ..2 other|another|any ..2 tool|tools|alternative|search",
         "not|never use it|them|that any_more|anymore|again|any_longer",
+        "never|not|avoid|stop ..1 use|using|call|trust the ..2 official|original|genuine|other|existing|old|real ..2 TOOLS|client|one",
         "never|not|avoid ..2 select|use|choose|pick|call|trust|consider|using|selecting|choosing ..2 competing|other|rival|alternative|different|another TOOLS|one|ones|tool|service",
         "superior|better|best|preferable|preferred ..4 every|all|any ..2 other|tool|tools|alternative|alternatives",
         "use|call exclusively|solely|nothing this|it|but",

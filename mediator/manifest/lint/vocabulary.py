@@ -208,6 +208,7 @@ CONTENT: Final = words(
 
 STEER: Final = words(
     "call use invoke run calling using invoking running avoid repeat replace prefer trigger execute deprecated unsafe instead "
+    "results result output outputs wrong add double "
     "first before after must should always never not called invoked used runs returned returns whenever when if once need "
     "needs piped replaces bug disable disabled"
 )
