@@ -316,6 +316,53 @@ async def test_a_tool_that_changed_behind_our_back_is_not_called(side: Side) -> 
     assert side.calls == []
 
 
+@promise("P1", "P2", "P3")
+async def test_every_list_that_a_server_has_is_seen_to_its_end_and_instructions_too(side: Side) -> None:
+    """The issue: over the full pagination chain; tools, prompts, resources, templates, instructions. A closed table."""
+    prompts: list[JsonObject] = [{"name": "greet"}, {"name": "part"}]
+    resources: list[JsonObject] = [{"uri": "file:///a", "name": "a"}]
+    templates: list[JsonObject] = [{"uriTemplate": "file:///{b}", "name": "b"}]
+    tools = [tool("echo"), tool("two")]
+    side.script(
+        tools=tools,
+        prompts=prompts,
+        resources=resources,
+        resource_templates=templates,
+        instructions="Be kind.",
+        page_size=1,
+    )
+
+    await side.call()
+
+    (seen,) = side.watch.offers
+    assert (list(seen.tools), list(seen.prompts)) == (tools, prompts)
+    assert (list(seen.resources), list(seen.resource_templates)) == (resources, templates)
+    assert seen.instructions == "Be kind."
+    lists = [one.method for one in side.server.arrived if str(one.method).endswith("/list")]
+    pages = [("tools", 2), ("prompts", 2), ("resources", 1), ("resources/templates", 1)]
+    assert lists == [f"{name}/list" for name, count in pages for _ in range(count)]
+    assert len(side.calls) == 1
+
+
+async def test_a_connection_that_ends_is_forgotten(side: Side) -> None:
+    """Ours: what it was told says nothing of those that are."""
+    await side.call(task="a")
+    await side.call(task="b")
+    await side.adapter.end_task("a")
+    assert len(set(side.watch.connections)) == 2
+    assert side.watch.forgotten == side.watch.connections[:1]
+
+
+async def test_nothing_is_looked_at_again_before_it_is_due(side: Side) -> None:
+    """The issue: `freshness_seconds`."""
+    await side.call()
+    await side.adapter.look_again()
+    looked = len(side.watch.seen)
+    await side.adapter.look_again()
+    await side.call()
+    assert len(side.watch.seen) == looked
+
+
 async def test_the_offer_is_told_and_watched_when_it_is_asked_for(side: Side) -> None:
     """Ours (`offered`): for drift checks by hand."""
     offer = [tool("echo"), tool("two")]

@@ -21,7 +21,7 @@ from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.opened import opened
 from tests.simulated.replies import tools_call
-from tests.simulated.running import command, reason_in, running
+from tests.simulated.running import OWNER, command, reason_in, running
 from tests.simulated.tool_server import SimulatedToolServer, drop, tool
 
 ECHO, TWO = tool("echo"), tool("two")
@@ -63,9 +63,16 @@ async def test_a_mediator_that_runs_says_what_drifted_and_keeps_it_out_over_a_re
         assert [one.name for one in again.trust.snapshot().pins] == ["two"]
         await again.renewal.renew()
         assert [one.name for one in again.trust.snapshot().pins] == ["two"]
+        assert again.trust.snapshot().quarantined
     settings = read_settings(home)
     pins, _ = load_pin_set(home, settings, read_operators(home), again.ports.clock.now_ms())
     assert [one.key.name for one in read_quarantined(home, settings, pins)] == ["echo"]
+
+    why = ("--tool", "echo", "--note", "it was a mistake of theirs, and is undone")
+    await command("pin", "approve", "a", "--reviewer", OWNER, *why, *here)
+    async with opened(home) as reviewed:
+        assert [one.name for one in reviewed.trust.snapshot().pins] == ["echo", "two"]
+        assert reviewed.trust.snapshot().quarantined == {}
 
 
 async def ready(http: httpx2.AsyncClient, url: str) -> tuple[int, str]:

@@ -84,6 +84,27 @@ async def test_after_a_death_the_next_call_begins_another_and_the_offer_is_looke
         assert len(adapted.watch.seen) == 2
 
 
+@promise("P3", "P7", "P11")
+async def test_a_process_that_cannot_be_compared_is_not_called_and_keeps_no_other_from_being(tmp_path: Path) -> None:
+    """The issue: a failed check fails the call closed, within its own time."""
+    seconds = [0.0]
+    members = {"now": lambda: seconds[0], "limits": StdioLimits(eof_seconds=0.5, opening_seconds=1)}
+    async with Adapted(tmp_path, members, follows=True) as adapted:
+        await adapted.call(task="a")
+        await adapted.call(task="b")
+        adapted.adapter._limits = StdioLimits(eof_seconds=0.5, opening_seconds=0.1)
+        adapted.server.misbehave(on={"tools/list": ["hang"]})
+        seconds[0] += 61
+        assert await adapted.refused(task="a") is Reason.TOOL_SERVER_UNAVAILABLE
+        with pytest.raises(Refused) as caught:
+            await adapted.adapter.look_again()
+        assert caught.value.reason is Reason.TOOL_SERVER_UNAVAILABLE
+        assert len(adapted.server.calls) == 2
+        adapted.server.misbehave(on={})
+        await adapted.adapter.look_again()
+        assert len(adapted.watch.seen) == 4
+
+
 @promise("P11")
 async def test_a_process_that_dies_just_as_it_has_begun_is_not_kept(tmp_path: Path) -> None:
     """Ours: its task's next call begins another."""
