@@ -36,6 +36,10 @@ class ToolServer(Protocol):
         """Compare what is offered where that is due, without any call."""
         ...
 
+    def pins_changed(self) -> None:
+        """Take note that what was compared was compared with other pins."""
+        ...
+
     async def end_task(self, task: str) -> None:
         """End what was started for this task alone."""
         ...
@@ -80,6 +84,11 @@ class RoutedToolServers:
             for name, server in self._servers.items():
                 looking.start_soon(look, name, server)
         return failed
+
+    def pins_changed(self) -> None:
+        """Let every connection be compared with the pins of now before its next call."""
+        for server in self._servers.values():
+            server.pins_changed()
 
     async def end_task(self, task: str) -> None:
         """End what any server started for this task; one that fails to does not keep the others."""

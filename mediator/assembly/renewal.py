@@ -62,6 +62,7 @@ class Renewal:
         replaced = self.tool_servers.put(servers)
         self.problems = loaded.problems
         self.trust.renew(loaded.snapshot)
+        self.tool_servers.pins_changed()  # in the same loop turn: no call goes to what was compared with older pins
         await end_all(replaced)
         return form
 

@@ -136,6 +136,11 @@ class HttpToolServer:
         """
         await self._own.ensure(self.offered)
 
+    def pins_changed(self) -> None:
+        """Let each session and each task be compared with the pins of now before its next call."""
+        for freshness in (self._own, *(known.freshness for known in self._known.values())):
+            freshness.changed()
+
     async def end_task(self, task: str) -> None:
         """End the sessions of this task; its next call, if there could be one, would be looked at anew."""
         for key in [key for key in self._tasks if key[0] == task]:

@@ -126,6 +126,11 @@ class StdioToolServer:
         if failure is not None:
             raise failure
 
+    def pins_changed(self) -> None:
+        """Let each process be compared with the pins of now before its next call."""
+        for conversation in self._running:
+            conversation.freshness.changed()
+
     async def end_task(self, task: str) -> None:
         """End this task's process."""
         await self._instances.end(Holder(rule=InstanceRule.TASK, name=task))

@@ -38,6 +38,9 @@ class Server:
         self._fail()
         return Offer(tools=[{"name": "echo"}])
 
+    def pins_changed(self) -> None:
+        self.told.append("pins changed")
+
     async def end_task(self, task: str) -> None:
         self.told.append(f"end {task}")
         self._fail()
@@ -130,3 +133,10 @@ async def test_every_server_is_looked_at_again_and_one_that_fails_is_named() -> 
     clock, files = Server(Refused(Reason.TOOL_SERVER_INVALID, "it pages for ever")), Server()
     assert await RoutedToolServers({"clock": clock, "files": files}).look_again() == {"clock": "it pages for ever"}
     assert (clock.told, files.told) == (["look"], ["look"])
+
+
+def test_every_server_is_told_that_the_pins_have_changed() -> None:
+    """P3: what was compared with older pins was not compared with these."""
+    clock, files = Server(), Server()
+    RoutedToolServers({"clock": clock, "files": files}).pins_changed()
+    assert (clock.told, files.told) == (["pins changed"], ["pins changed"])
