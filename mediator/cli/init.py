@@ -32,7 +32,8 @@ from mediator.cli.trust_files import trust_statement
 from mediator.evidence import Secret
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Operator, Role, parse_operators, write_operators
-from mediator.manifest.trust import RootRole, Signer, SignerRule, TrustFile, sign_trust
+from mediator.manifest.trust import sign_trust
+from mediator.manifest.trust_file import RootRole, Signer, SignerRule, TrustFile
 from mediator.refusal import Reason, Refused
 from mediator.settings.parse import parse_settings, parse_toml
 from mediator.settings.sections import SERVERS_FOLDER, SETTINGS_FILE, STATE_FOLDER, Settings

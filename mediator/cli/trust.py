@@ -23,7 +23,7 @@ from mediator.cli.trust_files import accept_root, read_trust_file, write_trust_f
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Act
 from mediator.manifest.fields import write_moment
-from mediator.manifest.trust import Revocation, RootRole, Signer, SignerRule, TrustFile
+from mediator.manifest.trust_file import Revocation, RootRole, Signer, SignerRule, TrustFile
 from mediator.refusal import Reason, Refused
 
 DAY_MS: Final = 24 * 3600 * 1000

@@ -17,15 +17,8 @@ from mediator.assembly.trust import TRUST_FILE, TRUST_STATEMENT_FILE
 from mediator.cli.folder import SetUp, about, next_serial, now_ms, replace_together
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, parse_operators, sign_statement
-from mediator.manifest.trust import (
-    RootRole,
-    TrustFile,
-    parse_trust,
-    read_acceptance,
-    sign_trust,
-    trust_subject,
-    verify_trust,
-)
+from mediator.manifest.trust import parse_trust, read_acceptance, sign_trust, trust_subject, verify_trust
+from mediator.manifest.trust_file import RootRole, TrustFile
 
 
 def trust_statement(root: RootRole, operators: Operators, signer: SigningKey, who: str, serial: int) -> bytes:

@@ -25,7 +25,8 @@ from mediator.identity.dsse import SigningKey, join_envelopes, parse_envelope, s
 from mediator.manifest.declaration import must_be_signable
 from mediator.manifest.fields import malformed, write_moment
 from mediator.manifest.manifest import ToolManifest, parse_manifest, read_manifest
-from mediator.manifest.trust import SKEW_MS, SignerRule, SignerTrust
+from mediator.manifest.trust import SKEW_MS, SignerTrust
+from mediator.manifest.trust_file import SignerRule
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.manifest.signature")

@@ -15,7 +15,8 @@ import pytest
 from mediator.canonical import JsonObject
 from mediator.identity.statement import Act, Role, parse_operators, sign_statement, verify_statement, write_operators
 from mediator.manifest.signature import verify_manifest
-from mediator.manifest.trust import RootRole, read_acceptance, sign_trust, trust_subject, verify_trust
+from mediator.manifest.trust import read_acceptance, sign_trust, trust_subject, verify_trust
+from mediator.manifest.trust_file import RootRole
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of

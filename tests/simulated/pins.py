@@ -18,7 +18,8 @@ from mediator.manifest.draft import draft_manifest
 from mediator.manifest.manifest import Owner
 from mediator.manifest.pin import ONE_REVIEWER, PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
 from mediator.manifest.signature import sign_manifest, verify_manifest
-from mediator.manifest.trust import RootRole, Signer, SignerRule, SignerTrust, TrustFile, sign_trust, verify_trust
+from mediator.manifest.trust import SignerTrust, sign_trust, verify_trust
+from mediator.manifest.trust_file import RootRole, Signer, SignerRule, TrustFile
 from tests.simulated.people import key_of, operators_of
 
 NOW_MS: Final = 1_800_000_000_000  # 2027-01-15T08:00:00Z

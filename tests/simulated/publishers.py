@@ -22,7 +22,8 @@ from mediator.identity.dsse import SigningKey
 from mediator.identity.signed_request import sign_request
 from mediator.manifest.fields import write_moment
 from mediator.manifest.signature import sign_manifest
-from mediator.manifest.trust import Signer, parse_trust, sign_trust
+from mediator.manifest.trust import parse_trust, sign_trust
+from mediator.manifest.trust_file import Signer
 from tests.simulated.people import key_of
 from tests.simulated.pins import manifest_of, rule_of
 

@@ -24,7 +24,8 @@ from mediator.manifest.signature import (
     sign_manifest,
     verify_manifest,
 )
-from mediator.manifest.trust import SKEW_MS, Revocation, SignerRule, SignerTrust
+from mediator.manifest.trust import SKEW_MS, SignerTrust
+from mediator.manifest.trust_file import Revocation, SignerRule
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of
