@@ -22,7 +22,7 @@ LOCK_ARGS ?=
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
 CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
-.PHONY: help demo test check lock bench-core bench-lint clean
+.PHONY: help demo test check lock bench-core bench-manifest bench-lint clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
 
 bench-lint: $(VENV)/.dev ## what the linter of definitions finds and what it leaves alone, by corpus
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_lint.py
+
+bench-manifest: $(VENV)/.dev ## what 1,000 tools cost to import and verify, and what a pin adds to a call
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench_manifest.py
 
 lock: | $(VENV)/bin/python ## resolve the dependencies again and write the locks, hashes and all
 	@echo "resolving" && $(PIP_INSTALL) 'pip-tools>=7.6'

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
-from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
+from mediator.canonical import Digest, Json, JsonLimits, JsonObject, canonical_bytes, parse_object
 from mediator.effect import Effect
 from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_one_of
 from mediator.manifest.fields import malformed, read_fields
@@ -130,6 +130,8 @@ class SignedRetraction:
     statement: VerifiedStatement
 
 
+_LOCK_LIMITS: Final = JsonLimits(bytes_max=64 * 1024 * 1024)  # our own file: 10,000 approvals need a sixth of that
+
 Word: TypeAlias = SignedApproval | SignedRetraction
 
 
@@ -140,7 +142,7 @@ def parse_lock(raw: bytes | None) -> tuple[bytes, ...]:
     """
     if raw is None:
         return ()
-    lock = parse_object(raw)
+    lock = parse_object(raw, _LOCK_LIMITS)
     top = read_fields(lock, "", ("version", "statements"))
     top.count("version", 1, 1)
     if canonical_bytes(lock) != raw:

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object, readable_bytes
+from mediator.canonical import (
+    DEFAULT_LIMITS,
+    Json,
+    JsonObject,
+    canonical_bytes,
+    digest_of,
+    parse_object,
+    readable_bytes,
+)
 from mediator.effect import Effect
 from mediator.identity.statement import Act, sign_statement
 from mediator.manifest.kind import ItemKind
@@ -204,3 +212,11 @@ def test_a_statement_of_one_act_is_none_of_another() -> None:
     for subject, act in ((APPROVAL.as_subject(), Act.PIN_REVOKE), (RETRACTION.as_subject(), Act.PIN_APPROVE)):
         with pytest.raises(Refused):
             verify_word(stated(subject, act=act), OPERATORS)
+
+
+def test_a_lock_of_ten_thousand_approvals_is_read() -> None:
+    """P12, from ten tools to ten thousand: the file may be larger than what an agent may send."""
+    statements: list[Json] = [{"payload": "A" * 900}] * 10_000
+    raw = canonical_bytes({"version": 1, "statements": statements})
+    assert len(raw) > DEFAULT_LIMITS.bytes_max
+    assert len(parse_lock(raw)) == 10_000
