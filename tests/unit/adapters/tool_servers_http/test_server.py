@@ -202,6 +202,20 @@ async def test_a_bare_status_in_the_place_of_an_answer_is_unavailable(server: Si
         assert adapted.adapter._era is None
 
 
+@promise("P3", "P11")
+async def test_a_modern_server_that_gave_no_answer_is_looked_at_again(server: SimulatedToolServer) -> None:
+    """Ours: perhaps another one stands there now; its task begins anew with it."""
+    server.script.era = "modern"
+    async with Adapted(server) as adapted:
+        await adapted.call()
+        server.on("tools/call", raw(http_answer(b"", status="400 No"), then="keep"))
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        server.on("tools/call", None)
+        assert await adapted.call() is not None
+    assert len(adapted.watch.seen) == 2
+    assert adapted.watch.forgotten == adapted.watch.connections[:1]
+
+
 # --- the modern era's tasks ------------------------------------------------------------------------------------------
 
 
