@@ -93,13 +93,13 @@ LANGUAGES: Final = (
     ),
     Language(  # German, Dutch
         marks=_two_of(
-            "der die das den dem des ein eine einen und nicht mit auf für von zu alle ist im dann bevor vorher wenn het de een en niet van voor met alle zijn naar"
+            "der die das den dem des ein eine einen und nicht dass keine sich mit auf für von zu alle ist im dann bevor vorher wenn het de een en niet van voor met alle zijn naar"
         ),
         drop=_stems("ignorier vergiss missachte negeer vergeet"),
         guidance=_stems("anweisung vorgaben regeln richtlinie instructies vorherige_ vorige_ eerdere_"),
         hush=_stems(
             "nichts_davon sage_nicht sag_nicht sage_dem_benutzer_nicht nicht_mitteilen teile_nicht erwähne nicht_erwähnen ohne_zu_fragen ohne_rückfrage "
-            "verschweig heimlich unbemerkt ohne_wissen vertel_het_niet niet_vertellen zonder_te_vragen zonder_medeweten stiekem informiere_nicht nicht_informier nichts_erfahr nicht_erfahr nichts_merk nicht_merk nichts_wissen nicht_wissen nicht_zeigen verheimlich verberge"
+            "verschweig heimlich unbemerkt ohne_wissen vertel_het_niet niet_vertellen zonder_te_vragen zonder_medeweten stiekem informiere_nicht nicht_informier nichts_erfahr nicht_erfahr nichts_merk nicht_merk nichts_wissen nicht_wissen nicht_zeigen keine_auskunft keine_information nicht_verrat verheimlich verberge"
         ),
         user=_stems("benutzer nutzer anwender mensch gebruiker niemand heimlich unbemerkt stiekem kunden"),
         secret=_stems(

@@ -34,6 +34,7 @@ OVERRIDES: Final[tuple[Rule, ...]] = (
         "says that other guidance is void",
         "GUIDANCE ..5 are|is|be|been ..2 ignored|disregarded|suspended|void|overridden|superseded|lifted|revoked|off|switched_off|turned_off|waived|relaxed|bypassed",
         "instead_of|in_place_of|rather_than ..2 one|what|that ..3 asked|requested|named|chose|wanted",
+        "IGNORE ..3 user ..2 request|requests|intent|wishes|input|query|question|questions|preferences|choice",
         "USER ..1 has|have ..1 agreed|consented|approved|authorized ..3 in_advance|beforehand|already|everything",
         "GUIDANCE ..3 no longer ..1 apply|applies|valid|binding|relevant|hold|holds|count|counts",
     ),
@@ -111,7 +112,9 @@ HIDES: Final[tuple[Rule, ...]] = (
         _HIDES, "asks that the user not be told", "NOT ..3 TELL ..5 USER|this|it|that|these", "not|never bring ..2 up"
     ),
     *rules(
-        _HIDES, "asks that the user not be shown something", "not|never ..1 SHOW ..5 to|for|with|by the|any|a|an? USER"
+        _HIDES,
+        "asks that the user not be shown something",
+        "not|never ..1 SHOW !raw|ids|internal|technical ..5 to|for|with|by the|any|a|an? USER",
     ),
     *rules(
         _HIDES,
@@ -180,6 +183,8 @@ ORDERS: Final[tuple[Rule, ...]] = (
         _ORDERS,
         "has the model run or destroy something",
         "READER ..6 DESTROY|run|execute|obey|launch|eval|rm the|all|any|every|a|an|user|whatever|shell|<quote>|these|this",
+        "assistant|assistants|llm|llms|agent|agents|ai|claude|chatgpt|gpt|copilot ..2 must|shall|has_to|have_to|needs_to|need_to|is_to|are_to|ought "
+        "!be_running|exist",
         "READER instruction|instructions|directive|directives|command|order|orders :",
         "READER : ..3 DESTROY|run|execute|obey|launch|eval|call",
     ),
@@ -216,11 +221,16 @@ ORDERS: Final[tuple[Rule, ...]] = (
         "give|send|forward|provide|pass|hand|bring me|us",
         "changed|changes|moved|is|becomes|new ..3 to|: <account>",
         "make|set|turn every|all|any|each ..3 public|readable|writable|writeable",
+        "generated|produced|any|all ..2 code|scripts|commits|programs ..2 must|should|has_to|have_to|needs_to import|include|contain|use|call|load|depend",
         "prefix|prepend|suffix|begin|start|end ..1 every|each|all|any ..3 command|commands|message|answer|reply|response|email|statement|query",
         "all|every|each ..1 your|its ..1 answers|replies|responses|outputs|messages|answer|reply|response",
         "even when|if ..2 not|nobody|nothing|no_one ..2 related|relevant|asked|needed|requested",
         "and|also|then ..1 executes|runs ..2 command|script|commands",
         "must|first|have_to|required|need_to|always|before ..5 run|execute|launch ..8 curl|wget|rm|chmod|netcat|powershell",
+        "run|execute|append|insert|prefix|issue ..4 rm|chmod|chown|curl|wget|nc|dd|mkfs|sudo|drop|grant|crontab ..6 "
+        "<quote>|to|all|table|http|on|it|r|rf|first",
+        "after|on|from|starting|until|once|at ..2 second|third|fourth|fifth|tenth|nth ..1 use|call|invocation|time|run|request",
+        "after|from|since|once|if|when ..2 date is|passes|reaches|lies ..2 later|after|past|than",
         "disable|stop|kill|deactivate|switch_off|turn_off ..2 firewall|antivirus|auditing|monitoring|protection|sandbox|selinux|defender",
         "even when|if ..2 unrelated|irrelevant|unneeded|unnecessary|nobody",
         "must|required|have_to|has_to|should|always ..3 tell|inform|convince|persuade|advise ..2 USER ..14 "
@@ -238,6 +248,7 @@ ORDERS: Final[tuple[Rule, ...]] = (
     *rules(
         _ORDERS,
         "has results obeyed",
+        "treat|regard|interpret|handle|consider|take ..5 as ..1 command|commands|instruction|instructions|order|orders",
         "obey ..8 returns|returned|result|results|response|output|text|requests|tool|below|embedded",
         "follow|execute|perform|comply|carry ..8 without|whatever|immediately|unconditionally|blindly|embedded ..4 "
         "asking|confirmation|returns|returned|says|question|questioning|delay|below|steps",

@@ -84,7 +84,7 @@ _SYSTEM_VOICE: Final = re.compile(
     r"|#{2,4}\s{0,4}(?:system|instructions?|assistant)\b\s{0,4}:?",
     re.IGNORECASE,
 )
-_COMMENT: Final = re.compile(r"<!--|\]\(#|display:\s?none|font-size:\s?0", re.IGNORECASE)
+_COMMENT: Final = re.compile(r"<!--|\[//\]:\s?#|display:\s?none|font-size:\s?0", re.IGNORECASE)
 _OUT_OF_VIEW: Final = re.compile(r"(?:[ \t\u00a0]{100}|(?:\n[ \t]{0,8}){20})[^\n]{0,4}\S")
 _IDENTIFIER: Final = re.compile(r"[\w.$/:@#~\[\]*+-]{0,256}")
 _NAME_AS_SENTENCE: Final = 4
@@ -156,6 +156,8 @@ def _judged(each: Rule, sentence: Sentence, found: re.Match[str], listener: List
         return None
     if _LABELLED.search(before) or _DESCRIBED.search(before):
         return FindingCode.QUOTES_ORDERS
+    if each.detail == "has results obeyed" and _NEGATED.search(before):
+        return None
     if each.code is FindingCode.ASKS_FOR_SECRETS and _PASSIVE.search(before):
         return None
     if each.code in {FindingCode.ASKS_FOR_SECRETS, FindingCode.SENDS_AWAY} and _NEGATED.search(before):

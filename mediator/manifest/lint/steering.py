@@ -25,6 +25,10 @@ STEERS: Final[tuple[Rule, ...]] = (
         "call|invoke|use|run ..6 to|for ..1 verify|validate|prove|confirm|check ..2 your|its ..1 authorization|authorisation|permission|permissions|identity|clearance",
         "any|every|another|each tool ..3 call|used|use|fails|invocation ..8 MUST|hand|pass|call|send",
         "with ..2 full|complete|exact ..1 arguments|parameters ..3 other|tool|tools",
+        "other|another|any_other|all_other|every_other tool|tools|servers|agents ..10 must|should|never|always|not|instead|first|only "
+        "!of_this",
+        "must|should|never|always|instead|first|only ..8 other|another|any_other|all_other|every_other tool|tools|servers "
+        "!of_this|in_this|on_this|from_this|to",
         "all|any|every ..2 calls|requests|invocations ..6 routed|route|go|pass|proxied|redirected|directed|sent through|via|to",
         "routed|proxied|redirected|directed|channelled through",
         "the !mcp|same|current|this ..1 server requires|demands|expects|insists|wants ..2 you",
@@ -71,6 +75,8 @@ SHADOWS: Final[tuple[Rule, ...]] = (
         "never|not|avoid|stop ..1 use|using|call|trust the ..2 official|original|genuine|other|existing|old|real ..2 TOOLS|client|one",
         "never|not|avoid ..2 select|use|choose|pick|call|trust|consider|using|selecting|choosing ..2 competing|other|rival|alternative|different|another TOOLS|one|ones|tool|service",
         "superior|better|best|preferable|preferred ..4 every|all|any ..2 other|tool|tools|alternative|alternatives",
+        "not|never|stop ..1 use|using|call|calling|invoke ..6 any_more|anymore|any_longer|again",
+        "replaces|supersedes|replace the? built|builtin|native|existing|official|standard in? ..1 tool|tools|functions|search",
         "use|call exclusively|solely|nothing this|it|but",
         "replacement for all|every|any|other ..3 tool|tools|server|servers",
         "best|most ..2 of all ..2 tools",

@@ -116,7 +116,7 @@ EXTERNAL: Final = frozenset(
         *words("<url> <mail> external attacker collector webhook outside analytics elsewhere us exfil pastebin"),
         *("third party", "third parties", "remote server", "remote host", "remote webhook", "remote endpoint"),
         *words(
-            "broker partner partners advertisers abroad affiliate affiliates vendor <account> public_gist drop_box dropbox rival"
+            "broker partner partners advertisers abroad affiliate affiliates vendor <account> public_gist drop_box dropbox rival forum public_storage public_bucket"
         ),
         *("another server", "our server", "our servers", "other server", "paste service", "mirror remote", "partner"),
     }
