@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "init": ("init", "Make a working set-up in an empty folder."),
         "demo": ("demo.command", "Show the main job on real tool servers, with its trace."),
-        "manifest": ("manifest", "The tool owner's side: import, sign and verify manifests."),
+        "manifest": ("manifest", "The tool owner's side: import, sign, verify and publish manifests."),
         "pin": ("pin", "The operator's side: review, approve, revoke and list pinned tools."),
         "trust": ("trust", "Who may sign manifests, and the root that says so."),
         "drift": ("drift", "What live tool servers offer against what is pinned."),

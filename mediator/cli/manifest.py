@@ -19,8 +19,12 @@ from mediator.canonical import Json, JsonObject, parse_object, readable_bytes
 from mediator.cli.console import GOOD, NAME, WARN, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import key_of_reference
+from mediator.cli.manifest_diff import diff
 from mediator.cli.manifest_files import PARTLY_SIGNED_FILE, NameArgument, manifest_file, read_trust, read_verified
 from mediator.cli.manifest_import import import_manifest
+from mediator.cli.manifest_owner import init_owner, new
+from mediator.cli.manifest_pending import pending, take
+from mediator.cli.manifest_publish import publish, status
 from mediator.manifest.draft import accept_proposed
 from mediator.manifest.fields import write_moment
 from mediator.manifest.manifest import ToolManifest, read_manifest
@@ -34,8 +38,15 @@ from mediator.manifest.signature import (
 from mediator.manifest.trust import SignerTrust
 from mediator.refusal import Reason, Refused
 
-group = typer.Typer(no_args_is_help=True, help="The tool owner's side: import, sign and verify manifests.")
+group = typer.Typer(no_args_is_help=True, help="The tool owner's side: import, sign, verify and publish manifests.")
 group.command("import")(import_manifest)
+group.command("new")(new)
+group.command("diff")(diff)
+group.command("publish")(publish)
+group.command("status")(status)
+group.command("pending")(pending)
+group.command("take")(take)
+group.command("init-owner")(init_owner)
 
 
 def add_to(app: typer.Typer) -> None:

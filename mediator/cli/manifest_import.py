@@ -199,10 +199,14 @@ def _drafted(
 
 
 def _with_declared(draft: JsonObject, old: JsonObject) -> JsonObject:
-    """Keep what was declared of each tool whose definition is unchanged, and who answers for the server."""
+    """Keep what was declared of each tool whose definition is unchanged, the server's name, and who answers for it."""
     entries = {entry["digest"]: entry for entry in _entries(old)}
     tools: list[Json] = [entries.get(entry["digest"], entry) for entry in _entries(draft)]
-    return {**draft, "owner": old["owner"], "tools": tools}
+    server, before = draft["server"], old["server"]
+    assert isinstance(server, dict)
+    assert isinstance(before, dict)
+    kept = {"server": {**server, "name": before["name"]}, "publisher": old["publisher"], "owner": old["owner"]}
+    return {**draft, **kept, "tools": tools}
 
 
 def _entries(manifest: JsonObject) -> list[dict[str, Json]]:

@@ -171,13 +171,14 @@ def standing(publication: Publication, pinned: Collection[str], rejections: Iter
     manifest = publication.manifest
     names = [tool.name for tool in manifest.tools]
     there = [name for name in names if name in pinned]
-    refused = [one for one in rejections if one.item is None or one.item not in pinned]
+    is_left = len(there) < len(names)  # what was approved after all was turned down before
+    refused = [one for one in rejections if is_left and (one.item is None or one.item not in pinned)]
     rejected: list[Json] = [
         {"item": one.item, "note": one.note, "at": write_moment(one.at)}
         for one in sorted(refused, key=lambda one: (one.at, one.item or ""))
     ]
     if there:
-        state = State.PINNED if len(there) == len(names) else State.PARTLY_PINNED
+        state = State.PARTLY_PINNED if is_left else State.PINNED
     else:
         state = State.REJECTED if rejected else State.PENDING
     return {
