@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 
@@ -19,7 +19,7 @@ from mediator.assembly.folder import Folder, read_operators
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.servers import introduce
 from mediator.assembly.trust import load_pin_set
-from mediator.canonical import Json, JsonObject
+from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.manifest.drift import compare
 from mediator.manifest.offer import Offer
 from mediator.manifest.pin import PinSet
@@ -29,6 +29,7 @@ from mediator.mediation.quarantine import Quarantined
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 
+_FIELDS_BYTES_MAX: Final = 256 * 1024  # of one server: the control socket carries a megabyte
 _Asking: TypeAlias = "Callable[[str], Awaitable[Offer]]"
 
 
@@ -77,12 +78,25 @@ async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, Js
             return
         comparison = compare(pins.of_server(name), offer.tools)
         differs = bool(comparison.quarantined or comparison.added or comparison.unreadable)
-        found[name] = {"unreachable": None, "items": item_forms(comparison), "is_as_pinned": not differs}
+        found[name] = {"unreachable": None, "items": _short(item_forms(comparison)), "is_as_pinned": not differs}
 
     async with anyio.create_task_group() as asking:
         for name in names if wanted is None else [wanted]:
             asking.start_soon(compare_one, name)
     return found
+
+
+def _short(items: list[Json]) -> list[Json]:
+    """Return the items with as much of what moved as an answer may carry; the rest of it stands in the ledger."""
+    left = _FIELDS_BYTES_MAX
+    shown: list[Json] = []
+    for item in items:
+        if isinstance(item, dict) and "fields" in item:
+            left -= len(canonical_bytes(item["fields"]))
+            shown.append(item if left >= 0 else {**item, "fields": []})
+        else:
+            shown.append(item)
+    return shown
 
 
 def _report(servers: Mapping[str, JsonObject], quarantined: Iterable[Quarantined]) -> JsonObject:

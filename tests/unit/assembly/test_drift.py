@@ -16,6 +16,7 @@ from mediator.assembly.control import answer_control
 from mediator.assembly.drift import check_beside, read_quarantined
 from mediator.assembly.folder import Folder, open_folder, read_operators, read_settings
 from mediator.assembly.trust import load_pin_set
+from mediator.canonical import canonical_bytes
 from mediator.cli.folder import now_ms
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -112,3 +113,18 @@ async def test_where_nothing_is_pinned_nothing_has_drifted(home: Folder) -> None
     with pytest.raises(Refused) as caught:
         await check_beside(home, settings, "clock", now_ms())
     assert (caught.value.reason, caught.value.remedy) == (Reason.MALFORMED, "nothing is pinned")
+
+
+@promise("P11")
+async def test_a_server_that_differs_in_megabytes_is_told_as_far_as_an_answer_goes(tmp_path: Path) -> None:
+    """Ours: which items differ is told of all, what moved of as many as fit."""
+    names = [f"tool-{number:03}" for number in range(60)]
+    server = SimulatedToolServer(tools=[tool(name) for name in names])
+    async with running(tmp_path, {"a": server}) as mediator:
+        server.tools = [tool(name, description="x" * 5000, title="y" * 5000) for name in names]
+        found: Any = await answer_control(mediator.mediator, {"op": "drift.check", "server": "a"})
+    assert set(states(found).values()) == {"changed"}
+    told = [bool(item["fields"]) for item in found["servers"]["a"]["items"]]
+    assert told == sorted(told, reverse=True)
+    assert (told[0], told[-1]) == (True, False)
+    assert len(canonical_bytes(found)) < 512 * 1024
