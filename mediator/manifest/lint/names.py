@@ -1,4 +1,4 @@
-"""Names that pass for another server's tool: the same, drawn alike, one or two letters away, or of mixed scripts.
+"""Names that pass for another server's tool: the same, drawn alike, one slip of the hand away, or of mixed scripts.
 
 Pure. Rules: tools of one server may resemble each other as they like. The same name on two servers is common and only
 shown, since on `/mcp` each carries its server's name; but a name *and* what is said of it, taken over from another
@@ -17,11 +17,17 @@ from typing import Final, final
 
 from mediator.manifest.lint.finding import FindingCode, Hit, Neighbour
 from mediator.manifest.lint.folding import mixed_scripts, skeleton
+from mediator.manifest.lint.reading import words_of_name
 from mediator.manifest.lint.visible import visible
+from mediator.manifest.lint.vocabulary import words
 
 _WORDS: Final = re.compile(r"[^\W_]+")
 _SHORT: Final = 8
 """Below this many letters one edit makes another honest word (`find`, `bind`): only what is drawn alike counts."""
+_DIGITS: Final = "0123456789"
+_HONEST: Final = words(
+    "get set put add let new read load send edit exit list last run sum open copy move make take save sort"
+)
 _COPIED_WORDS: Final = 4
 _COPIED_SHARE: Final = 0.9
 
@@ -61,7 +67,7 @@ def name_hits(server: str, name: str, description: str, around: Neighbourhood) -
             yield _same_or_alike(name, description, other)
     for near in sorted({near for form in _deletions(bones) for near in around.by_deletion.get(form, ())} - {bones}):
         for other in around.by_skeleton[near]:
-            if other.server != server and not _is_plural(bones, near):
+            if other.server != server and not (_is_plural(bones, near) or _says_another_word(name, other.name)):
                 yield _hit(FindingCode.LOOK_ALIKE_NAME, name, f"one slip away from {_told(other)}")
 
 
@@ -87,6 +93,20 @@ def _deletions(bones: str) -> frozenset[str]:
 def _is_plural(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     return longer == f"{shorter}s"
+
+
+def _says_another_word(name: str, other: str) -> bool:
+    """Tell whether two names differ by an honest word (`get`, `set`) or by a number that both carry."""
+    ours, theirs = words_of_name(name), words_of_name(other)
+    apart = [pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]]
+    if len(ours) != len(theirs) or len(apart) != 1:
+        return False
+    ((one, another),) = apart
+    if one in _HONEST and another in _HONEST:
+        return True
+    return (
+        any(map(str.isdigit, one)) and any(map(str.isdigit, another)) and one.strip(_DIGITS) == another.strip(_DIGITS)
+    )
 
 
 def _told(other: Neighbour) -> str:

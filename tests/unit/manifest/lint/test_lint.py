@@ -5,6 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from mediator.canonical import Json
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, FindingCode, LintItem, Neighbour, instructions_of
@@ -48,3 +51,19 @@ def test_a_definition_that_is_no_object_is_read_and_nothing_breaks() -> None:
     """Ours: what cannot be pinned may still be shown to someone."""
     item = LintItem(server="s", kind=ItemKind.RESOURCE, name="x", definition=None)
     assert lint([item], [Neighbour(server="t", name="y")]) == ()
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=80),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.text(alphabet="ignore alpusi\\x%&#;0123456789=<>/.~\u200b\u202e'\"-_", max_size=200),
+)
+def test_anything_at_all_can_be_read(definition: Json, text: str) -> None:
+    """Ours: what a hostile server offers never breaks a review."""
+    items = [tool({"name": "t", "description": text, "annotations": definition})]
+    items.append(LintItem(server="s", kind=ItemKind.PROMPT, name=text, definition=definition))
+    for finding in lint(items, [Neighbour(server="o", name=text), Neighbour(server="o", name="t")]):
+        assert len(finding.excerpt.splitlines()) <= 1

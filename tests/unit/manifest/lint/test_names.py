@@ -15,6 +15,8 @@ PINNED = neighbourhood(
         Neighbour(server="mail", name="send_email", description="Send an email through the company's own relay."),
         Neighbour(server="files", name="read_file"),
         Neighbour(server="files", name="find"),
+        Neighbour(server="files", name="get_status"),
+        Neighbour(server="files", name="search_v1"),
     ]
 )
 
@@ -25,7 +27,18 @@ def codes(name: str, description: str = "", server: str = "evil") -> list[Findin
 
 @pytest.mark.parametrize(
     "name",
-    ["send-email", "Send_Email", "send_emai1", "send_emall", "sned_email", "send_mail", "reed_file"],
+    [
+        "send-email",
+        "Send_Email",
+        "send_emai1",
+        "send_emall",
+        "sned_email",
+        "send_mail",
+        "reed_file",
+        "get_statos",
+        "search_v",
+        "get_sta_tus",
+    ],
 )
 def test_a_name_that_passes_for_anothers_is_an_alarm(name: str) -> None:
     """Issue 3: look-alike names, against every pinned tool of every server."""
@@ -48,7 +61,7 @@ def test_the_same_name_with_a_description_of_its_own_is_only_shown() -> None:
     assert codes("read_file", "Reads.") == [FindingCode.SHARES_NAME]
 
 
-@pytest.mark.parametrize("name", ["send_emails", "write_file", "bind", "fund", "summarize"])
+@pytest.mark.parametrize("name", ["send_emails", "set_status", "search_v2", "write_file", "bind", "fund", "summarize"])
 def test_another_word_is_another_name(name: str) -> None:
     """Ours: short words differ by one letter everywhere, and plurals are honest."""
     assert codes(name) == []
