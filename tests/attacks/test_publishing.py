@@ -154,6 +154,18 @@ async def test_one_publisher_who_floods_takes_nobody_elses_room(tmp_path: Path) 
 
 
 @promise("P7")
+async def test_fewer_signatures_than_the_rule_asks_for_are_refused(tmp_path: Path) -> None:
+    """Issue 3: k of n; they are gathered first, where the signers are, and nothing waits for more of them here."""
+    async with mediating(tmp_path) as mediator:
+        trusting(mediator.folder, {"files": "io.example/", "second": "io.example/"}, threshold=2)
+        assert told(await publish(mediator, published(FILES))) == (403, "BAD_CREDENTIAL")
+        assert kept(mediator) == []
+        assert (await publish(mediator, published(FILES, "files", "second"))).status_code == 201
+        with_one = await ask(mediator, FILES, asking(mediator.url, FILES, "second"))
+        assert with_one.json()["state"] == "pending"
+
+
+@promise("P7")
 async def test_a_key_that_was_taken_out_publishes_and_asks_nothing_more(tmp_path: Path) -> None:
     """Issue 3: compromise. What it sent before stands in nobody's way."""
     async with mediating(tmp_path) as mediator:

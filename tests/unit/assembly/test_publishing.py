@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,11 +14,15 @@ from mediator.assembly.folder import Folder, read_settings
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.pending import pending_file
 from mediator.assembly.publishing import PublishingDesk, make_publishing_desk
-from mediator.assembly.trust import ENVELOPE_FILE, TRUST_FILE
+from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, TRUST_FILE
 from mediator.evidence import Secret
 from mediator.identity.signed_request import sign_request
+from mediator.identity.statement import Act
+from mediator.manifest.approval import approve_pins
+from mediator.manifest.lock import Retraction
 from mediator.manifest.publication import Receipt
-from mediator.manifest.signature import sign_manifest
+from mediator.manifest.retraction import retract
+from mediator.manifest.signature import sign_manifest, verify_manifest
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.clock import FixedClock
@@ -98,6 +103,30 @@ async def test_what_a_key_signed_that_is_trusted_no_more_stands_in_nobodys_way(d
     desk.trust = trust_of(signers=("cosigner",))
     form = manifest_of() | {"serial": 2, "publisher": "cosigner"}
     assert await desk.publish(sign_manifest(form, [key_of("cosigner")])) is Receipt.NEW
+
+
+async def test_what_was_approved_holds_its_serial_and_what_was_rejected_makes_room(desk: Desk) -> None:
+    """Issue 3: the reviewers' statements count where their manifest is gone; a rejection is told, with its note."""
+    envelope = signed(5)
+    verified = verify_manifest(envelope, desk.trust, NOW_MS)
+    reviewer = key_of("reviewer")
+    lock = approve_pins(None, "files", verified, tools=None, reviewer=reviewer, operators=OPERATORS, at=NOW_MS)
+    no = Retraction(server="files", server_name=NAME, kind=None, tool=None, manifest_serial=6, note="say less")
+    back = replace(no, manifest_serial=5, note="taken back")
+    for said, act in ((no, Act.PIN_REJECT), (back, Act.PIN_REVOKE)):
+        lock, _ = retract(lock, said, act, reviewer=reviewer, operators=OPERATORS, at=NOW_MS)
+    again = approve_pins(lock, "files", verified, tools=None, reviewer=reviewer, operators=OPERATORS, at=NOW_MS)
+    (desk.manifests / PINS_FILE).write_bytes(again)
+
+    assert await desk.publish(signed(4)) is Receipt.OLDER
+    assert await desk.publish(signed(6)) is Receipt.NEW
+    told = await desk.tell()
+    assert isinstance(told, dict)
+    assert (told["state"], told["rejected"]) == (
+        "rejected",
+        [{"item": None, "note": "say less", "at": "2027-01-15T08:00:00Z"}],
+    )
+    assert await desk.publish(signed(1, "other")) is Receipt.NEW  # beside it: what was rejected waits no more
 
 
 async def test_a_request_is_answered_once_and_remembered_while_it_holds(desk: Desk) -> None:
