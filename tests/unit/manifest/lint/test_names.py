@@ -36,8 +36,8 @@ def codes(name: str, description: str = "", server: str = "evil") -> list[Findin
         "send_mail",
         "reed_file",
         "get_statos",
-        "search_v",
         "get_sta_tus",
+        "get_statu_x",
     ],
 )
 def test_a_name_that_passes_for_anothers_is_an_alarm(name: str) -> None:
