@@ -23,8 +23,8 @@ NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Th
 MANIFEST_FILE: Final = "manifest.json"
 PARTLY_SIGNED_FILE: Final = "manifest.partly.dsse.json"
 """An envelope that needs more signatures: it counts for nothing until it has them."""
-APPROVED_FILE: Final = "approved.dsse.json"
-"""A copy of the envelope that was approved last: nothing is decided by it, a review shows with it what changed."""
+APPROVED_FILE: Final = "approved.json"
+"""Copies of the envelopes that were approved: nothing is decided by them, a review shows with them what changed."""
 
 
 def manifest_file(set_up: SetUp, name: str) -> Path:

@@ -20,7 +20,7 @@ from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, o
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
 from mediator.cli.pin_retract import reject, revoke
-from mediator.cli.pin_review import Standing, review_form, review_of, show_review
+from mediator.cli.pin_review import copies_with, neighbours_in, review
 from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
@@ -29,6 +29,7 @@ from mediator.manifest.fields import write_moment
 from mediator.manifest.manifest import LABEL
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinnedTool, PinProblem
+from mediator.manifest.review import acknowledge, findings_in
 from mediator.manifest.standing import highest_serial
 
 group = typer.Typer(
@@ -36,6 +37,7 @@ group = typer.Typer(
 )
 
 
+group.command("review")(review)
 group.command("reject")(reject)
 group.command("revoke")(revoke)
 
@@ -43,20 +45,6 @@ group.command("revoke")(revoke)
 def add_to(app: typer.Typer) -> None:
     """Add the group to the command."""
     app.add_typer(group, name="pin")
-
-
-@group.command("review")
-def review(name: NameArgument, as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
-    """Show a server's signed tools against what is approved: everything that a model will read, and what changed."""
-    set_up = open_set_up(folder)
-    verified = read_verified(set_up, name)
-    reviews = review_of(set_up, name, verified)
-    if as_json:
-        print_json(review_form(verified, reviews))
-        return
-    show_review(name, verified, reviews)
-    if any(one.standing is not Standing.APPROVED for one in reviews):
-        say(("next: ", NAME), f"`mediator pin approve {name} --reviewer WHO`, all of it or `--tool` by tool")
 
 
 @group.command("approve")
@@ -75,6 +63,10 @@ def approve(
     assign: Annotated[
         list[str] | None, typer.Option("--as", metavar="TOOL=NAME", help="Its name on `/mcp`; may be given again.")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--acknowledge", metavar="CODE[:TOOL]", help="An alarm that you accept; may be given again."),
+    ] = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it stands in the statement.")] = None,
     folder: FolderOption = HERE,
 ) -> None:
@@ -86,6 +78,9 @@ def approve(
     key = operator_key(set_up.folder, operators, reviewer, Act.PIN_APPROVE)
     path = set_up.manifests / PINS_FILE
     with about(f"`{name}`", f"`mediator pin review {name}` shows what is there"):
+        before, _ = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
+        findings = findings_in(name, verified, neighbours_in(before), raises.effect or Effect.READ)
+        chosen = tool or [one.name for one in verified.manifest.tools]
         lock = approve_pins(
             find_file(path),
             name,
@@ -96,11 +91,13 @@ def approve(
             at=now_ms(),
             raises=raises,
             assigned=assigned,
+            acknowledged=acknowledge(findings, chosen, map(_acknowledged, accept or [])),
             note=note,
             seen_serial=read_seen(set_up.folder.state).get(Signed.PINS, 0),
         )
     approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
-    replace_together({path: lock, approved: read_file(approved.with_name(ENVELOPE_FILE))})
+    copies = copies_with(set_up, name, read_file(approved.with_name(ENVELOPE_FILE)), lock)
+    replace_together({path: lock, approved: copies})
     remember(set_up.folder.state, pins=highest_serial(lock, operators))
     pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     shown = [one for one in pins.of_server(name) if not tool or one.name in tool]
@@ -161,6 +158,7 @@ def _form(pin: PinnedTool) -> JsonObject:
         "digest": pin.digest,
         "effect": pin.effect.value,
         "sensitivity": pin.sensitivity,
+        "result_labels": [*sorted(pin.result_labels)],
         "reviewer": pin.reviewer,
         "signers": [*pin.signers],
         "serial": pin.pin_serial,
@@ -187,6 +185,11 @@ def _raises(text: str) -> Raise:
                 )
                 raise typer.BadParameter(f"`{part}` is not understood: {wanted}", param_hint="--raise")
     return Raise(effect=effect, sensitivity=sensitivity, labels=labels)
+
+
+def _acknowledged(text: str) -> tuple[str, str | None]:
+    code, _, tool = text.partition(":")
+    return code, tool or None
 
 
 def _assigned(pairs: list[str]) -> dict[str, str]:

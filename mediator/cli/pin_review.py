@@ -1,204 +1,126 @@
-"""What a reviewer is shown: every text of a signed manifest that a model will read, and what changed since approval.
+"""`mediator pin review`: every text of a signed manifest that a model will read, and what changed since approval.
 
 Foreign text from end to end: all of it is printed in visible form, line by line. What was approved is told by digest
-in `pins.lock`; the texts come from the envelope that the last approval left beside it, and only where their digest
-is the one that was approved.
+in `pins.lock`; the texts come from the envelopes that approvals left beside it, and only where their digest is the one
+that was approved. How it looks is in `pin_review_shown.py`, what is found in `manifest/review.py`.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum, unique
-from typing import Final
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
 
 from mediator.assembly.folder import find_file, read_operators
-from mediator.assembly.trust import PINS_FILE
-from mediator.canonical import Json, JsonObject, readable_bytes
-from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, printable, say, show_table
-from mediator.cli.folder import SetUp, about
-from mediator.cli.manifest_files import APPROVED_FILE
+from mediator.assembly.trust import PINS_FILE, load_pin_set
+from mediator.canonical import Json, canonical_bytes, parse_object
+from mediator.cli.console import print_json
+from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up
+from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, read_verified
+from mediator.cli.pin_review_shown import review_form, show_review
 from mediator.identity.dsse import parse_envelope
-from mediator.manifest.changes import FieldChange, changes_between
-from mediator.manifest.fields import write_moment
+from mediator.manifest.lint.finding import Neighbour
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock
-from mediator.manifest.manifest import ManifestTool, parse_manifest
+from mediator.manifest.manifest import ToolManifest, parse_manifest
+from mediator.manifest.pin import PinProblem, PinSet
+from mediator.manifest.review import ServerReview, review_manifest
 from mediator.manifest.signature import VerifiedManifest
-from mediator.refusal import Refused
+from mediator.refusal import Reason, Refused
 
 
-@unique
-class Standing(StrEnum):
-    """How a tool of the manifest stands to what is approved."""
+def review(
+    name: NameArgument,
+    tool: Annotated[
+        list[str] | None, typer.Option(metavar="TOOL", help="Only this one, in full; may be given again.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 where there is something to review, else with 0.")
+    ] = False,
+    as_json: JsonOption = False,
+    folder: FolderOption = HERE,
+) -> None:
+    """Show a server's signed tools against what is approved: everything that a model will read, and what changed."""
+    set_up = open_set_up(folder)
+    verified = read_verified(set_up, name)
+    found = review_of(set_up, name, verified)
+    if tool and (unknown := sorted(set(tool) - {item.name for item in found.items})):
+        detail = f"neither the manifest nor an approval has a tool `{unknown[0]}`"
+        raise Refused(Reason.UNKNOWN_TOOL, detail, remedy=f"`mediator pin review {name}` shows all that there are")
+    if as_json:
+        print_json(review_form(verified, found))
+    else:
+        show_review(name, verified, found, frozenset(tool or ()))
+    if exit_code and found.is_open:
+        raise typer.Exit(1)
 
-    NEW = "new"
-    CHANGED = "changed"
-    APPROVED = "approved"
-    GONE = "gone"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolReview:
-    """One tool: as it is signed now, as it was approved, and what moved."""
-
-    name: str
-    standing: Standing
-    tool: ManifestTool | None
-    approval: Approval | None
-    changes: tuple[FieldChange, ...] = ()
-    declared: tuple[str, ...] = ()
-
-
-def review_of(set_up: SetUp, name: str, verified: VerifiedManifest) -> tuple[ToolReview, ...]:
+def review_of(set_up: SetUp, name: str, verified: VerifiedManifest) -> ServerReview:
     """Return each tool of the signed manifest against its approval, and each approval whose tool is gone."""
-    approvals = _approvals(set_up, name)
-    before = _approved_tools(set_up, name)
-    reviews = [
-        _review(tool, approvals.get(tool.name), before.get(tool.name), verified) for tool in verified.manifest.tools
-    ]
-    there = {tool.name for tool in verified.manifest.tools}
-    gone = [
-        ToolReview(name=tool, standing=Standing.GONE, tool=None, approval=approval)
-        for tool, approval in sorted(approvals.items())
-        if tool not in there
-    ]
-    return (*reviews, *gone)
-
-
-def _review(
-    tool: ManifestTool, approval: Approval | None, before: ManifestTool | None, verified: VerifiedManifest
-) -> ToolReview:
-    if approval is None:
-        return ToolReview(name=tool.name, standing=Standing.NEW, tool=tool, approval=None)
-    told: list[str] = []
-    if approval.about != verified.manifest.about_digest or approval.server_name != verified.manifest.server.name:
-        told.append("what is said of server, publisher, owner, or the instructions")
-    if approval.signers != verified.signer_keyids:
-        told.append("who signed")
-    if before is not None and before.digest != approval.digest:
-        before = None  # not what was approved: it says nothing
-    changes: tuple[FieldChange, ...] = ()
-    if approval.digest != tool.digest:
-        changes = () if before is None else changes_between(before.definition, tool.definition)
-        told.append("the definition")
-    if approval.declared != tool.declared_digest and approval.digest == tool.digest:
-        told.append("what its owner declares")
-    standing = Standing.CHANGED if told else Standing.APPROVED
-    declared = (*told, *_declared_changes(before, tool)) if told else ()
-    return ToolReview(
-        name=tool.name, standing=standing, tool=tool, approval=approval, changes=changes, declared=declared
+    approvals = newest_approvals(set_up, name, find_file(set_up.manifests / PINS_FILE))
+    with about("what is pinned", "`mediator doctor` looks at the whole set-up"):
+        pins, problems = load_pin_set(set_up.folder, set_up.settings, read_operators(set_up.folder), now_ms())
+    return review_manifest(
+        name, verified, approvals, approved_manifests(set_up, name), neighbours_in(pins), _reasons(name, problems)
     )
 
 
-def _declared_changes(before: ManifestTool | None, now: ManifestTool) -> Iterable[str]:
-    if before is None:
-        return
-    for fact in ("effect", "sensitivity", "reads_from", "sends_to", "result_labels", "stores", "idempotent", "opens"):
-        old, new = _plain(getattr(before, fact)), _plain(getattr(now, fact))
-        if old != new:
-            yield f"{fact}: {old} -> {new}"
-    if dict(before.targets) != dict(now.targets):
-        yield f"targets: {_plain(before.targets)} -> {_plain(now.targets)}"
+def neighbours_in(pins: PinSet) -> tuple[Neighbour, ...]:
+    """Return all pinned tools, as what names are compared with."""
+    return tuple(
+        Neighbour(server=pin.server, name=pin.name, description=str(pin.definition.get("description") or ""))
+        for pin in pins
+    )
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, frozenset):
-        return ", ".join(sorted(value)) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {value[key]}" for key in sorted(value)) or "none"
-    return str(value)
-
-
-def _approvals(set_up: SetUp, name: str) -> dict[str, Approval]:
-    path = set_up.manifests / PINS_FILE
-    with about(set_up.shown(path), "restore it: only `mediator pin approve` writes this file"):
-        signed = approvals_that_verify(parse_lock(find_file(path)), read_operators(set_up.folder))
+def newest_approvals(set_up: SetUp, name: str, lock: bytes | None) -> list[Approval]:
+    """Return the newest approval of each item of a server."""
+    with about(set_up.shown(set_up.manifests / PINS_FILE), "restore it: only `mediator pin approve` writes this file"):
+        signed = approvals_that_verify(parse_lock(lock), read_operators(set_up.folder))
     ordered = sorted(signed, key=lambda one: one.statement.serial)
-    return {one.approval.tool: one.approval for one in ordered if one.approval.server == name}
+    return [
+        *{
+            (one.approval.kind, one.approval.tool): one.approval for one in ordered if one.approval.server == name
+        }.values()
+    ]
 
 
-def _approved_tools(set_up: SetUp, name: str) -> dict[str, ManifestTool]:
+def approved_manifests(set_up: SetUp, name: str) -> list[ToolManifest]:
+    """Return the manifests that were approved, as far as copies are kept: pictures for the eye, nothing more."""
+    manifests: list[ToolManifest] = []
+    for raw in _copies(set_up, name):
+        try:
+            manifests.append(parse_manifest(parse_envelope(raw).payload))
+        except Refused:  # without it, the review says that something changed and not how
+            continue
+    return manifests
+
+
+def copies_with(set_up: SetUp, name: str, envelope: bytes, lock: bytes) -> bytes:
+    """Return the file of copies with this envelope added, less those of which the lock approves nothing any more."""
+    missing = {(one.tool, one.declared) for one in newest_approvals(set_up, name, lock)}
+    kept: list[Json] = []
+    for raw in (envelope, *_copies(set_up, name)):
+        try:
+            there = {(tool.name, tool.declared_digest) for tool in parse_manifest(parse_envelope(raw).payload).tools}
+        except Refused:
+            continue
+        if missing & there:
+            kept.append(parse_object(raw))
+            missing -= there
+    return canonical_bytes({"envelopes": kept})
+
+
+def _copies(set_up: SetUp, name: str) -> list[bytes]:
     raw = find_file(set_up.manifests / name / APPROVED_FILE)
-    if raw is None:
-        return {}
     try:
-        return {tool.name: tool for tool in parse_manifest(parse_envelope(raw).payload).tools}
-    except Refused:  # a picture for the eye: without it, the review says that something changed and not how
-        return {}
+        envelopes = [] if raw is None else parse_object(raw).get("envelopes")
+    except Refused:
+        return []
+    return [canonical_bytes(one) for one in envelopes] if isinstance(envelopes, list) else []
 
 
-# --- for a person ----------------------------------------------------------------------------------------------------
-
-_STYLES: Final = {Standing.NEW: WARN, Standing.CHANGED: BAD, Standing.APPROVED: GOOD, Standing.GONE: WARN}
-
-
-def show_review(name: str, verified: VerifiedManifest, reviews: Sequence[ToolReview]) -> None:
-    """Print it all."""
-    manifest = verified.manifest
-    say((manifest.server.name, NAME), f"  serial {manifest.serial}, signed by {', '.join(verified.signers)}")
-    say(f"{manifest.owner.name} ({manifest.owner.contact}) answers for it; good until {write_moment(verified.expires)}")
-    if manifest.instructions is not None:
-        say(("instructions to every agent of this server:", NAME))
-        _say_lines(manifest.instructions)
-    for review in reviews:
-        say("")
-        say((f"{name}/{review.name}", NAME), "  ", (review.standing, _STYLES[review.standing]))
-        _show_tool(review)
-
-
-def _show_tool(review: ToolReview) -> None:
-    for told in review.declared:
-        say(("  changed: ", BAD), told)
-    if review.changes:
-        rows = [(one.pointer, one.kind, _side(one.old), _side(one.new)) for one in review.changes]
-        show_table(("field", "kind", "approved", "now"), rows)
-    tool = review.tool
-    if tool is None or review.standing is Standing.APPROVED:
-        return
-    targets = ", ".join(f"{pointer} names a {target}" for pointer, target in sorted(tool.targets.items()))
-    facts = (f"effect {tool.effect}", f"sensitivity {tool.sensitivity}", *sorted(tool.result_labels), targets)
-    say("  ", ", ".join(fact for fact in facts if fact))
-    description = tool.definition.get("description")
-    if isinstance(description, str):
-        _say_lines(description)
-    rest = {key: value for key, value in tool.definition.items() if key not in {"name", "description"}}
-    OUT.print(printable("  everything else that is pinned:", QUIET))
-    _say_lines(readable_bytes(rest).decode())
-
-
-def _say_lines(text: str) -> None:
-    for line in text.splitlines():
-        say(("  | ", QUIET), line)
-
-
-def _side(text: str | None) -> str:
-    return "(absent)" if text is None else text
-
-
-# --- for a program ---------------------------------------------------------------------------------------------------
-
-
-def review_form(verified: VerifiedManifest, reviews: Sequence[ToolReview]) -> JsonObject:
-    """Return it as JSON."""
-    return {
-        "server": verified.manifest.server.name,
-        "serial": verified.manifest.serial,
-        "signers": list[Json](verified.signers),
-        "instructions": verified.manifest.instructions,
-        "tools": [_form(review) for review in reviews],
-    }
-
-
-def _form(review: ToolReview) -> Json:
-    return {
-        "tool": review.name,
-        "standing": review.standing.value,
-        "declared": list[Json](review.declared),
-        "changes": [
-            {"pointer": one.pointer, "kind": one.kind.value, "approved": one.old, "now": one.new}
-            for one in review.changes
-        ],
-        "definition": None if review.tool is None else review.tool.definition,
-    }
+def _reasons(name: str, problems: Iterable[PinProblem]) -> dict[str, str]:
+    return {one.tool: one.detail for one in problems if one.server == name and one.tool is not None}

@@ -55,7 +55,7 @@ def approve_pins(
     at: int,
     raises: Raise = AS_DECLARED,
     assigned: Mapping[str, str] = MappingProxyType({}),
-    acknowledged: frozenset[str] = frozenset(),
+    acknowledged: Mapping[str, frozenset[str]] = MappingProxyType({}),
     note: str | None = None,
     seen_serial: int = 0,
 ) -> bytes:
@@ -88,7 +88,8 @@ def approve_pins(
     for tool in chosen:
         name = _name(server, tool.name, assigned.get(tool.name), frozenset(taken))
         taken.add(name.casefold())
-        approval = replace(_approval(server, manifest, tool, name, raises), acknowledged=acknowledged, note=note)
+        accepted = acknowledged.get(tool.name, frozenset())
+        approval = replace(_approval(server, manifest, tool, name, raises), acknowledged=accepted, note=note)
         superseded |= {one.statement.raw for one in existing if _is_superseded(one, approval, who.name)}
         serial += 1
         subject = approval.as_subject()

@@ -28,7 +28,7 @@ _SUBJECT: Final = (
 _RETRACTION: Final = ("server", "server_name", "kind", "tool", "manifest_serial", "note")
 NOTE_MAX: Final = 2000
 """Characters: a reason that another person reads."""
-_CODE: Final = re.compile(r"[a-z][a-z_]{0,63}")
+_CODE: Final = re.compile(r"[a-z][a-z-]{0,63}")
 _KEYID: Final = re.compile(r"[0-9a-f]{64}")
 
 

@@ -132,7 +132,15 @@ async def test_no_two_tools_have_names_that_differ_by_case_alone(tmp_path: Path)
         here = ("--folder", str(tmp_path / "work"))
         sources = {"files": ("--url", files.url), "mail": ("--url", mail.url)}
         await set_up(tmp_path / "work", sources, {}, None, None)
-        approve = ("pin", "approve", "mail", "--reviewer", "you@example.com")
+        approve = (
+            "pin",
+            "approve",
+            "mail",
+            "--reviewer",
+            "you@example.com",
+            "--acknowledge",
+            "effect-understated:send",
+        )
         said = await refused_command(*approve, "--as", "send=files__read", *here)
         assert "stands another name than `mail`" in said
         for dressed in ("files__send", "Mail__send", "files__re\u0430d", "se nd"):

@@ -240,4 +240,13 @@ async def set_up(
             declare(name, manifest)
         path.write_text(json.dumps(manifest), encoding="utf-8")
         await command("manifest", "sign", name, *here)
-        await command("pin", "approve", name, "--reviewer", OWNER, *here)
+        await command("pin", "approve", name, "--reviewer", OWNER, *await _accepted(name, here), *here)
+
+
+async def _accepted(name: str, here: Sequence[str]) -> list[str]:
+    """Return the words by which a reviewer who looked accepts whatever the linter raises an alarm over."""
+    shown = json.loads(await command("pin", "review", name, "--json", *here))
+    found = [(one, "") for one in shown["findings"]]
+    found += [(one, f":{entry['tool']}") for entry in shown["tools"] for one in entry["findings"]]
+    codes = sorted({one["code"] + of for one, of in found if one["severity"] == "alarm"})
+    return [word for code in codes for word in ("--acknowledge", code)]

@@ -5,14 +5,16 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from mediator.cli.folder import open_set_up
 from mediator.cli.manifest_files import APPROVED_FILE, read_verified
-from mediator.cli.pin_review import Standing, review_of
+from mediator.cli.pin_review import review_of
+from mediator.manifest.review import Standing
 from tests.promises import promise
-from tests.simulated.commands import Commands
+from tests.simulated.commands import OPERATOR, Commands
 from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
 from tests.unit.cli.test_manifest import edit
 
@@ -21,7 +23,7 @@ CLOCK = Path("tool_manifests", "clock")
 
 def standings(work: Path) -> dict[str, Standing]:
     set_up = open_set_up(work)
-    return {one.name: one.standing for one in review_of(set_up, "clock", read_verified(set_up, "clock"))}
+    return {one.name: one.standing for one in review_of(set_up, "clock", read_verified(set_up, "clock")).items}
 
 
 def offer(mediator: Commands, clock: SimulatedStdioServer, *tools: dict[str, Any]) -> None:
@@ -50,7 +52,7 @@ def test_of_a_new_tool_every_text_is_shown(signed: Path, clock: SimulatedStdioSe
     assert "\x1b" not in out
     assert "\u202e" not in out
     for shown in (
-        *("clock/now  new", "  | First.\n  | Second.\\u202e\n", "  |   <!-- [conceal] -->\n", "the other title"),
+        *("clock/now  new", "  | First.\n  | Second.\\u{202e}\n", "  |   <!-- [conceal] -->\n", "the other title"),
         *("https://icons.example/a.png", "the unknown field", "  | be kind\n  | and quick\n", "Now \\u001b[31m"),
     ):
         assert shown in out
@@ -62,7 +64,7 @@ def test_of_an_approved_tool_nothing_is_left_to_say(pinned: Path, mediator: Comm
     """Ours."""
     out = mediator.well("pin", "review", "clock").out
 
-    assert "clock/now  approved" in out
+    assert "approved, and as it was approved: now, set_alarm" in out
     assert "next: " not in out
     assert set(standings(pinned).values()) == {Standing.APPROVED}
 
@@ -106,17 +108,21 @@ def test_what_is_declared_otherwise_is_shown_too(pinned: Path, mediator: Command
     edit(pinned / CLOCK / "manifest.json", declare)
     mediator.well("manifest", "sign", "clock")
 
-    (now, alarm) = mediator.well("pin", "review", "clock", "--json").printed["tools"]
+    shown = mediator.well("pin", "review", "clock", "--json").printed
+    (now, alarm) = shown["tools"]
 
-    assert now["declared"] == [
-        "what is said of server, publisher, owner, or the instructions",
-        "what its owner declares",
-        "effect: read -> send",
-        "sends_to: none -> example.com",
-        "targets: none -> /text address",
+    about = "what is said of server, publisher, owner, or the instructions"
+    assert (now["why"], alarm["why"]) == ([about, "what its owner declares"], [about])
+    assert now["moved"] == [
+        {"fact": "effect", "approved": "read", "now": "send", "grew": True},
+        {"fact": "sends_to", "approved": "none", "now": "example.com", "grew": True},
+        {"fact": "targets", "approved": "none", "now": "/text address", "grew": False},
     ]
-    assert alarm["declared"] == ["what is said of server, publisher, owner, or the instructions"]
-    assert "changed: effect: read -> send" in mediator.well("pin", "review", "clock").out
+    assert [(one["fact"], one["now"]) for one in shown["moved"]] == [("owner", f"eve@example.com ({OPERATOR})")]
+    out = mediator.well("pin", "review", "clock").out
+    assert "clock/now  changed  may do more than was approved\n" in out
+    assert "changed: effect: read -> send  grew\n" in out
+    assert f"changed: owner: {OPERATOR} ({OPERATOR}) -> eve@example.com ({OPERATOR})\n" in out
 
 
 def test_without_the_copy_of_what_was_approved_it_says_that_something_changed(
@@ -125,12 +131,45 @@ def test_without_the_copy_of_what_was_approved_it_says_that_something_changed(
     """Ours: the copy is a picture for the eye; one that was tampered with says nothing."""
     offer(mediator, clock, tool("now", description="Another text."))
 
-    for raw in (b"{", (pinned / CLOCK / "manifest.dsse.json").read_bytes(), None):
-        path = pinned / CLOCK / APPROVED_FILE
+    path = pinned / CLOCK / APPROVED_FILE
+    for raw in (b"{", b'{"envelopes":[{}]}', b'{"envelopes":1}', None):
         path.unlink() if raw is None else path.write_bytes(raw)
         reviews = mediator.well("pin", "review", "clock", "--json").printed["tools"]
-        assert (reviews[0]["standing"], reviews[0]["declared"], reviews[0]["changes"]) == (
-            "changed",
-            ["the definition"],
-            [],
-        )
+        assert (reviews[0]["standing"], reviews[0]["why"], reviews[0]["changes"]) == ("changed", ["the definition"], [])
+
+    path.write_bytes(b'{"envelopes":[{}]}')
+    mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR)
+    assert len(json.loads(path.read_bytes())["envelopes"]) == 1
+
+
+def test_a_pipeline_is_told_by_the_exit_code(pinned: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
+    """Design 5.1: `--exit-code` ends with 1 where somebody should look, as `git diff` does."""
+    assert mediator("pin", "review", "clock", "--exit-code").code == 0
+
+    offer(mediator, clock, tool("now", description="Another text."))
+
+    assert mediator("pin", "review", "clock").code == 0
+    ran = mediator("pin", "review", "clock", "--exit-code", "--json")
+    assert (ran.code, ran.printed["open"], ran.err) == (1, True, "")
+    assert pinned.is_dir()
+
+
+@promise("P3")
+def test_after_approving_in_part_the_rest_is_still_shown_against_what_was_approved(
+    pinned: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """Ours: a copy is kept for as long as something of it is approved."""
+    offer(mediator, clock, tool("now", description="Hidden\u200b text."), tool("set_alarm", description="New words."))
+    mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR, "--tool", "set_alarm")
+
+    reviews = {one["tool"]: one for one in mediator.well("pin", "review", "clock", "--json").printed["tools"]}
+    out = mediator.well("pin", "review", "clock", "--tool", "now").out
+
+    assert reviews["set_alarm"]["standing"] == "approved"
+    assert "/description" in {one["pointer"] for one in reviews["now"]["changes"]}
+    assert "Hidden\\u{200b} text." in out
+    assert "alarm: hidden-text at /description" in out
+    assert "--acknowledge hidden-text:now" in out
+    assert "set_alarm" not in out
+    assert "has a tool `nonsense`" in mediator.refused("pin", "review", "clock", "--tool", "nonsense")
+    assert pinned.is_dir()

@@ -53,7 +53,7 @@ APPROVAL = Approval(
     effect=Effect.READ,
     sensitivity=0,
     result_labels=frozenset({"untrusted"}),
-    acknowledged=frozenset({"hidden_text"}),
+    acknowledged=frozenset({"hidden-text"}),
     note="Looked at it.\nTwice.",
 )
 

@@ -1,0 +1,224 @@
+"""How a review looks: for a person, the dangerous first and what is settled in one line; for a program, as JSON.
+
+Every foreign text goes through `visible`: what an eye would miss is written out.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from mediator.canonical import Json, JsonObject, parse_json, readable_bytes
+from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, counted, printable, say
+from mediator.manifest.changes import FieldChange, Kind
+from mediator.manifest.fields import write_moment
+from mediator.manifest.lint.finding import Finding, Severity
+from mediator.manifest.lint.visible import visible
+from mediator.manifest.manifest import ManifestTool
+from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing, verdict_on
+from mediator.manifest.signature import VerifiedManifest
+from mediator.refusal import Refused
+
+_STYLES: Final = {Standing.NEW: WARN, Standing.CHANGED: BAD, Standing.APPROVED: GOOD, Standing.GONE: WARN}
+_KIND_STYLES: Final = {Kind.NARROWS: GOOD, Kind.WIDENS: BAD, Kind.REWORDS: "", Kind.UNCLEAR: WARN}
+_TOKENS: Final = re.compile(r"\w+|\s+|[^\w\s]")
+_REMOVED: Final = "bold red underline"
+_ADDED: Final = "bold green underline"
+_COMPARED_MAX: Final = 4000
+"""Tokens a side: beyond that, both sides are shown without marks."""
+
+
+def show_review(name: str, verified: VerifiedManifest, review: ServerReview, only: frozenset[str]) -> None:
+    """Print it; with `only`, these tools and in full."""
+    manifest = verified.manifest
+    say((manifest.server.name, NAME), f"  serial {manifest.serial}, signed by {', '.join(verified.signers)}")
+    say(f"{manifest.owner.name} ({manifest.owner.contact}) answers for it; good until {write_moment(verified.expires)}")
+    items = [item for item in review.items if not only or item.name in only]
+    _show_count(items)
+    _show_moved(review.moved, "")
+    for finding in review.findings:
+        _show_finding(finding, "instructions")
+    if manifest.instructions is not None:
+        say(("instructions to every agent of this server:", NAME))
+        _say_lines(manifest.instructions)
+    opened = [item for item in items if item.is_open or only]
+    for item in opened:
+        _show_item(name, item)
+    if settled := [item for item in items if item not in opened]:
+        say("")
+        say(("approved, and as it was approved: ", GOOD), ", ".join(visible(item.name) for item in settled))
+    if any(item.is_open for item in items):
+        codes = sorted({f"{one.code}:{item.name}" for item in items for one in item.findings if _is_alarm(one)})
+        codes.extend(sorted({one.code.value for one in review.findings if _is_alarm(one)}))
+        say("")
+        say(("next: ", NAME), f"`mediator pin approve {name} --reviewer WHO`, all of it or `--tool` by tool")
+        if codes:
+            say("      what you accept is named: ", *(" ".join(f"--acknowledge {visible(code)}" for code in codes),))
+        say(f"      or `mediator pin reject {name} --reviewer WHO --note WHY`")
+
+
+def _show_count(items: Sequence[ItemReview]) -> None:
+    counts = {standing: sum(item.standing is standing for item in items) for standing in Standing}
+    told = ", ".join(f"{count} {standing}" for standing, count in counts.items() if count)
+    alarms = sum(item.has_alarm for item in items if item.is_open)
+    say(
+        (counted(len(items), "tool"), NAME),
+        f": {told}",
+        *((("; ", ""), (f"{alarms} with alarms", BAD)) if alarms else ()),
+    )
+
+
+def _show_item(name: str, item: ItemReview) -> None:
+    say("")
+    grew: tuple[tuple[str, str], ...] = (("  may do more than was approved", BAD),) if item.grew else ()
+    say((f"{name}/{visible(item.name)}", NAME), "  ", (item.standing, _STYLES[item.standing]), *grew)
+    if item.problem is not None:
+        say(("  not pinned: ", BAD), item.problem)
+    for finding in sorted(item.findings, key=lambda one: not _is_alarm(one)):
+        _show_finding(finding, "")
+    for why in item.why:
+        say(("  changed: ", BAD), why)
+    _show_moved(item.moved, "  ")
+    for schema in ("inputSchema", "outputSchema"):
+        if (verdict := verdict_on(item.changes, schema)) is not None:
+            say(f"  {schema}: ", (verdict, _KIND_STYLES[verdict]))
+    if item.changes:
+        _show_changes(item.changes)
+    if item.tool is not None and not item.changes:
+        _show_whole(item.tool)
+
+
+def _show_finding(finding: Finding, where: str) -> None:
+    style = BAD if _is_alarm(finding) else WARN
+    place = where or finding.pointer or "/"
+    say((f"  {finding.severity}: ", style), (finding.code, NAME), f" at {visible(place)}: {finding.detail}")
+    if finding.excerpt:
+        say(("  | ", QUIET), finding.excerpt)
+
+
+def _show_moved(moved: Iterable[Moved], indent: str) -> None:
+    for one in moved:
+        mark: tuple[tuple[str, str], ...] = (("  grew", BAD),) if one.grew else ()
+        say((f"{indent}changed: ", BAD), f"{one.fact}: {visible(one.old)} -> {visible(one.new)}", *mark)
+
+
+def _show_changes(changes: Sequence[FieldChange]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    table.add_column("field", ratio=2, overflow="fold")
+    table.add_column("approved", ratio=3, overflow="fold")
+    table.add_column("now", ratio=3, overflow="fold")
+    for change in sorted(changes, key=lambda one: one.kind in {Kind.REWORDS, Kind.NARROWS}):
+        old, new = _sides(change)
+        field = Text.assemble(
+            printable(visible(change.pointer)), "\n", printable(change.kind, _KIND_STYLES[change.kind] or QUIET)
+        )
+        table.add_row(field, old, new)
+    OUT.print(table)
+
+
+def _sides(change: FieldChange) -> tuple[Text, Text]:
+    """Return both sides, with the words marked in which they differ."""
+    if change.old is None or change.new is None:
+        absent = Text("(absent)", style=QUIET)
+        old = absent if change.old is None else printable(_read(change.old), _REMOVED)
+        new = absent if change.new is None else printable(_read(change.new), _ADDED)
+        return old, new
+    before, after = _TOKENS.findall(_read(change.old)), _TOKENS.findall(_read(change.new))
+    if max(len(before), len(after)) > _COMPARED_MAX:
+        return printable("".join(before)), printable("".join(after))
+    old, new = Text(), Text()
+    for what, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        style = ("", "") if what == "equal" else (_REMOVED, _ADDED)
+        old.append_text(printable("".join(before[a:b]), style[0]))
+        new.append_text(printable("".join(after[c:d]), style[1]))
+    return old, new
+
+
+def _read(canonical: str) -> str:
+    """Return a side as it is read: a text as such, anything else as JSON; hidden characters written out."""
+    try:
+        value = parse_json(canonical.encode())
+    except Refused:
+        value = canonical
+    return visible(value) if isinstance(value, str) else visible(canonical)
+
+
+def _show_whole(tool: ManifestTool) -> None:
+    targets = ", ".join(f"{pointer} names a {target}" for pointer, target in sorted(tool.targets.items()))
+    sends = f"sends to {', '.join(sorted(tool.sends_to))}" if tool.sends_to else ""
+    facts = (f"effect {tool.effect}", f"sensitivity {tool.sensitivity}", sends, *sorted(tool.result_labels), targets)
+    say("  ", ", ".join(fact for fact in facts if fact))
+    description = tool.definition.get("description")
+    if isinstance(description, str):
+        _say_lines(description)
+    rest = {key: value for key, value in tool.definition.items() if key != "name"}
+    if isinstance(description, str):
+        del rest["description"]
+    OUT.print(printable("  everything else that is pinned:", QUIET))
+    _say_lines(readable_bytes(rest).decode())
+
+
+def _say_lines(text: str) -> None:
+    for line in text.split("\n"):
+        say(("  | ", QUIET), visible(line))
+
+
+def _is_alarm(finding: Finding) -> bool:
+    return finding.severity is Severity.ALARM
+
+
+# --- for a program ---------------------------------------------------------------------------------------------------
+
+
+def review_form(verified: VerifiedManifest, review: ServerReview) -> JsonObject:
+    """Return it as JSON."""
+    return {
+        "server": verified.manifest.server.name,
+        "serial": verified.manifest.serial,
+        "signers": list[Json](verified.signers),
+        "instructions": verified.manifest.instructions,
+        "open": review.is_open,
+        "moved": [_moved_form(one) for one in review.moved],
+        "findings": [_finding_form(one) for one in review.findings],
+        "tools": [_form(item) for item in review.items],
+    }
+
+
+def _form(item: ItemReview) -> Json:
+    return {
+        "tool": item.name,
+        "standing": item.standing.value,
+        "open": item.is_open,
+        "problem": item.problem,
+        "why": list[Json](item.why),
+        "moved": [_moved_form(one) for one in item.moved],
+        "changes": [
+            {"pointer": one.pointer, "kind": one.kind.value, "approved": one.old, "now": one.new}
+            for one in item.changes
+        ],
+        "schemas": {name: verdict_on(item.changes, name) for name in ("inputSchema", "outputSchema")},
+        "findings": [_finding_form(one) for one in item.findings],
+        "definition": None if item.tool is None else item.tool.definition,
+    }
+
+
+def _moved_form(moved: Moved) -> Json:
+    return {"fact": moved.fact, "approved": moved.old, "now": moved.new, "grew": moved.grew}
+
+
+def _finding_form(finding: Finding) -> Json:
+    return {
+        "code": finding.code.value,
+        "severity": finding.severity.value,
+        "pointer": finding.pointer,
+        "excerpt": finding.excerpt,
+        "detail": finding.detail,
+    }

@@ -1,0 +1,313 @@
+"""What a reviewer has to look at: a signed manifest against what was approved, with the linter's findings.
+
+Pure. It shows and asks, and pins nothing. Rules:
+
+- The old text of a tool is shown only where it is the text that was approved, by digest.
+- The dangerous comes first: alarms, then what grew or changed, then what is new; what is as it was approved comes last.
+- An alarm, and whatever says more than the declared effect, is acknowledged by its code, or nothing is approved. An
+  acknowledgement of something that was not found is refused: it was meant for something else.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final, final
+
+from mediator.canonical import Digest
+from mediator.effect import Effect
+from mediator.manifest.changes import FieldChange, Kind, changes_between
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity, instructions_of
+from mediator.manifest.lint.lint import lint
+from mediator.manifest.lock import Approval
+from mediator.manifest.manifest import ManifestTool, ToolManifest
+from mediator.manifest.signature import VerifiedManifest
+from mediator.refusal import Reason, Refused
+
+
+@unique
+class Standing(StrEnum):
+    """How an item of the manifest stands to what is approved."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    APPROVED = "approved"
+    GONE = "gone"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """One fact that its owner declares otherwise than it was approved; `grew` where it may now do more."""
+
+    fact: str
+    old: str
+    new: str
+    grew: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReview:
+    """One tool: as it is signed now, how it stands to what was approved, what moved, and what was found in it."""
+
+    name: str
+    standing: Standing
+    tool: ManifestTool | None
+    why: tuple[str, ...] = ()
+    """What is not as it was approved, in words."""
+    changes: tuple[FieldChange, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problem: str | None = None
+    """Why it is not pinned although somebody approved it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody should look at it."""
+        return self.standing is not Standing.APPROVED or self.problem is not None
+
+    @property
+    def has_alarm(self) -> bool:
+        """Tell whether something in it must be acknowledged."""
+        return any(one.severity is Severity.ALARM for one in self.findings)
+
+    @property
+    def grew(self) -> bool:
+        """Tell whether it may now do more than was approved."""
+        return any(one.grew for one in self.moved)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReview:
+    """A server's manifest as a reviewer sees it: what is said of the server, and each item, the dangerous first."""
+
+    items: tuple[ItemReview, ...]
+    moved: tuple[Moved, ...]
+    """What is said of server, publisher, owner and instructions, and who signed."""
+    findings: tuple[Finding, ...]
+    """In the instructions."""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody should look at anything of it."""
+        return any(item.is_open for item in self.items)
+
+
+def review_manifest(
+    server: str,
+    verified: VerifiedManifest,
+    approvals: Sequence[Approval],
+    before: Sequence[ToolManifest],
+    neighbours: Iterable[Neighbour],
+    problems: Mapping[str, str],
+) -> ServerReview:
+    """Return a review of all of it.
+
+    `approvals` are the newest of this server by item, `before` the manifests that were approved, as far as they are kept,
+    `problems` the reasons why approved tools are not pinned.
+    """
+    findings = findings_in(server, verified, neighbours)
+    approved = {one.tool: one for one in approvals if one.kind is ItemKind.TOOL}
+    texts = {(tool.name, tool.declared_digest): tool for manifest in before for tool in manifest.tools}
+    items = [_of_tool(tool, approved.get(tool.name), texts, verified) for tool in verified.manifest.tools]
+    there = {item.name for item in items}
+    items.extend(
+        ItemReview(name=name, standing=Standing.GONE, tool=None) for name in sorted(approved) if name not in there
+    )
+    whole = [
+        ItemReview(
+            name=item.name,
+            standing=item.standing,
+            tool=item.tool,
+            why=item.why,
+            changes=item.changes,
+            moved=item.moved,
+            findings=tuple(one for one in findings if one.kind is ItemKind.TOOL and one.name == item.name),
+            problem=problems.get(item.name) if item.standing is Standing.APPROVED else None,
+        )
+        for item in items
+    ]
+    return ServerReview(
+        items=tuple(sorted(whole, key=_dangerous_first)),
+        moved=_moved_about(approvals, before, verified),
+        findings=tuple(one for one in findings if one.kind is None),
+    )
+
+
+def findings_in(
+    server: str, verified: VerifiedManifest, neighbours: Iterable[Neighbour], at_least: Effect = Effect.READ
+) -> tuple[Finding, ...]:
+    """Return what the linter finds in tools and instructions, each effect taken as at least `at_least`."""
+    manifest = verified.manifest
+    items = [
+        LintItem(
+            server=server,
+            kind=ItemKind.TOOL,
+            name=tool.name,
+            definition=tool.definition,
+            effect=at_least if tool.effect is None or at_least.is_stricter_than(tool.effect) else tool.effect,
+        )
+        for tool in manifest.tools
+    ]
+    if manifest.instructions is not None:
+        items.append(instructions_of(server, manifest.instructions))
+    return lint(items, neighbours)
+
+
+def acknowledge(
+    findings: Iterable[Finding], tools: Iterable[str], said: Iterable[tuple[str, str | None]]
+) -> Mapping[str, frozenset[str]]:
+    """Return the codes that each of these tools' statements acknowledges: `said` holds codes, each of one tool or of all.
+
+    An alarm in the instructions counts for every tool. Raises `Refused` naming each alarm that is not acknowledged, and
+    for an acknowledgement of what was not found.
+    """
+    names, words = [*tools], {*said}
+    there = {(one.code.value, name) for one in findings for name in names if one.kind is None or one.name == name}
+    alarms = [
+        one
+        for one in findings
+        if one.severity is Severity.ALARM and (one.kind is None or one.name in names)
+        if (one.code.value, None) not in words and (one.code.value, one.name) not in words
+    ]
+    if alarms:
+        listed = sorted({f"`{one.code.value}:{one.name}`" if one.name else f"`{one.code.value}`" for one in alarms})
+        detail = f"alarms that nobody has acknowledged: {', '.join(listed)}"
+        remedy = "`mediator pin review` shows where; what you accept you name: `--acknowledge CODE:TOOL`"
+        raise Refused(Reason.MALFORMED, detail, remedy=remedy)
+    for code, of in sorted(words, key=str):
+        if not any(code == found and of in (None, name) for found, name in there):
+            what = code if of is None else f"{code}:{of}"
+            detail = f"`{what}` is acknowledged, and was not found in what is approved"
+            raise Refused(Reason.MALFORMED, detail, remedy="`mediator pin review` shows what was found")
+    return {
+        name: frozenset(code for code, of in words if of in (None, name) and (code, name) in there) for name in names
+    }
+
+
+def verdict_on(changes: Iterable[FieldChange], schema: str) -> Kind | None:
+    """Return what the changes below this schema come to for the values that fit it; None where there is none."""
+    kinds = {one.kind for one in changes if one.pointer == f"/{schema}" or one.pointer.startswith(f"/{schema}/")}
+    if not kinds:
+        return None
+    kinds -= {Kind.REWORDS}
+    if not kinds:
+        return Kind.REWORDS
+    return kinds.pop() if len(kinds) == 1 else Kind.UNCLEAR
+
+
+def _of_tool(
+    tool: ManifestTool,
+    approval: Approval | None,
+    texts: Mapping[tuple[str, Digest], ManifestTool],
+    verified: VerifiedManifest,
+) -> ItemReview:
+    if approval is None:
+        return ItemReview(name=tool.name, standing=Standing.NEW, tool=tool)
+    before = texts.get((tool.name, approval.declared))
+    why: list[str] = []
+    if (approval.about, approval.server_name) != (verified.manifest.about_digest, verified.manifest.server.name):
+        why.append("what is said of server, publisher, owner, or the instructions")
+    if approval.signers != verified.signer_keyids:
+        why.append("who signed")
+    if approval.digest != tool.digest:
+        why.append("the definition")
+    elif approval.declared != tool.declared_digest:
+        why.append("what its owner declares")
+    if not why:
+        return ItemReview(name=tool.name, standing=Standing.APPROVED, tool=tool)
+    return ItemReview(
+        name=tool.name,
+        standing=Standing.CHANGED,
+        tool=tool,
+        why=tuple(why),
+        changes=() if before is None else changes_between(before.definition, tool.definition),
+        moved=() if before is None else tuple(_moved_facts(before, tool)),
+    )
+
+
+_SETS_THAT_GROW: Final = ("reads_from", "sends_to", "opens")
+_FACTS: Final = ("effect", "sensitivity", *_SETS_THAT_GROW, "result_labels", "stores", "idempotent")
+
+
+def _moved_facts(before: ManifestTool, now: ManifestTool) -> Iterator[Moved]:
+    for fact in _FACTS:
+        old, new = getattr(before, fact), getattr(now, fact)
+        if old != new:
+            yield Moved(fact=fact, old=_plain(old), new=_plain(new), grew=_grew(before, now, fact))
+    if dict(before.targets) != dict(now.targets):
+        yield Moved(fact="targets", old=_plain(before.targets), new=_plain(now.targets), grew=False)
+    if before.limits != now.limits:
+        yield Moved(fact="limits", old=_limits(before), new=_limits(now), grew=True)
+
+
+def _grew(before: ManifestTool, now: ManifestTool, fact: str) -> bool:
+    match fact:
+        case "effect":
+            return before.effect is not None and now.effect is not None and now.effect.is_stricter_than(before.effect)
+        case "stores" | "idempotent":
+            return bool(getattr(now, fact))
+        case "result_labels":
+            return bool(before.result_labels - now.result_labels)  # a label less is less that is held back
+        case "sensitivity":
+            return now.sensitivity > before.sensitivity
+        case _:
+            return bool(getattr(now, fact) - getattr(before, fact))
+
+
+def _moved_about(
+    approvals: Sequence[Approval], before: Sequence[ToolManifest], verified: VerifiedManifest
+) -> tuple[Moved, ...]:
+    if not approvals:
+        return ()
+    newest, now = max(approvals, key=lambda one: one.manifest_serial), verified.manifest
+    moved: list[Moved] = []
+    old = next((one for one in before if one.about_digest == newest.about), None)
+    if old is not None:
+        facts = (
+            ("server", old.server.name, now.server.name),
+            ("title", str(old.server.title), str(now.server.title)),
+            ("version", str(old.server.version), str(now.server.version)),
+            ("executable", str(old.server.executable_digest), str(now.server.executable_digest)),
+            ("stateless", str(old.server.stateless), str(now.server.stateless)),
+            ("packages", *(_objects(one.server.packages) for one in (old, now))),
+            ("remotes", *(_objects(one.server.remotes) for one in (old, now))),
+            ("publisher", old.publisher, now.publisher),
+            ("owner", *(f"{one.owner.name} ({one.owner.contact})" for one in (old, now))),
+            ("instructions", old.instructions or "", now.instructions or ""),
+        )
+        moved.extend(Moved(fact=fact, old=was, new=is_, grew=False) for fact, was, is_ in facts if was != is_)
+    if newest.signers != verified.signer_keyids:
+        signers = (", ".join(sorted(keyid[:16] for keyid in ids)) for ids in (newest.signers, verified.signer_keyids))
+        moved.append(Moved(fact="signers", old=next(signers), new=next(signers), grew=False))
+    return tuple(moved)
+
+
+def _objects(objects: Sequence[Mapping[str, object]]) -> str:
+    return "; ".join(", ".join(f"{key} {one[key]}" for key in sorted(one)) for one in objects) or "none"
+
+
+def _limits(tool: ManifestTool) -> str:
+    return f"calls_per_task {tool.limits.calls_per_task}, result_bytes {tool.limits.result_bytes}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {value[key]}" for key in sorted(value)) or "none"
+    return str(value)
+
+
+_ORDER: Final = (Standing.CHANGED, Standing.NEW, Standing.GONE, Standing.APPROVED)
+
+
+def _dangerous_first(item: ItemReview) -> tuple[bool, bool, bool, int, int, str]:
+    is_settled = not item.is_open
+    return is_settled, not item.has_alarm, not item.grew, _ORDER.index(item.standing), -len(item.findings), item.name
