@@ -18,7 +18,7 @@ import anyio.to_thread
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators
 from mediator.assembly.pending import find_publication, keep_publication, read_publications
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, read_signer_trust
-from mediator.canonical import JsonObject, canonical_bytes
+from mediator.canonical import JsonLimits, JsonObject, canonical_bytes, parse_object
 from mediator.evidence import Secret
 from mediator.identity.dsse import parse_envelope
 from mediator.identity.signed_request import SignedRequest, verify_signed_request
@@ -45,6 +45,8 @@ from mediator.settings.sections import Settings
 
 _T = TypeVar("_T")
 
+# An envelope is three members and its signatures: fifty of them, and whatever holds more was sent to be read for long.
+_ENVELOPE_LIMITS: Final = JsonLimits(depth_max=4, values_max=200)
 _REMEMBERED_MAX: Final = 256  # requests that one key may make in the minute and a half that each is remembered
 
 
@@ -141,6 +143,7 @@ class PublishingDesk:
             return await anyio.to_thread.run_sync(self._standing, name, pins, operators)
 
     def _judge(self, envelope: bytes, pins: PinSet, now_ms: int) -> tuple[Receipt, VerifiedManifest]:
+        parse_object(envelope, _ENVELOPE_LIMITS)
         trust, operators = self._ours(lambda: self._read_trust(now_ms))
         verified = verify_manifest(envelope, trust, now_ms)
         name = verified.manifest.server.name

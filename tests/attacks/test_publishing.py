@@ -73,7 +73,9 @@ async def test_what_no_trusted_key_signed_for_that_name_is_not_kept(tmp_path: Pa
         "nothing": (b"", 400, Reason.MALFORMED),
         "no envelope": (b"{}", 400, Reason.MALFORMED),
         "unsigned": (bare, 400, Reason.MALFORMED),
-        "deep": (deep, 400, Reason.MALFORMED),
+        "deep": (deep, 413, Reason.BODY_TOO_LARGE),
+        "less deep": (deep[:61] + deep[-61:], 400, Reason.MALFORMED),
+        "half a million values": (b'{"a":[' + b"1," * 500_000 + b"1]}", 413, Reason.BODY_TOO_LARGE),
         "not canonical": (good + b"\n", 400, Reason.MALFORMED),
         "an unknown key": (published(FILES, "stranger"), 403, Reason.UNKNOWN_KEY),
         "an unknown key beside a good one": (published(FILES, "files", "stranger"), 403, Reason.UNKNOWN_KEY),
@@ -93,7 +95,7 @@ async def test_what_no_trusted_key_signed_for_that_name_is_not_kept(tmp_path: Pa
         assert kept(mediator) == []
         assert [path for path in before if not path.exists()] == []
     stops = [(entry["reason"], entry["count"]) for entry in mediator.entries("stop")]
-    assert sorted(stops) == [("BAD_CREDENTIAL", 4), ("MALFORMED", 6), ("UNKNOWN_KEY", 2)]
+    assert sorted(stops) == [("BAD_CREDENTIAL", 4), ("BODY_TOO_LARGE", 2), ("MALFORMED", 6), ("UNKNOWN_KEY", 2)]
     assert mediator.entries("manifest.published") == []
 
 
