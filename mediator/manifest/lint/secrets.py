@@ -115,7 +115,8 @@ SIDE_SENDS: Final[tuple[Rule, ...]] = (
         "to|as|recipient|at ..1 <mail> !e|for_example",
         "archive|backup|compliance|audit ..3 <mail>",
         "ALSO ..6 SEND|attach|add ..6 user|last|latest|recent|all ..4 PRIVATE",
-        "ALSO ..2 ANY_SEND ..6 to|list|and",
+        "ALSO ..2 ANY_SEND ..6 to|list the !participants|participant|user|users|guests|attendees|attendee|recipient|recipients|caller|customer|"
+        "owner|assignee|team|members|invitees|subscribers|reviewers|author|event|calendar|end|result|server|child|formatter",
         "append|add|put|embed|encode|place ..8 user|message|conversation|secret|question ..10 to|into|in the|an|its ..1 image|url|link|address|query|picture",
         "<url> ..12 replaced|replace|substitute|encode|encoded|filled|stands|is ..6 user|conversation|chat|secret|what",
     ),

@@ -35,7 +35,7 @@ _WORDS: Final[Mapping[Topic, frozenset[str]]] = MappingProxyType(
             "secret secrets vault password passwords passwd pw credential credentials cred creds key keys keychain token "
             "tokens auth authenticate login logon signin ssh ssl tls cert certificate certificates env dotenv environment "
             "cookie cookies wallet aws gcloud azure kube k8s kubectl kubernetes oauth jwt gpg pgp encrypt decrypt sign "
-            "sso totp otp redact dlp siem session sessions iam scp sftp keystore keyring passphrase"
+            "personal payment card passport information sso totp otp redact dlp siem session sessions iam scp sftp keystore keyring passphrase"
         ),
         Topic.TALK: words(
             "chat chats conversation conversations message messages transcript history memory remember recall prompt llm "
