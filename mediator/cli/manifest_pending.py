@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -66,6 +67,12 @@ def take(
         str | None, typer.Option(metavar="'COMMAND ARG ...'", help="How you run it; no shell reads it.")
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Its address, if it speaks HTTP.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=REF", help="What the command may see: `A=env:A`, `A=file:/p`.")
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(metavar="REF", help="A bearer token for the address: `env:NAME`, `file:/p`.")
+    ] = None,
     folder: FolderOption = HERE,
 ) -> None:
     """Put a published manifest into tool_manifests/, verified, for a review; say how the server is reached."""
@@ -83,9 +90,9 @@ def take(
     payload = parse_object(parse_envelope(publication.envelope).payload)
     written = {path: readable_bytes(payload), envelope: publication.envelope}
     if command is not None or url is not None:
-        source = source_from_options(command, url, [], None)
+        source = source_from_options(command, url, env or [], credential)
         if source.command:
-            source = type(source)(command=found_command(source.command), environment=source.environment)
+            source = replace(source, command=found_command(source.command))
         text, _ = write_server(name, source)
         written = {set_up.folder.root / server_file(name): text.encode(), **written}
     replace_together(written)

@@ -163,10 +163,13 @@ def test_a_second_import_must_be_meant_and_keeps_what_was_declared(
     assert "`--again` imports it anew" in mediator.refused("manifest", "import", "clock", "--yes")
     clock.script.tools[1] = tool("set_alarm", description="Another text.")
     clock.save()
+    path = signed / "tool_manifests" / "clock" / "manifest.json"
+    path.write_text(path.read_text().replace('"local/clock"', '"io.example/clock"'))
 
     mediator.well("manifest", "import", "clock", "--yes", "--again")
 
     manifest = manifest_of(signed)
+    assert (manifest["server"]["name"], manifest["publisher"]) == ("io.example/clock", "local-signer")
     assert [one["effect"] for one in manifest["tools"]] == ["read", None]
     assert manifest["serial"] == 2
 
