@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich import box
@@ -32,6 +32,7 @@ _KIND_STYLES: Final = {Kind.NARROWS: GOOD, Kind.WIDENS: BAD, Kind.REWORDS: "", K
 _TOKENS: Final = re.compile(r"\w+|\s+|[^\w\s]")
 _REMOVED: Final = "bold red underline"
 _ADDED: Final = "bold green underline"
+_ONE_LINE: Final = 60
 _COMPARED_MAX: Final = 4000
 """Tokens a side: beyond that, both sides are shown without marks."""
 
@@ -50,8 +51,8 @@ def show_review(name: str, verified: VerifiedManifest, review: ServerReview, onl
         say(("instructions to every agent of this server:", NAME))
         _say_lines(manifest.instructions)
     opened = [item for item in items if item.is_open or only]
-    for item in opened:
-        _show_item(name, item)
+    for alike in _grouped(opened):
+        _show_item(name, alike)
     if settled := [item for item in items if item not in opened]:
         say("")
         say(("approved, and as it was approved: ", GOOD), ", ".join(visible(item.name) for item in settled))
@@ -76,10 +77,24 @@ def _show_count(items: Sequence[ItemReview]) -> None:
     )
 
 
-def _show_item(name: str, item: ItemReview) -> None:
+def _grouped(items: Iterable[ItemReview]) -> Iterator[list[ItemReview]]:
+    """Yield items one by one, except those in which exactly the same changed: a long upgrade is read once."""
+    groups: dict[object, list[ItemReview]] = {}
+    for item in items:
+        is_alike = item.changes and not item.findings and item.problem is None
+        key = (item.why, item.changes, item.moved) if is_alike else item.name
+        groups.setdefault(key, []).append(item)
+    yield from groups.values()
+
+
+def _show_item(name: str, alike: Sequence[ItemReview]) -> None:
+    item, *others = alike
     say("")
     grew: tuple[tuple[str, str], ...] = (("  may do more than was approved", BAD),) if item.grew else ()
     say((f"{name}/{visible(item.name)}", NAME), "  ", (item.standing, _STYLES[item.standing]), *grew)
+    if others:
+        named = ", ".join(visible(other.name) for other in others)
+        say(("  and exactly the same in ", WARN), named, (f" ({len(alike)} alike)", QUIET))
     if item.problem is not None:
         say(("  not pinned: ", BAD), item.problem)
     for finding in sorted(item.findings, key=lambda one: not _is_alarm(one)):
@@ -111,44 +126,55 @@ def _show_moved(moved: Iterable[Moved], indent: str) -> None:
 
 
 def _show_changes(changes: Sequence[FieldChange]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
-    table.add_column("field", ratio=2, overflow="fold")
-    table.add_column("approved", ratio=3, overflow="fold")
-    table.add_column("now", ratio=3, overflow="fold")
-    for change in sorted(changes, key=lambda one: one.kind in {Kind.REWORDS, Kind.NARROWS}):
+    """Print each place on a line of its own, so that it is not broken, and below it both sides."""
+    for change in sorted(changes, key=_read_first):
+        say("  ", (visible(change.pointer), NAME), "  ", (change.kind, _KIND_STYLES[change.kind] or QUIET))
         old, new = _sides(change)
-        field = Text.assemble(
-            printable(visible(change.pointer)), "\n", printable(change.kind, _KIND_STYLES[change.kind] or QUIET)
-        )
-        table.add_row(field, old, new)
-    OUT.print(table)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, padding=(0, 2), show_header=False)
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(ratio=1, overflow="fold")
+        table.add_row(Text.assemble(("approved", QUIET), "\n", old), Text.assemble(("now", QUIET), "\n", new))
+        OUT.print(table)
+
+
+def _read_first(change: FieldChange) -> tuple[bool, bool]:
+    """What the model is told comes first, then what opens or cannot be judged."""
+    return change.pointer not in {"/description", "/title"}, change.kind in {Kind.REWORDS, Kind.NARROWS}
 
 
 def _sides(change: FieldChange) -> tuple[Text, Text]:
     """Return both sides, with the words marked in which they differ."""
     if change.old is None or change.new is None:
         absent = Text("(absent)", style=QUIET)
-        old = absent if change.old is None else printable(_read(change.old), _REMOVED)
-        new = absent if change.new is None else printable(_read(change.new), _ADDED)
-        return old, new
+        return (
+            absent if change.old is None else _written(_read(change.old), _REMOVED),
+            absent if change.new is None else _written(_read(change.new), _ADDED),
+        )
     before, after = _TOKENS.findall(_read(change.old)), _TOKENS.findall(_read(change.new))
     if max(len(before), len(after)) > _COMPARED_MAX:
-        return printable("".join(before)), printable("".join(after))
+        return _written("".join(before)), _written("".join(after))
     old, new = Text(), Text()
     for what, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         style = ("", "") if what == "equal" else (_REMOVED, _ADDED)
-        old.append_text(printable("".join(before[a:b]), style[0]))
-        new.append_text(printable("".join(after[c:d]), style[1]))
+        old.append_text(_written("".join(before[a:b]), style[0]))
+        new.append_text(_written("".join(after[c:d]), style[1]))
     return old, new
 
 
 def _read(canonical: str) -> str:
-    """Return a side as it is read: a text as such, anything else as JSON; hidden characters written out."""
+    """Return a side as it is read: a text as such, anything else as JSON over lines; hidden characters written out."""
     try:
         value = parse_json(canonical.encode())
     except Refused:
         value = canonical
-    return visible(value) if isinstance(value, str) else visible(canonical)
+    if not isinstance(value, str) and len(canonical) <= _ONE_LINE:
+        return visible(canonical)
+    text = value if isinstance(value, str) else readable_bytes(value).decode().rstrip("\n")
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _written(text: str, style: str = "") -> Text:
+    return Text("\n").join(printable(line, style) for line in text.split("\n"))
 
 
 def _show_whole(tool: ManifestTool) -> None:

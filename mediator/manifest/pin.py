@@ -27,6 +27,7 @@ from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Keyholders
 from mediator.manifest.declaration import prepare_tool
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, parse_lock
 from mediator.manifest.manifest import ManifestTool, Target
 from mediator.manifest.names import why_not
@@ -230,7 +231,7 @@ def _pinned(
 
 def _pin(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewRule) -> PinnedTool:
     approval, manifest = signed.approval, verified.manifest
-    tool = manifest.find(approval.tool)
+    tool = manifest.find(approval.tool) if approval.kind is ItemKind.TOOL else None
     if tool is None or tool.effect is None:
         raise Refused(Reason.BAD_CREDENTIAL, "the manifest has no such tool any more")
     _must_be_as_reviewed(approval, tool, verified)

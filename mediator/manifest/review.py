@@ -308,6 +308,8 @@ def _plain(value: object) -> str:
 _ORDER: Final = (Standing.CHANGED, Standing.NEW, Standing.GONE, Standing.APPROVED)
 
 
-def _dangerous_first(item: ItemReview) -> tuple[bool, bool, bool, int, int, str]:
-    is_settled = not item.is_open
-    return is_settled, not item.has_alarm, not item.grew, _ORDER.index(item.standing), -len(item.findings), item.name
+def _dangerous_first(item: ItemReview) -> tuple[bool, bool, bool, int, bool, int, str]:
+    # Annotations are hints that the mediator does not trust: a change of nothing else comes after changes of texts and schemas.
+    has_hints_only = bool(item.changes) and all(one.pointer.startswith("/annotations") for one in item.changes)
+    order = _ORDER.index(item.standing)
+    return not item.is_open, not item.has_alarm, not item.grew, order, has_hints_only, -len(item.findings), item.name
