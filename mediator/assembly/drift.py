@@ -58,12 +58,12 @@ def read_quarantined(folder: Folder, settings: Settings, pins: PinSet) -> tuple[
     if not folder.store_file.is_file():
         return ()
     written = QuarantineTable(open_engine(folder.store_file), settings.tenant).list_quarantined()
-    pinned = {tool.statement_digest for tool in pins}
+    pinned = {item.statement_digest for item in pins.items}
     return tuple(one for one in written if one.key.statement_digest in pinned)
 
 
 async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, JsonObject]:
-    names = sorted({tool.server for tool in pins})
+    names = sorted({item.server for item in pins.items})
     if wanted is not None and wanted not in names:
         known = f"pinned are {', '.join(f'`{name}`' for name in names)}" if names else "nothing is pinned"
         raise Refused(Reason.MALFORMED, f"`{wanted}` is not pinned", remedy=known)
@@ -76,9 +76,9 @@ async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, Js
             why = refused.detail or str(refused.reason)
             found[name] = {"unreachable": why, "items": [], "is_as_pinned": False}
             return
-        comparison = compare(pins.of_server(name), offer.tools)
-        differs = bool(comparison.quarantined or comparison.added or comparison.unreadable)
-        found[name] = {"unreachable": None, "items": _short(item_forms(comparison)), "is_as_pinned": not differs}
+        comparison = compare(pins.items_of_server(name), pins.instructions(name), offer)
+        items = _short(item_forms(comparison))
+        found[name] = {"unreachable": None, "items": items, "is_as_pinned": not comparison.differs}
 
     async with anyio.create_task_group() as asking:
         for name in names if wanted is None else [wanted]:

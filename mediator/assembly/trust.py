@@ -21,7 +21,8 @@ from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
-from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
+from mediator.manifest.pin import PinProblem, PinSet, load_pins
+from mediator.manifest.pinned import PinnedTool, ReviewRule
 from mediator.manifest.standing import highest_serial
 from mediator.manifest.trust import Acceptance, SignerTrust, read_acceptance, verify_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot

@@ -32,7 +32,10 @@ from mediator.cli.source import (
     write_server,
 )
 from mediator.effect import Effect
-from mediator.manifest.draft import draft_manifest
+from mediator.manifest.draft import draft_manifest, left_out
+from mediator.manifest.entry import ManifestEntry
+from mediator.manifest.family import FamilyForm, find_overlap
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import Owner, ToolManifest, read_manifest
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import ToolServerSettings
@@ -110,6 +113,7 @@ def import_manifest(
         written = {set_up.folder.root / server_file(name): reached.text.encode(), **written}
     replace_together(written)
     _show_draft(name, read)
+    _show_left_out(introduction)
     say(("wrote ", GOOD), ", ".join(set_up.shown(file) for file in written))
     say(("next: ", NAME), f"look at the effects, correct them in {set_up.shown(path)}, then")
     say(f"      `mediator manifest sign {name}`, with `--accept-proposed` where the proposals are right")
@@ -165,7 +169,8 @@ def _introduced(set_up: SetUp, server: ToolServerSettings) -> Introduction:
     hint = "give it what it needs with `--env NAME=REF`" if server.url is None else "start it, or correct the address"
     with about(f"`{server.name}`", hint):
         introduction = anyio.run(introduce, set_up.folder, set_up.settings, server)
-        if not introduction.tools:
+        listed = (introduction.tools, introduction.prompts, introduction.resources, introduction.resource_templates)
+        if not any(listed):
             raise Refused(Reason.TOOL_SERVER_INVALID, "it offers no tool", remedy="there is nothing to pin")
         return introduction
 
@@ -183,6 +188,9 @@ def _drafted(
     draft = draft_manifest(
         name,
         introduction.tools,
+        prompts=introduction.prompts,
+        resources=introduction.resources,
+        resource_templates=introduction.resource_templates,
         publisher=_publisher(set_up, f"local/{name}"),
         owner=Owner(name=who, contact=who),
         issued=at,
@@ -199,20 +207,42 @@ def _drafted(
 
 
 def _with_declared(draft: JsonObject, old: JsonObject) -> JsonObject:
-    """Keep what was declared of each tool whose definition is unchanged, the server's name, and who answers for it."""
-    entries = {entry["digest"]: entry for entry in _entries(old)}
-    tools: list[Json] = [entries.get(entry["digest"], entry) for entry in _entries(draft)]
-    server, before = draft["server"], old["server"]
+    """Keep what was declared of each entry whose definition is unchanged, and the server's name and who answers for it.
+
+    Families that their owner named by a prefix stay too: no server offers one. What they cover needs no entry.
+    """
+    kept: dict[str, Json] = {}
+    for member in ("tools", "prompts", "resources"):
+        before = {entry["digest"]: entry for entry in _entries(old, member)}
+        kept[member] = [before.get(entry["digest"], entry) for entry in _entries(draft, member)]
+    known = read_manifest(old).resources
+    wide = [one.family for one in known if one.family.form is FamilyForm.PREFIX]
+    covered = {
+        one.name
+        for one in read_manifest(draft).resources
+        if find_overlap(one.family, wide) is not None and one.digest not in {entry.digest for entry in known}
+    }
+    resources: list[Json] = [
+        entry for entry in _entries({**draft, **kept}, "resources") if _family_text(entry) not in covered
+    ]
+    own: list[Json] = [entry for entry in _entries(old, "resources") if entry["definition"] is None]
+    server, before_server = draft["server"], old["server"]
     assert isinstance(server, dict)
-    assert isinstance(before, dict)
-    kept = {"server": {**server, "name": before["name"]}, "publisher": old["publisher"], "owner": old["owner"]}
-    return {**draft, **kept, "tools": tools}
+    assert isinstance(before_server, dict)
+    same = {"server": {**server, "name": before_server["name"]}, "publisher": old["publisher"], "owner": old["owner"]}
+    return {**draft, **same, **kept, "resources": [*resources, *own]}
 
 
-def _entries(manifest: JsonObject) -> list[dict[str, Json]]:
-    tools = manifest["tools"]
-    assert isinstance(tools, list)  # both were read as manifests
-    return [entry for entry in tools if isinstance(entry, dict)]
+def _family_text(entry: JsonObject) -> Json:
+    family = entry["family"]
+    assert isinstance(family, dict)  # both were read as manifests
+    return family.get("uri", family.get("template"))
+
+
+def _entries(manifest: JsonObject, member: str) -> list[dict[str, Json]]:
+    entries = manifest[member]
+    assert isinstance(entries, list)  # both were read as manifests
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def _publisher(set_up: SetUp, server_name: str) -> str:
@@ -234,18 +264,26 @@ def _text(value: Json) -> str | None:
 def _show_draft(name: str, manifest: ToolManifest) -> None:
     rows = [
         (
-            (tool.name, NAME),
-            (str(tool.effect), GOOD) if tool.effect is not None else (str(tool.proposed_effect), WARN),
-            "declared before" if tool.proposed_effect is None else (_WHY.get(tool.proposed_effect, ""), QUIET),
-            _first_line(tool.definition.get("description")),
+            (entry.name if entry.kind is ItemKind.TOOL else f"{entry.kind} {entry.name}", NAME),
+            (str(entry.effect), GOOD) if entry.effect is not None else (str(entry.proposed_effect), WARN),
+            "declared before" if entry.proposed_effect is None else (_why(entry), QUIET),
+            _first_line(entry.definition.get("description")),
         )
-        for tool in manifest.tools
+        for entry in manifest.entries
     ]
-    show_table(
-        ("tool", "effect", "because of", "what the server says of it"),
-        rows,
-        title=f"{name}: {counted(len(rows), 'tool')}",
-    )
+    listed = [(manifest.tools, "tool"), (manifest.prompts, "prompt"), (manifest.resources, "family of resources")]
+    counts = [counted(len(entries), what) for entries, what in listed if entries or what == "tool"]
+    columns = ("tool", "effect", "because of", "what the server says of it")
+    show_table(columns, rows, title=f"{name}: {', '.join(counts)}")
+
+
+def _why(entry: ManifestEntry) -> str:
+    return _WHY.get(entry.proposed_effect or Effect.EXEC, "") if entry.kind is ItemKind.TOOL else "it is only read"
+
+
+def _show_left_out(introduction: Introduction) -> None:
+    for one in left_out(introduction.resources, introduction.resource_templates):
+        say(("left out: ", WARN), (one.name, NAME), f": {one.why}")
 
 
 def _first_line(text: Json) -> str:

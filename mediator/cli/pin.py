@@ -25,10 +25,11 @@ from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
+from mediator.manifest.entry import LABEL
 from mediator.manifest.fields import write_moment
-from mediator.manifest.manifest import LABEL
 from mediator.manifest.names import natural_name
-from mediator.manifest.pin import PinnedTool, PinProblem
+from mediator.manifest.pin import PinProblem
+from mediator.manifest.pinned import PinnedTool
 from mediator.manifest.review import acknowledge, findings_in
 from mediator.manifest.standing import highest_serial
 
@@ -85,7 +86,7 @@ def approve(
             find_file(path),
             name,
             verified,
-            tools=frozenset(tool) if tool else None,
+            tools=frozenset(chosen),  # what a review shows: prompts and resources are not approved unseen
             reviewer=key,
             operators=operators,
             at=now_ms(),

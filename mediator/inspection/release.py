@@ -20,7 +20,7 @@ from typing import Final, final
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, digest_of_bytes
 from mediator.evidence import Seal
 from mediator.inspection.result import ToolResult
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.inspection.release")

@@ -20,10 +20,11 @@ from typing import final
 from mediator.effect import Effect
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
-from mediator.manifest.declaration import prepare_tool
+from mediator.manifest.declaration import must_be_fit
+from mediator.manifest.entry import ManifestEntry
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, SignedApproval, parse_lock, words_that_verify, write_lock
-from mediator.manifest.manifest import LOCAL_NAME, ManifestTool
+from mediator.manifest.manifest import LOCAL_NAME
 from mediator.manifest.names import natural_name, propose_name, why_not
 from mediator.manifest.signature import VerifiedManifest
 from mediator.manifest.standing import is_of_the_same, item_of
@@ -54,15 +55,20 @@ def approve_pins(
     operators: Operators,
     at: int,
     raises: Raise = AS_DECLARED,
+    prompts: frozenset[str] = frozenset(),
+    resources: frozenset[str] = frozenset(),
     assigned: Mapping[str, str] = MappingProxyType({}),
     acknowledged: Mapping[str, frozenset[str]] = MappingProxyType({}),
     note: str | None = None,
     seen_serial: int = 0,
 ) -> bytes:
-    """Return `pins.lock` with the reviewer's statements for these tools (None: all of the manifest) added.
+    """Return `pins.lock` with the reviewer's statements for these tools, prompts and resources added.
+
+    `tools` None means all of the manifest, of every kind.
 
     `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand, `acknowledged` the
-    codes of the findings that the reviewer accepts; `seen_serial` is the highest serial that this set-up ever saw. Raises `Refused` for whatever `load_pins` would not accept.
+    codes of the findings that the reviewer accepts; `seen_serial` is the highest serial that this set-up ever saw. Raises
+    `Refused` for whatever `load_pins` would not accept.
     """
     # 1. Who approves may approve, and does not approve their own work.
     who = operators.get(reviewer.public.keyid)
@@ -73,23 +79,28 @@ def approve_pins(
     if not LOCAL_NAME.fullmatch(server):
         raise Refused(Reason.MALFORMED, "a server's local name is 1 to 20 of lower-case letters, digits and `-`")
     # 2. What is approved is there, and newer than what was approved before.
-    chosen = _chosen(manifest, tools, assigned)
+    chosen = _chosen(manifest, tools, prompts, resources, assigned)
     statements = parse_lock(pins_lock)
     words = words_that_verify(statements, operators)
     existing = [word for word in words if isinstance(word, SignedApproval)]
     _must_not_roll_back(server, manifest, existing)
-    chosen_items = {(server, ItemKind.TOOL, tool.name) for tool in chosen}
-    taken = {one.approval.assigned.casefold() for one in existing if item_of(one.approval) not in chosen_items}
+    chosen_items = {(server, entry.kind, entry.name) for entry in chosen}
+    taken = {
+        (one.approval.kind, one.approval.assigned.casefold())
+        for one in existing
+        if item_of(one.approval) not in chosen_items
+    }
     # 3. One statement a tool of this reviewer, each with a serial of its own; what it supersedes goes.
     serial = max((word.statement.serial for word in words), default=0)
     serial = max(serial, seen_serial)
     added: list[bytes] = []
     superseded: set[bytes] = set()
-    for tool in chosen:
-        name = _name(server, tool.name, assigned.get(tool.name), frozenset(taken))
-        taken.add(name.casefold())
-        accepted = acknowledged.get(tool.name, frozenset())
-        approval = replace(_approval(server, manifest, tool, name, raises), acknowledged=accepted, note=note)
+    for entry in chosen:
+        of_kind = frozenset(name for kind, name in taken if kind is entry.kind)
+        name = _name(server, entry, assigned.get(entry.name), of_kind)
+        taken.add((entry.kind, name.casefold()))
+        accepted = acknowledged.get(entry.name, frozenset())
+        approval = replace(_approval(server, manifest, entry, name, raises), acknowledged=accepted, note=note)
         superseded |= {one.statement.raw for one in existing if _is_superseded(one, approval, who.name)}
         serial += 1
         subject = approval.as_subject()
@@ -105,16 +116,28 @@ def _is_superseded(before: SignedApproval, now: Approval, who: str) -> bool:
 
 
 def _chosen(
-    manifest: VerifiedManifest, tools: frozenset[str] | None, assigned: Mapping[str, str]
-) -> Sequence[ManifestTool]:
-    there = {tool.name: tool for tool in manifest.manifest.tools}
-    names = frozenset(there) if tools is None else tools
-    if not names:
+    manifest: VerifiedManifest,
+    tools: frozenset[str] | None,
+    prompts: frozenset[str],
+    resources: frozenset[str],
+    assigned: Mapping[str, str],
+) -> Sequence[ManifestEntry]:
+    there = {(entry.kind, entry.name): entry for entry in manifest.manifest.entries}
+    wanted = {
+        *((ItemKind.TOOL, name) for name in tools or ()),
+        *((ItemKind.PROMPT, name) for name in prompts),
+        *((ItemKind.RESOURCE, name) for name in resources),
+    }
+    chosen = frozenset(there) if tools is None and not wanted else frozenset(wanted)
+    if not chosen:
         raise Refused(Reason.MALFORMED, "nothing to approve: the manifest has no tool")
-    for name in sorted(names | frozenset(assigned)):
-        if name not in there:
+    for kind, name in sorted(chosen):
+        if (kind, name) not in there:
+            raise Refused(Reason.UNKNOWN_TOOL, f"the manifest has no {kind} `{name}`")
+    for name in sorted(assigned):
+        if not any(known == name and kind is not ItemKind.RESOURCE for kind, known in there):
             raise Refused(Reason.UNKNOWN_TOOL, f"the manifest has no tool `{name}`")
-    return [there[name] for name in sorted(names)]
+    return [there[key] for key in sorted(chosen)]
 
 
 def _must_not_roll_back(server: str, manifest: VerifiedManifest, existing: Sequence[SignedApproval]) -> None:
@@ -124,7 +147,10 @@ def _must_not_roll_back(server: str, manifest: VerifiedManifest, existing: Seque
         raise Refused(Reason.BAD_CREDENTIAL, told)
 
 
-def _name(server: str, tool: str, by_hand: str | None, taken: frozenset[str]) -> str:
+def _name(server: str, entry: ManifestEntry, by_hand: str | None, taken: frozenset[str]) -> str:
+    tool = entry.name
+    if entry.kind is ItemKind.RESOURCE:
+        return tool  # a URI is a name everywhere: it is not translated
     name = natural_name(server, tool) if by_hand is None else by_hand
     if (wrong := why_not(name, server, taken)) is not None:
         proposal = propose_name(server, tool, taken)
@@ -133,7 +159,7 @@ def _name(server: str, tool: str, by_hand: str | None, taken: frozenset[str]) ->
     return name
 
 
-def _approval(server: str, manifest: VerifiedManifest, tool: ManifestTool, name: str, raises: Raise) -> Approval:
+def _approval(server: str, manifest: VerifiedManifest, tool: ManifestEntry, name: str, raises: Raise) -> Approval:
     assert tool.effect is not None  # a verified manifest leaves none open
     effect = tool.effect if raises.effect is None else raises.effect
     sensitivity = tool.sensitivity if raises.sensitivity is None else raises.sensitivity
@@ -141,13 +167,13 @@ def _approval(server: str, manifest: VerifiedManifest, tool: ManifestTool, name:
         declared = f"`{tool.effect}`, sensitivity {tool.sensitivity}"
         raise Refused(Reason.MALFORMED, f"`{tool.name}` is declared {declared}: a review may only tighten it")
     try:
-        prepare_tool(tool)
+        must_be_fit(tool)
     except Refused as unfit:
         raise Refused(Reason.MALFORMED, f"`{tool.name}` cannot be pinned: {unfit.detail}") from unfit
     return Approval(
         server=server,
         server_name=manifest.manifest.server.name,
-        kind=ItemKind.TOOL,
+        kind=tool.kind,
         tool=tool.name,
         digest=tool.digest,
         declared=tool.declared_digest,

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from typing import TypeAlias
 
 
 @unique
@@ -17,3 +18,7 @@ class ItemKind(StrEnum):
     TOOL = "tool"
     PROMPT = "prompt"
     RESOURCE = "resource"
+
+
+ItemKey: TypeAlias = tuple[str, ItemKind, str]
+"""Which item it is: its server's local name, its kind, its own name."""

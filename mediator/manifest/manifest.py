@@ -1,13 +1,12 @@
-"""What a server's tools say they are, and what their owner says they do.
+"""What a server's tools, prompts and resources say they are, and what their owner says they do.
 
-Pure: it reads and writes the form. Nothing that it returns has been verified, and a manifest that reads well may
-still be unfit to be signed (`declaration.py`). Rules:
+Pure: it reads and writes the form; its entries are `entry.py`'s. Nothing that it returns has been verified, and a
+manifest that reads well may still be unfit to be signed (`declaration.py`). Rules:
 
 - Every member is there, none is unknown; what is wrong is told as a JSON pointer, what was expected, what to do.
-- `definition` is the raw tool object exactly as the server offers it, unknown members included; `digest` is over its
-  RFC 8785 bytes, so that key order and white space may change and nothing else.
-- No two tools bear names that differ only by their spelling.
-- An effect may be open while the owner has not declared it (`"effect": null` beside a `proposed_effect`): a draft.
+- No two tools, and no two prompts, bear names that differ only by their spelling; no two families of resources may
+  name one resource, but for an exact URI in a wider family.
+- `$schema` alone may be left out: it is for editors, is signed like the rest, and means nothing here.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -15,77 +14,39 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum, unique
-from types import MappingProxyType
 from typing import Final, final
 
-from mediator.canonical import Digest, Json, JsonObject, digest_of, parse_object
-from mediator.effect import Effect
+from mediator.canonical import Digest, JsonObject, digest_of, parse_object
+from mediator.manifest.entry import (
+    OWN_WORDS,
+    PROMPT_MEMBERS,
+    PROPOSED,
+    RESOURCE_MEMBERS,
+    TOOL_MEMBERS,
+    ManifestEntry,
+    ManifestPrompt,
+    ManifestResource,
+    ManifestTool,
+    read_prompt,
+    read_resource,
+    read_tool,
+)
+from mediator.manifest.family import ResourceFamily, find_overlap
 from mediator.manifest.fields import Fields, malformed, read_fields
+from mediator.manifest.kind import ItemKind
 
 REGISTRY_NAME: Final = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")  # server.json, schema 2025-12-11
 LOCAL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
-POINTER: Final = re.compile(r"(/([^~/]|~[01])*)*")  # RFC 6901 §3
-LABEL: Final = re.compile(r"untrusted|confidential:[A-Za-z0-9._-]{1,64}")
-LABEL_EXPECTED: Final = "`untrusted` or `confidential:<name>`"
-TOOL_NAME_MAX: Final = 128  # MCP 2025-11-25 and later, server/tools: names
 INSTRUCTIONS_MAX: Final = 64 * 1024  # ours: text that every agent of this server reads
 
-_TOP: Final = ("version", "server", "publisher", "owner", "issued", "expires", "serial", "instructions", "tools")
-_SERVER: Final = ("name", "title", "version", "packages", "remotes", "executable_digest", "stateless")
-_TOOL: Final = (
-    *("definition", "digest", "effect", "sensitivity", "reads_from", "sends_to", "result_labels", "targets"),
-    *("stores", "idempotent", "limits", "opens"),
+_TOP: Final = (
+    *("version", "server", "publisher", "owner", "issued", "expires", "serial", "instructions"),
+    *("tools", "prompts", "resources"),
 )
-_DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,98}[A-Za-z0-9])?")
-
-
-@unique
-class Target(StrEnum):
-    """What an argument names that the tool then touches."""
-
-    PATH = "path"
-    URL = "url"
-    ADDRESS = "address"
-    ACCOUNT = "account"
-    AMOUNT = "amount"
-    DESTINATION = "destination"
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How often in a task, and how large a result; None: no limit of the tool's own."""
-
-    calls_per_task: int | None = None
-    result_bytes: int | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestTool:
-    """One tool: its definition exactly as the server offers it, and what its owner declares of it."""
-
-    name: str
-    definition: JsonObject
-    digest: Digest
-    declared_digest: Digest
-    """Over the whole entry, definition and declarations: what a reviewer approves."""
-    effect: Effect | None
-    proposed_effect: Effect | None
-    sensitivity: int
-    reads_from: frozenset[str]
-    sends_to: frozenset[str]
-    result_labels: frozenset[str]
-    targets: Mapping[str, Target]
-    """By JSON pointer into the arguments; one that names a list means each of its items."""
-    stores: bool
-    idempotent: bool
-    limits: Limits
-    opens: frozenset[str]
-    """JSON pointers into the input schema: see `closed_world.py`."""
+_SCHEMA: Final = ("$schema",)
+_SERVER: Final = ("name", "title", "version", "packages", "remotes", "executable_digest", "stateless")
 
 
 @final
@@ -124,6 +85,8 @@ class ToolManifest:
     serial: int
     instructions: str | None
     tools: tuple[ManifestTool, ...]
+    prompts: tuple[ManifestPrompt, ...]
+    resources: tuple[ManifestResource, ...]
     about_digest: Digest
     """Over server, publisher, owner and instructions: what a reviewer approves beside each tool."""
     digest: Digest
@@ -131,6 +94,15 @@ class ToolManifest:
     def find(self, tool: str) -> ManifestTool | None:
         """The tool of that name, if there is one."""
         return next((entry for entry in self.tools if entry.name == tool), None)
+
+    @property
+    def entries(self) -> tuple[ManifestEntry, ...]:
+        """Everything that it speaks of: tools, prompts, then families of resources."""
+        return (*self.tools, *self.prompts, *self.resources)
+
+    def find_entry(self, kind: ItemKind, name: str) -> ManifestEntry | None:
+        """The entry of that kind and name, if there is one."""
+        return next((entry for entry in self.entries if entry.kind is kind and entry.name == name), None)
 
 
 def parse_manifest(raw: bytes) -> ToolManifest:
@@ -140,13 +112,21 @@ def parse_manifest(raw: bytes) -> ToolManifest:
 
 def read_manifest(manifest: JsonObject) -> ToolManifest:
     """Read a manifest that is JSON already; otherwise as `parse_manifest`."""
-    top = read_fields(manifest, "", _TOP)
+    top = read_fields(manifest, "", _TOP, _SCHEMA)
     top.count("version", 1, 1)
     issued, expires = top.moment("issued"), top.moment("expires")
     if expires <= issued:
         top.fail("expires", "a moment after `issued`")
-    tools = tuple(_read_tool(entry) for entry in top.each("tools", _TOOL, ("proposed_effect",)))
-    _names_must_differ(tools)
+    if "$schema" in top.members:
+        top.text("$schema")  # where an editor finds the form: signed with the rest, and nobody here follows it
+    tools = tuple(read_tool(entry) for entry in top.each("tools", TOOL_MEMBERS, PROPOSED))
+    prompts = tuple(read_prompt(entry) for entry in top.each("prompts", PROMPT_MEMBERS, PROPOSED))
+    resources = tuple(
+        read_resource(entry) for entry in top.each("resources", RESOURCE_MEMBERS, (*PROPOSED, *OWN_WORDS))
+    )
+    _names_must_differ("tools", tools)
+    _names_must_differ("prompts", prompts)
+    _families_must_not_overlap(resources)
     owner = top.fields("owner", ("name", "contact"))
     return ToolManifest(
         server=_read_server(top.fields("server", _SERVER)),
@@ -157,17 +137,11 @@ def read_manifest(manifest: JsonObject) -> ToolManifest:
         serial=top.count("serial", 1),
         instructions=_read_instructions(top),
         tools=tools,
+        prompts=prompts,
+        resources=resources,
         about_digest=digest_of({name: manifest[name] for name in ("server", "publisher", "owner", "instructions")}),
         digest=digest_of(manifest),
     )
-
-
-def read_name(definition: Json, where: str) -> str:
-    """Return the name of a tool object; raises `Refused(MALFORMED)` when it has none that can be listed."""
-    name = definition.get("name") if isinstance(definition, dict) else None
-    if not isinstance(name, str) or not 0 < len(name) <= TOOL_NAME_MAX or not name.isprintable():
-        raise malformed(f"{where}/name", f"expected a name of 1 to {TOOL_NAME_MAX} printable characters")
-    return name
 
 
 def _read_server(server: Fields) -> ServerIdentity:
@@ -189,52 +163,25 @@ def _read_instructions(top: Fields) -> str | None:
     top.fail("instructions", f"a text of at most {INSTRUCTIONS_MAX} bytes, or null")
 
 
-def _read_tool(entry: Fields) -> ManifestTool:
-    definition = entry.object("definition")
-    name = read_name(definition, f"{entry.where}/definition")
-    actual = digest_of(definition)
-    if entry.digest("digest") != actual:
-        entry.fail("digest", f"`{actual}`: if the definition is as the server offers it, write that, else import anew")
-    limits = entry.fields("limits", ("calls_per_task", "result_bytes"))
-    domains = "a domain such as `example.com` or `local`"
-    return ManifestTool(
-        name=name,
-        definition=definition,
-        digest=actual,
-        declared_digest=digest_of({**entry.members, "proposed_effect": None}),
-        effect=_read_effect(entry, "effect"),
-        proposed_effect=_read_effect(entry, "proposed_effect"),
-        sensitivity=entry.count("sensitivity", 0, 3),
-        reads_from=entry.texts("reads_from", _DOMAIN, domains),
-        sends_to=entry.texts("sends_to", _DOMAIN, domains),
-        result_labels=entry.texts("result_labels", LABEL, LABEL_EXPECTED),
-        targets=_read_targets(entry),
-        stores=entry.flag("stores"),
-        idempotent=entry.flag("idempotent"),
-        limits=Limits(
-            calls_per_task=limits.count_or_null("calls_per_task", 1),
-            result_bytes=limits.count_or_null("result_bytes", 1),
-        ),
-        opens=entry.texts("opens", POINTER, "a JSON pointer into the input schema, such as `/properties/headers`"),
-    )
-
-
-def _read_effect(entry: Fields, name: str) -> Effect | None:
-    return None if entry.members.get(name) is None else entry.member_of(name, Effect)
-
-
-def _read_targets(entry: Fields) -> Mapping[str, Target]:
-    where = f"{entry.where}/targets"
-    targets = Fields(members=entry.object("targets"), where=where)
-    for pointer in targets.members:
-        if not pointer or not POINTER.fullmatch(pointer):
-            raise malformed(where, f"expected JSON pointers into the arguments, such as `/path`, not `{pointer[:80]}`")
-    return MappingProxyType({pointer: targets.member_of(pointer, Target) for pointer in targets.members})
-
-
-def _names_must_differ(tools: tuple[ManifestTool, ...]) -> None:
+def _names_must_differ(member: str, entries: Sequence[ManifestEntry]) -> None:
     seen: set[str] = set()
-    for index, tool in enumerate(tools):
-        if tool.name.casefold() in seen:
-            raise malformed(f"/tools/{index}/definition/name", "expected a name that differs by more than its spelling")
-        seen.add(tool.name.casefold())
+    for index, entry in enumerate(entries):
+        if entry.name.casefold() in seen:
+            where = f"/{member}/{index}/definition/name"
+            raise malformed(where, "expected a name that differs by more than its spelling")
+        seen.add(entry.name.casefold())
+
+
+def _families_must_not_overlap(resources: tuple[ManifestResource, ...]) -> None:
+    """An exact URI may stand beside a template or prefix that covers it, and then decides; others may not."""
+    seen: set[str] = set()
+    wide: list[ResourceFamily] = []
+    for index, resource in enumerate(resources):
+        family = resource.family
+        other = None if family.is_exact else find_overlap(family, wide)
+        if family.text in seen or other is not None:
+            told = family.text if other is None else other.text
+            detail = f"it may name the same resource as `{told}`: keep one of them, or name both by one prefix"
+            raise malformed(f"/resources/{index}/family", detail)
+        seen.add(family.text)
+        wide += [] if family.is_exact else [family]

@@ -1,4 +1,4 @@
-"""The pins: which tools exist, exactly as a signer signed and a reviewer approved them. Nothing else is a tool.
+"""The pins: what exists, exactly as a signer signed and a reviewer approved it. Nothing else is a tool.
 
 Pure: no I/O, no clock. It reads approvals; it writes none (`approval.py`). Rules, each a reason for which a pin does
 not exist and is reported:
@@ -6,33 +6,28 @@ not exist and is reported:
 - The approval stands (`standing.py`): an operator's statement that holds, with as many voices as are asked for, and
   nobody's retraction after it.
 - The server's envelope is there and verifies, and its serial is not below any that was ever approved (rollback).
-- Definition, declarations, server, publisher, owner, instructions and signers are what the reviewer saw, by digest.
-- No reviewer's key signed any part of it, nor, where settings ask, did the person; what a reviewer changed is tightened,
-  never loosened.
-- The assigned name keeps its rules, and an earlier pin does not have it.
-- The definition can be served and checked as it stands.
+- The manifest's entry is what was reviewed, and can be served and checked as it stands (`pinned.py`).
+- The assigned name of a tool or prompt keeps its rules, and an earlier pin of its kind does not have it.
+- A family of resources names no resource that an earlier pinned family of another server may name: at `/mcp` a URI is
+  a name, and nobody could say whose it is.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from types import MappingProxyType
 from typing import Final, final
 
-from mediator.canonical import Digest, JsonObject, digest_of
-from mediator.effect import Effect
+from mediator.canonical import Digest, Json, digest_of
 from mediator.evidence import Seal
 from mediator.identity.statement import Keyholders
-from mediator.manifest.declaration import prepare_tool
-from mediator.manifest.kind import ItemKind
-from mediator.manifest.lock import Approval, parse_lock
-from mediator.manifest.manifest import ManifestTool, Target
+from mediator.manifest.kind import ItemKey, ItemKind
+from mediator.manifest.lock import parse_lock
 from mediator.manifest.names import why_not
-from mediator.manifest.schema import PreparedSchema
-from mediator.manifest.shown import ShownForms, shown_forms
+from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool, ReviewRule, pin_item
 from mediator.manifest.signature import VerifiedManifest, verify_manifest
 from mediator.manifest.standing import StandingApproval, standing
 from mediator.manifest.trust import SKEW_MS, SignerTrust
@@ -43,71 +38,24 @@ _SEAL: Final = Seal("mediator.manifest.pin")
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedTool:
-    """One tool as it was signed and pinned: the only thing that an agent may see or call."""
-
-    server: str
-    """The local name."""
-    name: str
-    assigned: str
-    """Its name on `/mcp`."""
-    digest: Digest
-    """Of the definition."""
-    definition: JsonObject
-    effect: Effect
-    sensitivity: int
-    reads_from: frozenset[str]
-    sends_to: frozenset[str]
-    result_labels: frozenset[str]
-    targets: Mapping[str, Target]
-    """By JSON pointer into the arguments."""
-    stores: bool
-    idempotent: bool
-    result_bytes_max: int | None
-    calls_per_task_max: int | None
-    opens: frozenset[str]
-    """JSON pointers into the input schema."""
-    server_identity: str
-    """The registry-style name."""
-    stateless: bool
-    owner: str
-    manifest_digest: Digest
-    signers: tuple[str, ...]
-    reviewer: str
-    statement_digest: Digest
-    pin_serial: int
-    expires: int
-    """Milliseconds since the epoch: from then on the pin is none."""
-    schema: PreparedSchema
-    shown_forms: ShownForms = field(repr=False)
-    seal: InitVar[Seal]
-
-    def __post_init__(self, seal: Seal) -> None:
-        _SEAL.must_be(seal)
-
-    def shown(self, *, era_modern: bool, own_name: bool) -> bytes:
-        """The RFC 8785 bytes of the definition as an agent sees it (P2)."""
-        if era_modern:
-            return self.shown_forms.modern if own_name else self.shown_forms.modern_assigned
-        return self.shown_forms.legacy if own_name else self.shown_forms.legacy_assigned
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PinProblem:
     """A pin that does not exist although somebody wrote it down, and why; `tool` is None where it is several."""
 
     server: str
     tool: str | None
+    """Its name, of whichever kind."""
     detail: str
+    kind: ItemKind = ItemKind.TOOL
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinSet:
-    """All tools that exist, at one moment."""
+    """All that exists, at one moment. To go through it is to go through its tools."""
 
     tools: tuple[PinnedTool, ...]
+    prompts: tuple[PinnedPrompt, ...] = ()
+    resources: tuple[PinnedResource, ...] = ()
     digest: Digest
     serial: int
     """The highest of the pins': a grant made now covers nothing that is pinned later."""
@@ -144,23 +92,40 @@ class PinSet:
         """That server's tools."""
         return tuple(tool for tool in self.tools if tool.server == server)
 
+    @property
+    def items(self) -> tuple[PinnedItem, ...]:
+        """Everything that is pinned, of every kind."""
+        return (*self.tools, *self.prompts, *self.resources)
+
+    def items_of_server(self, server: str) -> tuple[PinnedItem, ...]:
+        """Everything of that server that is pinned."""
+        return tuple(item for item in self.items if item.server == server)
+
+    def find_item(self, server: str, kind: ItemKind, name: str) -> PinnedItem | None:
+        """The item of that server, kind and name, if it exists."""
+        if kind is ItemKind.TOOL:
+            return self.find(server, name)
+        return next((one for one in self.items_of_server(server) if (one.kind, one.name) == (kind, name)), None)
+
+    def resolve_prompt(self, name: str, server: str | None) -> PinnedPrompt | None:
+        """The prompt that this name means at the endpoint of `server`, or at `/mcp` where that is None."""
+        if server is None:
+            return next((one for one in self.prompts if one.assigned == name), None)
+        return next((one for one in self.prompts if (one.server, one.name) == (server, name)), None)
+
+    def resolve_resource(self, uri: str, server: str | None) -> PinnedResource | None:
+        """The family that a URI is of, there; where several of one server cover it, the exact one."""
+        covering = [one for one in self.resources if server in {None, one.server} and one.family.covers(uri)]
+        return min(covering, key=lambda one: not one.family.is_exact, default=None)
+
     def instructions(self, server: str) -> str | None:
-        """The server's instructions as they were signed and reviewed, if it has any and a tool of it exists."""
+        """The server's instructions as they were signed and reviewed, if it has any and something of it exists."""
         return self.instructions_by_server.get(server)
 
-    def without(self, quarantined: frozenset[tuple[str, str]]) -> PinSet:
-        """The same pins less those `(server, tool)` pairs; the serial stays, since nothing was pinned."""
-        left = tuple(tool for tool in self.tools if (tool.server, tool.name) not in quarantined)
+    def without(self, quarantined: frozenset[ItemKey]) -> PinSet:
+        """The same pins less those `(server, kind, name)`; the serial stays, since nothing was pinned."""
+        left = [one for one in self.items if (one.server, one.kind, one.name) not in quarantined]
         return _pin_set(left, self.serial, self.instructions_by_server)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRule:
-    """How many different persons must approve the same thing, and whether a signer, by name, may be one of them."""
-
-    reviewers: int = 1
-    persons_differ: bool = False
 
 
 ONE_REVIEWER: Final = ReviewRule()
@@ -181,9 +146,8 @@ def load_pins(
     """
     signed, fallen = standing(parse_lock(pins_lock), operators, now_ms, SKEW_MS, rule.reviewers)
     problems = [PinProblem(server=one.server, tool=one.tool, detail=one.detail) for one in fallen]
-    tools: list[PinnedTool] = []
+    items: list[PinnedItem] = []
     instructions: dict[str, str] = {}
-    taken: set[str] = set()
     for server in sorted({one.approval.server for one in signed}):
         approvals = [one for one in signed if one.approval.server == server]
         try:
@@ -191,19 +155,41 @@ def load_pins(
         except Refused as refusal:
             problems.append(PinProblem(server=server, tool=None, detail=refusal.detail))
             continue
-        tools.extend(_pinned(approvals, manifest, rule, problems))
+        items.extend(_pinned(approvals, manifest, rule, problems))
         if manifest.manifest.instructions is not None:
             instructions[server] = manifest.manifest.instructions
-    existing: list[PinnedTool] = []
-    for tool in sorted(tools, key=lambda tool: tool.pin_serial):
-        if (wrong := why_not(tool.assigned, tool.server, frozenset(taken))) is not None:
-            detail = f"the name `{tool.assigned}` is {wrong}: approve it again with `--as NAME`"
-            problems.append(PinProblem(server=tool.server, tool=tool.name, detail=detail))
-            continue
-        taken.add(tool.assigned.casefold())
-        existing.append(tool)
-    serial = max((tool.pin_serial for tool in existing), default=0)
-    return _pin_set(tuple(existing), serial, instructions), tuple(problems)
+    existing = [*_told_apart(items, problems)]
+    serial = max((one.pin_serial for one in existing), default=0)
+    return _pin_set(existing, serial, instructions), tuple(problems)
+
+
+def _told_apart(items: Sequence[PinnedItem], problems: list[PinProblem]) -> Iterator[PinnedItem]:
+    """Yield each item whose name on `/mcp` is its own, in the order in which they were approved."""
+    names: dict[ItemKind, set[str]] = {ItemKind.TOOL: set(), ItemKind.PROMPT: set()}
+    resources: list[PinnedResource] = []
+    for item in sorted(items, key=lambda item: item.pin_serial):
+        if isinstance(item, PinnedResource):
+            if (detail := _why_not_family(item, resources)) is None:
+                resources.append(item)
+        elif (wrong := why_not(item.assigned, item.server, frozenset(names[item.kind]))) is None:
+            names[item.kind].add(item.assigned.casefold())
+            detail = None
+        else:
+            detail = f"the name `{item.assigned}` is {wrong}: approve it again with `--as NAME`"
+        if detail is None:
+            yield item
+        else:
+            problems.append(PinProblem(server=item.server, tool=item.name, detail=detail, kind=item.kind))
+
+
+def _why_not_family(resource: PinnedResource, earlier: Sequence[PinnedResource]) -> str | None:
+    for other in earlier:
+        if other.server != resource.server and other.family.overlaps(resource.family):
+            return (
+                f"it may name the same resource as `{other.family.text}` of `{other.server}`: revoke the approval of "
+                "one of them, or let an owner declare a narrower family"
+            )
+    return None
 
 
 def _manifest_of(
@@ -221,93 +207,31 @@ def _manifest_of(
 
 def _pinned(
     approvals: Sequence[StandingApproval], manifest: VerifiedManifest, rule: ReviewRule, problems: list[PinProblem]
-) -> Iterator[PinnedTool]:
+) -> Iterator[PinnedItem]:
     for signed in approvals:
         try:
-            yield _pin(signed, manifest, rule)
+            yield pin_item(signed, manifest, rule)
         except Refused as refusal:
             problems.append(_problem(signed, refusal.detail))
 
 
-def _pin(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewRule) -> PinnedTool:
-    approval, manifest = signed.approval, verified.manifest
-    tool = manifest.find(approval.tool) if approval.kind is ItemKind.TOOL else None
-    if tool is None or tool.effect is None:
-        raise Refused(Reason.BAD_CREDENTIAL, "the manifest has no such tool any more")
-    _must_be_as_reviewed(approval, tool, verified)
-    # No key reviews what it signed, not even as one of several signers.
-    if signed.keyids & verified.signer_keyids:
-        raise Refused(
-            Reason.BAD_CREDENTIAL, f"{_named(signed.reviewers)} signed the manifest: another key must review it"
-        )
-    if rule.persons_differ and (both := {*signed.reviewers} & {*verified.signers}):
-        raise Refused(Reason.BAD_CREDENTIAL, f"{_named(both)} signed the manifest: another person must review it")
-    if tool.effect.is_stricter_than(approval.effect) or approval.sensitivity < tool.sensitivity:
-        raise Refused(Reason.BAD_CREDENTIAL, "the approval loosens what its owner declared: a review may only tighten")
-    return PinnedTool(
-        server=approval.server,
-        name=tool.name,
-        assigned=approval.assigned,
-        digest=tool.digest,
-        definition=tool.definition,
-        effect=approval.effect,
-        sensitivity=approval.sensitivity,
-        reads_from=tool.reads_from,
-        sends_to=tool.sends_to,
-        result_labels=tool.result_labels | approval.result_labels,
-        targets=tool.targets,
-        stores=tool.stores,
-        idempotent=tool.idempotent,
-        result_bytes_max=tool.limits.result_bytes,
-        calls_per_task_max=tool.limits.calls_per_task,
-        opens=tool.opens,
-        server_identity=manifest.server.name,
-        stateless=manifest.server.stateless,
-        owner=manifest.owner.name,
-        manifest_digest=manifest.digest,
-        signers=verified.signers,
-        reviewer=", ".join(signed.reviewers),
-        statement_digest=signed.digest,
-        pin_serial=signed.serial,
-        expires=verified.expires,
-        schema=prepare_tool(tool),
-        shown_forms=shown_forms(tool.definition, approval.assigned),
-        seal=_SEAL,
-    )
-
-
-def _must_be_as_reviewed(approval: Approval, tool: ManifestTool, verified: VerifiedManifest) -> None:
-    seen_and_there = (
-        ("the server's registry-style name", approval.server_name, verified.manifest.server.name),
-        ("the definition", approval.digest, tool.digest),
-        ("what its owner declares", approval.declared, tool.declared_digest),
-        (
-            "what is said of server, publisher, owner, or the instructions",
-            approval.about,
-            verified.manifest.about_digest,
-        ),
-        ("who signed", approval.signers, verified.signer_keyids),
-    )
-    for what, seen, there in seen_and_there:
-        if seen != there:
-            raise Refused(Reason.BAD_CREDENTIAL, f"{what} is not as it was reviewed: review and approve it again")
-
-
-def _pin_set(tools: tuple[PinnedTool, ...], serial: int, instructions: Mapping[str, str]) -> PinSet:
-    ordered = tuple(sorted(tools, key=lambda tool: (tool.server, tool.name)))
-    servers = {tool.server for tool in ordered}
+def _pin_set(items: Sequence[PinnedItem], serial: int, instructions: Mapping[str, str]) -> PinSet:
+    ordered = sorted(items, key=lambda item: (item.server, item.kind, item.name))
+    servers = {item.server for item in ordered}
+    forms: list[Json] = [
+        [item.server, item.kind.value, item.name, item.statement_digest, item.manifest_digest] for item in ordered
+    ]
     return PinSet(
-        tools=ordered,
-        digest=digest_of([[tool.server, tool.name, tool.statement_digest, tool.manifest_digest] for tool in ordered]),
+        tools=tuple(item for item in ordered if isinstance(item, PinnedTool)),
+        prompts=tuple(item for item in ordered if isinstance(item, PinnedPrompt)),
+        resources=tuple(item for item in ordered if isinstance(item, PinnedResource)),
+        digest=digest_of(forms),
         serial=serial,
         instructions_by_server=MappingProxyType({name: text for name, text in instructions.items() if name in servers}),
         seal=_SEAL,
     )
 
 
-def _named(people: Iterable[str]) -> str:
-    return ", ".join(f"`{who}`" for who in sorted(people))
-
-
 def _problem(signed: StandingApproval, detail: str) -> PinProblem:
-    return PinProblem(server=signed.approval.server, tool=signed.approval.tool, detail=detail)
+    approval = signed.approval
+    return PinProblem(server=approval.server, tool=approval.tool, detail=detail, kind=approval.kind)

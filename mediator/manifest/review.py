@@ -20,11 +20,12 @@ from typing import Final, final
 from mediator.canonical import Digest
 from mediator.effect import Effect
 from mediator.manifest.changes import FieldChange, Kind, changes_between
+from mediator.manifest.entry import ManifestTool
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity, instructions_of
 from mediator.manifest.lint.lint import lint
 from mediator.manifest.lock import Approval
-from mediator.manifest.manifest import ManifestTool, ToolManifest
+from mediator.manifest.manifest import ToolManifest
 from mediator.manifest.signature import VerifiedManifest
 from mediator.refusal import Reason, Refused
 

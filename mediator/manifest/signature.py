@@ -110,8 +110,8 @@ def verify_manifest(raw_envelope: bytes, trust: SignerTrust, now_ms: int) -> Ver
     names = tuple(trust.name_of(keyid) for keyid in counted)
     if manifest.publisher not in names:
         raise Refused(Reason.BAD_CREDENTIAL, f"`/publisher`: expected the name of who signed: {', '.join(names)}")
-    if undeclared := [tool.name for tool in manifest.tools if tool.effect is None]:
-        raise malformed("/tools", f"the effect of `{undeclared[0]}` is not declared")
+    if undeclared := [entry for entry in manifest.entries if entry.effect is None]:
+        raise malformed(f"/{undeclared[0].kind}s", f"the effect of `{undeclared[0].name}` is not declared")
     return VerifiedManifest(
         manifest=manifest,
         digest=signed.digest,

@@ -24,7 +24,7 @@ from mediator.delegation.grant import Grant
 from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.identify import Identified
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
 from mediator.mediation.question import call_question, list_question, request_hash

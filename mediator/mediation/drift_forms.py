@@ -12,8 +12,8 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject, digest_of
 from mediator.manifest.changes import FieldChange
-from mediator.manifest.drift import OfferComparison
-from mediator.manifest.kind import ItemKind
+from mediator.manifest.drift import Changed, OfferComparison
+from mediator.manifest.kind import ItemKey, ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.faces import Entry
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
@@ -25,14 +25,19 @@ _NAMES_MAX: Final = 1000
 
 def drift_form(server: str, comparison: OfferComparison, differing: Sequence[Entry] = ()) -> JsonObject | None:
     """Return what the ledger keeps of a difference, nothing where there is none: names, pointers and both texts."""
-    if not (comparison.quarantined or comparison.added or comparison.unreadable or differing):
+    if not comparison.differs and not differing:
         return None
     return {
         "server": server,
-        "quarantined": list[Json](sorted(tool for _, tool in comparison.quarantined)),
-        "missing": [one.tool for one in comparison.missing],
-        "changed": [{"tool": one.tool, "fields": _field_forms(one.fields)} for one in comparison.changed],
-        "added": [_cut(one.tool) for one in comparison.added[:_NAMES_MAX]],
+        "quarantined": list[Json](sorted(shown(kind, name) for _, kind, name in comparison.quarantined)),
+        "missing": [shown(one.kind, one.name) for one in comparison.missing],
+        "changed": [
+            {"tool": shown(one.kind, one.name), "fields": _field_forms(one.fields), "dangerous": one.grows_dangerous}
+            for one in comparison.changed
+        ],
+        "instructions": _field_forms(comparison.instructions),
+        "added": [_cut(shown(one.kind, one.name)) for one in comparison.added[:_NAMES_MAX]],
+        "added_instructions": comparison.has_added_instructions,
         "unreadable": [{"index": one.index, "detail": one.detail} for one in comparison.unreadable[:_NAMES_MAX]],
         "differs_between_connections": [{"kind": kind, "name": _cut(name)} for kind, name in differing[:_NAMES_MAX]],
     }
@@ -40,10 +45,10 @@ def drift_form(server: str, comparison: OfferComparison, differing: Sequence[Ent
 
 def quarantined_by(pins: PinSet, comparison: OfferComparison, now_ms: int) -> Iterator[Quarantined]:
     """Yield what this comparison puts in quarantine, each under the statement that approved it."""
-    for (server, name), found in _found(comparison).items():
-        tool = pins.find(server, name)
-        assert tool is not None  # what was compared is pinned
-        key = QuarantineKey(server, ItemKind.TOOL, name, tool.statement_digest)
+    for (server, kind, name), found in _found(comparison).items():
+        item = pins.find_item(server, kind, name)
+        assert item is not None  # what was compared is pinned
+        key = QuarantineKey(server, kind, name, item.statement_digest)
         yield Quarantined(key=key, since_ms=now_ms, found=found)
 
 
@@ -51,29 +56,50 @@ def item_forms(comparison: OfferComparison) -> list[Json]:
     """Return each item with its state (`unchanged`, `missing`, `changed`, `added`, `unreadable`): for an operator."""
     found = _found(comparison)
     forms: list[JsonObject] = [
-        *(_item(one.tool, "unchanged") for one in comparison.unchanged),
-        *(_item(one.tool, "missing") for one in comparison.missing),
-        *(_item(one.tool, "changed") | found[one.server, one.tool] for one in comparison.changed),
-        *(_item(one.tool, "added") for one in comparison.added[:_NAMES_MAX]),
+        *(_item(one.kind, one.name, "unchanged") for one in comparison.unchanged),
+        *(_item(one.kind, one.name, "missing") for one in comparison.missing),
         *(
-            _item(f"entry {one.index}", "unreadable") | {"how": one.detail}
+            _item(one.kind, one.name, "changed") | found[one.server, one.kind, one.name] | _dangerous(one)
+            for one in comparison.changed
+        ),
+        *(_item(one.kind, one.name, "added") for one in comparison.added[:_NAMES_MAX]),
+        *(
+            _item(one.kind, f"entry {one.index}", "unreadable") | {"how": one.detail}
             for one in comparison.unreadable[:_NAMES_MAX]
         ),
     ]
+    if comparison.instructions:
+        changed: JsonObject = {"kind": "instructions", "name": "", "state": "changed"}
+        forms.append(changed | _by_instructions(comparison))
+    if comparison.has_added_instructions:
+        forms.append({"kind": "instructions", "name": "", "state": "added"})
     return [*forms]
 
 
-def _item(name: str, state: str) -> JsonObject:
-    return {"kind": str(ItemKind.TOOL), "name": _cut(name), "state": state}
+def shown(kind: ItemKind, name: str) -> str:
+    """Return a tool's name as it is, and anything else's with its kind before it."""
+    return name if kind is ItemKind.TOOL else f"{kind} {name}"
 
 
-def _found(comparison: OfferComparison) -> dict[tuple[str, str], JsonObject]:
-    found: dict[tuple[str, str], JsonObject] = {
-        (one.server, one.tool): {"how": "no longer offered"} for one in comparison.missing
-    }
+def _item(kind: ItemKind, name: str, state: str) -> JsonObject:
+    return {"kind": str(kind), "name": _cut(name), "state": state}
+
+
+def _dangerous(changed: Changed) -> JsonObject:
+    return {"dangerous": True} if changed.grows_dangerous else {}
+
+
+def _by_instructions(comparison: OfferComparison) -> JsonObject:
+    return {"how": "the server's instructions changed", "fields": _field_forms(comparison.instructions)}
+
+
+def _found(comparison: OfferComparison) -> dict[ItemKey, JsonObject]:
+    found: dict[ItemKey, JsonObject] = dict.fromkeys(comparison.quarantined, _by_instructions(comparison))
+    for gone in comparison.missing:
+        found[gone.server, gone.kind, gone.name] = {"how": "no longer offered"}
     for one in comparison.changed:
         fields: JsonObject = {"how": "changed", "fields": _field_forms(one.fields)}
-        found[one.server, one.tool] = fields if one.fields else {"how": "offered more than once"}
+        found[one.server, one.kind, one.name] = fields if one.fields else {"how": "offered more than once"}
     return found
 
 

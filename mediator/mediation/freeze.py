@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from mediator.delegation.chain import DelegationChain
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.refusal import Reason, Refused
 

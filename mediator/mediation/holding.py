@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from mediator.canonical import Digest, digest_of
 from mediator.manifest.drift import compare
 from mediator.manifest.offer import Offer
-from mediator.mediation.drift_forms import drift_form, quarantined_by
+from mediator.mediation.drift_forms import drift_form, quarantined_by, shown
 from mediator.mediation.faces import Faces
 from mediator.mediation.ports import Clock, Ledger, TrustSource
 from mediator.mediation.quarantine import Quarantined
@@ -51,12 +51,14 @@ class Holding:
         """Quarantine each pinned item that is not offered exactly as pinned, and note each difference once."""
         snapshot, now_ms = self.trust.snapshot(), self.clock.now_ms()
         pins, quarantined = snapshot.all_pins, snapshot.quarantined
-        comparison = compare(pins.of_server(server), offer.tools)
+        comparison = compare(pins.items_of_server(server), pins.instructions(server), offer)
         differing = self._faces.differences(server, connection, offer)
         fresh = [one for one in quarantined_by(pins, comparison, now_ms) if one.key not in quarantined]
         self.quarantine.quarantine(fresh)
         for one in fresh:
-            self.alarm(f"`{one.key.server}/{one.key.name}` is quarantined, for it is not offered as pinned: {one.why}")
+            self.alarm(
+                f"`{one.key.server}/{shown(one.key.kind, one.key.name)}` is quarantined, for it is not offered as pinned: {one.why}"
+            )
         form = drift_form(server, comparison, differing)
         if form is None:
             return

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.identity.identify import Identified
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import is_visible
 from mediator.mediation.freeze import refuse_if_frozen

@@ -14,7 +14,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import Final, final
 
 from mediator.evidence import Seal
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.mediation.deliberate import Spans, Verdict
 from mediator.mediation.record import Committed
 from mediator.policy.decision import Obligation

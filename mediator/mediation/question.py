@@ -13,7 +13,7 @@ from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.chain import DelegationChain
 from mediator.delegation.grant import Grant
 from mediator.identity.identify import Identified
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.policy.request import (
     AccessRequest,

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from mediator.canonical import Digest, JsonObject, digest_of
 from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
-from mediator.manifest.kind import ItemKind
-from mediator.manifest.pin import PinnedTool, PinSet
+from mediator.manifest.pin import PinSet
+from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
@@ -71,14 +71,14 @@ class TrustSnapshot:
 def with_quarantine(snapshot: TrustSnapshot, quarantined: Iterable[Quarantined]) -> TrustSnapshot:
     """Return the snapshot without what is quarantined; what is approved by another statement stays."""
     reviewed = snapshot.all_pins
-    pinned = {_key_of(tool) for tool in reviewed}
+    pinned = {_key_of(item) for item in reviewed.items}
     held = {one.key: one for one in quarantined if one.key in pinned}
-    left = reviewed.without(frozenset((key.server, key.name) for key in held)) if held else reviewed
+    left = reviewed.without(frozenset((key.server, key.kind, key.name) for key in held)) if held else reviewed
     return replace(snapshot, pins=left, reviewed=reviewed, quarantined=MappingProxyType(held))
 
 
-def _key_of(tool: PinnedTool) -> QuarantineKey:
-    return QuarantineKey(tool.server, ItemKind.TOOL, tool.name, tool.statement_digest)
+def _key_of(item: PinnedItem) -> QuarantineKey:
+    return QuarantineKey(item.server, item.kind, item.name, item.statement_digest)
 
 
 def audiences_of(base: str, server: str | None) -> frozenset[str]:

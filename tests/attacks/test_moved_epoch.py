@@ -15,6 +15,7 @@ import pytest
 from mediator.canonical import JsonObject
 from mediator.delegation.grant import GrantState
 from mediator.effect import Effect
+from mediator.manifest.kind import ItemKind
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.simulated.pauses import Point
@@ -188,7 +189,7 @@ async def complete(mediator: Running) -> None:
 
 async def unpin(mediator: Running) -> None:
     trust = mediator.mediator.trust
-    pins = trust.snapshot().pins.without(frozenset({("a", "echo")}))
+    pins = trust.snapshot().pins.without(frozenset({("a", ItemKind.TOOL, "echo")}))
     trust.renew(replace(trust.snapshot(), pins=pins, reviewed=None))
 
 

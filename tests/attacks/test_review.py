@@ -14,7 +14,8 @@ from mediator.identity.statement import Act, parse_operators, sign_statement
 from mediator.manifest.approval import Raise
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, Retraction, approvals_that_verify, parse_lock, write_lock
-from mediator.manifest.pin import PinSet, ReviewRule
+from mediator.manifest.pin import PinSet
+from mediator.manifest.pinned import ReviewRule
 from mediator.manifest.retraction import retract
 from mediator.refusal import Reason, Refused
 from tests.promises import promise

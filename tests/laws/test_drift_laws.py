@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object, pointer_to
 from mediator.manifest.changes import changes_between
 from mediator.manifest.drift import compare
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.offer import Offer
 from tests.laws.json_instances import ANYTHING
 from tests.promises import promise
 from tests.real_tools import Upgrade, definitions, snapshots, upgrades
@@ -105,7 +107,7 @@ def test_every_single_change_of_a_tool_quarantines_it() -> None:
     tool = pinned(definition)
     count = 0
     for _, changed in changed_once(definition):
-        assert compare([tool], [changed]).quarantined == {("files", "read")}, changed
+        assert compare([tool], None, Offer(tools=[changed])).quarantined == {("files", ItemKind.TOOL, "read")}, changed
         count += 1
     assert count == 85
 
@@ -197,9 +199,9 @@ def test_every_upgrade_on_record_is_reported(upgrade: Upgrade) -> None:
     for an agent, so it has no pin to drift from, and only what the reviewer is shown is compared.
     """
     pinnable = [tool for tool in upgrade.old if _is_about_an_object(tool)]
-    comparison = compare(pins_of(*pinnable, server="real") if pinnable else (), upgrade.new)
-    moved = {one.tool: {change.pointer for change in one.fields} for one in comparison.changed}
-    unchanged = {one.tool for one in comparison.unchanged}
+    comparison = compare(pins_of(*pinnable, server="real") if pinnable else (), None, Offer(tools=upgrade.new))
+    moved = {one.name: {change.pointer for change in one.fields} for one in comparison.changed}
+    unchanged = {one.name for one in comparison.unchanged}
     offered = {str(tool["name"]): tool for tool in upgrade.new}
     names = {str(tool["name"]) for tool in upgrade.old}
     for tool in upgrade.old:
@@ -211,7 +213,7 @@ def test_every_upgrade_on_record_is_reported(upgrade: Upgrade) -> None:
 
     assert comparison.unreadable == ()
     assert sorted(offered.keys() - names) == upgrade.added
-    assert {one.tool for one in comparison.missing} <= set(upgrade.removed)
+    assert {one.name for one in comparison.missing} <= set(upgrade.removed)
     assert sorted(names - offered.keys()) == upgrade.removed
     assert len(unchanged) == upgrade.unchanged
     assert moved.keys() == upgrade.changed.keys()

@@ -19,8 +19,10 @@ from mediator.effect import Effect
 from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import _SEAL as RELEASE_SEAL
 from mediator.inspection.release import Released
-from mediator.manifest.pin import _SEAL as PIN_SEAL
-from mediator.manifest.pin import PinnedTool, PinSet
+from mediator.manifest.pin import _SEAL as SET_SEAL
+from mediator.manifest.pin import PinSet
+from mediator.manifest.pinned import _SEAL as PIN_SEAL
+from mediator.manifest.pinned import PinnedTool
 from mediator.manifest.schema import prepare
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import _SEAL as DELIBERATION_SEAL
@@ -109,7 +111,7 @@ def a_snapshot() -> TrustSnapshot:
     """Return trust in our issuer, and in nothing else."""
     return TrustSnapshot(
         keys=KEYS,
-        pins=PinSet(tools=(), digest=digest_of("pins"), serial=1, seal=PIN_SEAL),
+        pins=PinSet(tools=(), digest=digest_of("pins"), serial=1, seal=SET_SEAL),
         policies=SilentEngine(),
         limits=CallLimits(deadline_seconds=60, result_bytes_max=2**24, clock_skew_seconds=SKEW),
         audience=AUDIENCE,

@@ -7,16 +7,17 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.identity.statement import Operators, Role
 from mediator.manifest.approval import approve_pins
-from mediator.manifest.draft import draft_manifest
+from mediator.manifest.draft import accept_proposed, draft_manifest
 from mediator.manifest.manifest import Owner
-from mediator.manifest.pin import ONE_REVIEWER, PinnedTool, PinProblem, PinSet, ReviewRule, load_pins
+from mediator.manifest.pin import ONE_REVIEWER, PinProblem, PinSet, load_pins
+from mediator.manifest.pinned import PinnedTool, ReviewRule
 from mediator.manifest.signature import sign_manifest, verify_manifest
 from mediator.manifest.trust import SignerTrust, sign_trust, verify_trust
 from mediator.manifest.trust_file import RootRole, Signer, SignerRule, TrustFile
@@ -88,6 +89,58 @@ def manifest_of(*definitions: JsonObject, server: str = "files", **declared: Jso
     )
     tools: list[Json] = [{**tool, "effect": "read", **declared} for tool in entries(draft)]
     return {**draft, "tools": tools}
+
+
+def full_manifest(
+    *,
+    prompts: Sequence[JsonObject] = (),
+    resources: Sequence[JsonObject] = (),
+    resource_templates: Sequence[JsonObject] = (),
+    prefixes: Sequence[str] = (),
+    server: str = "files",
+    instructions: str | None = None,
+) -> JsonObject:
+    """Return a manifest of `READ`, and of these; a prefix is one of text files."""
+    draft = draft_manifest(
+        server,
+        (READ,),
+        prompts=prompts,
+        resources=resources,
+        resource_templates=resource_templates,
+        publisher="signer",
+        owner=Owner(name="Olga", contact="olga@example.com"),
+        issued=NOW_MS - 86_400_000,
+        expires=NOW_MS + YEAR_MS // 2,
+        instructions=instructions,
+    )
+    listed = draft["resources"]
+    assert isinstance(listed, list)
+    return accept_proposed({**draft, "resources": [*listed, *(prefix_entry(one) for one in prefixes)]})
+
+
+def prefix_entry(prefix: str) -> JsonObject:
+    """Return the entry of a family that is named by its prefix."""
+    family: JsonObject = {"prefix": prefix, "media_types": ["text/plain"]}
+    return {
+        "family": family,
+        "definition": None,
+        "title": "Texts",
+        "description": "Whatever lies there",
+        "digest": digest_of({**family, "title": "Texts", "description": "Whatever lies there"}),
+        "effect": "read",
+        "sensitivity": 1,
+        "reads_from": [],
+        "sends_to": [],
+        "result_labels": ["untrusted"],
+    }
+
+
+def pins_of_manifest(manifest: JsonObject, server: str = "files") -> PinSet:
+    """Return the pins of everything that a manifest speaks of, all of which hold."""
+    envelope = signed(manifest)
+    pins, problems = loaded(approved(envelope, server), {server: envelope})
+    assert problems == ()
+    return pins
 
 
 def entries(manifest: JsonObject) -> list[JsonObject]:

@@ -13,7 +13,7 @@ from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of
 from mediator.evidence import Seal
 from mediator.inspection.release import Released, inspect
 from mediator.inspection.result import ToolResult
-from mediator.manifest.pin import PinnedTool
+from mediator.manifest.pinned import PinnedTool
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.judged import a_tool

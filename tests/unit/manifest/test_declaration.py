@@ -15,7 +15,7 @@ from mediator.manifest.declaration import must_be_signable, prepare_tool
 from mediator.manifest.manifest import parse_manifest, read_manifest
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.pins import READ, manifest_of, pinned
+from tests.simulated.pins import READ, full_manifest, manifest_of, pinned
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -102,3 +102,33 @@ def test_the_example_in_the_repository_could_be_signed_as_it_stands() -> None:
         "search_notes": Effect.READ,
         "write_note": Effect.WRITE,
     }
+
+
+LOG: JsonObject = {"uri": "log://now", "name": "log"}
+UNFIT: dict[str, tuple[str, JsonObject]] = {
+    "a prompt's title that is none": ("prompts", {"name": "p", "title": 5}),
+    "a prompt's arguments that are none": ("prompts", {"name": "p", "arguments": {}}),
+    "an argument that is none": ("prompts", {"name": "p", "arguments": ["x"]}),
+    "an argument without a name": ("prompts", {"name": "p", "arguments": [{"description": "x"}]}),
+    "two arguments of one name": ("prompts", {"name": "p", "arguments": [{"name": "a"}, {"name": "A"}]}),
+    "an argument that may be required": ("prompts", {"name": "p", "arguments": [{"name": "a", "required": "yes"}]}),
+    "a resource without a name": ("resources", {"uri": "log://now"}),
+    "a size that is none": ("resources", {**LOG, "size": True}),
+    "a media type that is none": ("resources", {**LOG, "mimeType": ["text/plain"]}),
+}
+
+
+@pytest.mark.parametrize(("member", "definition"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_prompt_or_resource_that_no_client_could_read_is_not_signed(member: str, definition: JsonObject) -> None:
+    """MCP 2026-07-28, `Prompt` and `Resource`: one bad entry would spoil the list."""
+    prompts, resources = ([definition], []) if member == "prompts" else ([], [definition])
+    with pytest.raises(Refused) as refusal:
+        must_be_signable(read_manifest(full_manifest(prompts=prompts, resources=resources)))
+    assert refusal.value.detail.startswith(f"`/{member}/0` (`")
+    assert refusal.value.detail.endswith(f"or take the {member[:-1]} out of `{member}`")
+
+
+def test_prompts_and_resources_of_every_form_can_be_signed() -> None:
+    """Design 5.4."""
+    prompt: JsonObject = {"name": "p", "arguments": [{"name": "a", "required": True}]}
+    must_be_signable(read_manifest(full_manifest(prompts=[prompt], resources=[LOG], prefixes=["x://h/"])))

@@ -11,7 +11,8 @@ import pytest
 
 from mediator.canonical import Json, JsonObject, digest_of, parse_object
 from mediator.effect import Effect
-from mediator.manifest.draft import accept_proposed, draft_manifest, propose_effect
+from mediator.manifest.draft import accept_proposed, draft_manifest, left_out, propose_effect
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import Owner, read_manifest
 from mediator.refusal import Reason, Refused
 from tests.simulated.pins import NOW_MS, READ, entries, signed
@@ -97,8 +98,65 @@ def test_accepting_declares_what_was_proposed_and_leaves_what_was_declared() -> 
 def test_there_is_nothing_to_accept_where_there_are_no_tools(tools: Json) -> None:
     """Ours."""
     with pytest.raises(Refused):
-        accept_proposed({"tools": tools})
-    assert accept_proposed({"tools": ["x"]}) == {"tools": ["x"]}
+        accept_proposed({"tools": tools, "prompts": [], "resources": []})
+    odd: JsonObject = {"tools": ["x"], "prompts": [], "resources": []}
+    assert accept_proposed(odd) == odd
+
+
+PROMPT: JsonObject = {"name": "greet"}
+TEMPLATE: JsonObject = {"uriTemplate": "docs://{page}", "name": "page"}
+INDEX: JsonObject = {"uri": "docs://index", "name": "index"}
+LOG: JsonObject = {"uri": "log://now", "name": "log"}
+
+
+def lists_drafted(**offered: Json) -> JsonObject:
+    asked: dict[str, object] = {"publisher": "p", "owner": Owner(name="o", contact="c"), "issued": 0, "expires": 1000}
+    return draft_manifest("files", (), **asked | offered)  # type: ignore[arg-type]  # as the test asks
+
+
+def test_prompts_and_resources_are_proposed_as_reading() -> None:
+    """MCP: getting a prompt and reading a resource are all that a client does with them."""
+    draft = lists_drafted(prompts=[PROMPT], resources=[LOG, INDEX], resource_templates=[TEMPLATE])
+    manifest = read_manifest(accept_proposed(draft))
+
+    assert [(one.kind, one.name, one.proposed_effect) for one in read_manifest(draft).entries] == [
+        (ItemKind.PROMPT, "greet", Effect.READ),
+        (ItemKind.RESOURCE, "docs://{page}", Effect.READ),
+        (ItemKind.RESOURCE, "log://now", Effect.READ),
+    ]
+    assert {one.effect for one in manifest.entries} == {Effect.READ}
+
+
+def test_what_no_manifest_can_name_is_left_out_and_told() -> None:
+    """Issue 3: URIs in normal form, or refused."""
+    dotted: JsonObject = {"uri": "file:///a/../b", "name": "b"}
+    query: JsonObject = {"uriTemplate": "docs://{page}{?version}", "name": "v"}
+    twin: JsonObject = {"uriTemplate": "docs://{+all}", "name": "all"}
+
+    draft = lists_drafted(resources=[LOG, dotted], resource_templates=[TEMPLATE, query, twin])
+
+    assert [one.name for one in read_manifest(draft).resources] == ["docs://{page}", "log://now"]
+    told = left_out([LOG, dotted], [TEMPLATE, query, twin])
+    assert [one.name for one in told] == ["docs://{page}{?version}", "docs://{+all}", "file:///a/../b"]
+    assert all(one.why for one in told)
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        {"prompts": [PROMPT, PROMPT]},
+        {"prompts": [{"title": "x"}]},
+        {"resources": [LOG, LOG]},
+        {"resources": [{"name": "x"}]},
+        {"resources": ["x"]},
+        {"resource_templates": [INDEX]},
+    ],
+    ids=str,
+)
+def test_what_has_no_name_of_its_own_cannot_be_drafted(offered: dict[str, Json]) -> None:
+    """Ours: of two definitions nobody can say which one is meant."""
+    with pytest.raises(Refused):
+        lists_drafted(**offered)
 
 
 @pytest.mark.parametrize("name", ["", "Files", "-files", "files_", "f" * 21, "../etc", "files\n"])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, digest_of
 from mediator.effect import Effect
-from mediator.manifest.manifest import Limits, Owner, Target, parse_manifest, read_manifest, read_name
+from mediator.manifest.entry import Limits, Target, read_name
+from mediator.manifest.manifest import Owner, parse_manifest, read_manifest
 from mediator.refusal import Reason, Refused
 from tests.simulated.pins import NOW_MS, READ, YEAR_MS, copied, entries, manifest_of, with_definition
 
@@ -143,7 +144,7 @@ def test_what_is_said_of_the_server_is_part_of_it_too_and_time_and_serial_are_no
 WRONG: Mapping[str, tuple[JsonObject, str]] = {
     "no version": ({name: said for name, said in MANIFEST.items() if name != "version"}, "`/version`: missing"),
     "another version": ({**MANIFEST, "version": 2}, "`/version`"),
-    "an unknown member": ({**MANIFEST, "resources": []}, "`/resources`: not a known member"),
+    "an unknown member": ({**MANIFEST, "toolz": []}, "`/toolz`: not a known member: did you mean `tools`"),
     "an unknown member of a tool": (with_tool(efect="read"), "`/tools/0/efect`: not a known member: did you mean `effect`"),
     "an unknown member of the server": (with_server(url="x"), "`/server/url`"),
     "an end before the beginning": ({**MANIFEST, "expires": MANIFEST["issued"]}, "`/expires`: expected a moment after"),

@@ -15,9 +15,11 @@ from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Act, Keyholder, ProfileKey, sign_statement
 from mediator.manifest.approval import Raise
+from mediator.manifest.entry import Target
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock, write_lock
-from mediator.manifest.manifest import Target
-from mediator.manifest.pin import PinnedTool, PinProblem, PinSet, load_pins
+from mediator.manifest.pin import PinProblem, PinSet, load_pins
+from mediator.manifest.pinned import PinnedTool
 from mediator.manifest.trust import SKEW_MS
 from mediator.refusal import Refused
 from tests.promises import promise
@@ -134,14 +136,14 @@ def test_a_set_finds_its_tools_by_endpoint() -> None:
 def test_a_quarantined_tool_is_gone_and_the_others_go_on() -> None:
     """Issue 2: a tool that differs is quarantined."""
     pins, _ = loaded(LOCK, {"files": ENVELOPE})
-    left = pins.without(frozenset({("files", "read"), ("mail", "send")}))
+    left = pins.without(frozenset({("files", ItemKind.TOOL, "read"), ("mail", ItemKind.TOOL, "send")}))
 
     assert [tool.name for tool in left] == ["write"]
     assert left.find("files", "read") is left.find_assigned("files__read") is None
     assert left.digest != pins.digest
     assert left.serial == pins.serial
     assert left.instructions("files") == "Mind the files."
-    assert left.without(frozenset({("files", "write")})).instructions("files") is None
+    assert left.without(frozenset({("files", ItemKind.TOOL, "write")})).instructions("files") is None
     assert pins.without(frozenset()) == pins
 
 
@@ -375,7 +377,7 @@ def test_a_definition_that_cannot_be_checked_is_not_pinned_whoever_signed_it(mon
     foreign: JsonObject = {**READ, "inputSchema": {"type": "object", "$schema": "https://evil.example/"}}
     monkeypatch.setattr("mediator.manifest.signature.must_be_signable", lambda _: None)
     envelope = signed(manifest_of(foreign))
-    monkeypatch.setattr("mediator.manifest.approval.prepare_tool", lambda _: None)
+    monkeypatch.setattr("mediator.manifest.approval.must_be_fit", lambda _: None)
     assert only_problem(approved(envelope), {"files": envelope}).detail.startswith("`/inputSchema/$schema`")
 
 

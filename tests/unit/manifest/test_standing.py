@@ -15,7 +15,8 @@ from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Retraction
-from mediator.manifest.pin import ReviewRule, load_pins
+from mediator.manifest.pin import load_pins
+from mediator.manifest.pinned import ReviewRule
 from mediator.manifest.retraction import retract
 from mediator.manifest.signature import verify_manifest
 from mediator.manifest.standing import highest_serial

@@ -14,6 +14,7 @@ from mediator.canonical import JsonObject
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.evidence import Seal
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import (
@@ -210,7 +211,7 @@ INVISIBLE: dict[str, tuple[Any, ...]] = {
     "pinned after the grant": (a_grant(authority=authority("clock/* read", pin_serial=0)), None, a_call()),
     "pinned no longer": (
         None,
-        snapshot_of(pins=pins_of(NOW, server="clock").without(frozenset({("clock", "now")}))),
+        snapshot_of(pins=pins_of(NOW, server="clock").without(frozenset({("clock", ItemKind.TOOL, "now")}))),
         a_call(),
     ),
     "quarantined": (

@@ -12,6 +12,7 @@ from typing import NoReturn
 import pytest
 
 from mediator.effect import Effect
+from mediator.manifest.kind import ItemKind
 from mediator.mediation.permit import Permit
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
@@ -77,7 +78,7 @@ async def test_a_quarantine_holds_where_the_store_could_not_move_the_epoch(looke
     class Swapped:
         def snapshot(self) -> TrustSnapshot:
             judged = permit.committed.deliberation.snapshot
-            return replace(judged, pins=judged.pins.without(frozenset({("weather", "read")})))
+            return replace(judged, pins=judged.pins.without(frozenset({("weather", ItemKind.TOOL, "read")})))
 
     with pytest.raises(Refused) as stop:
         replace(looked.world.fence, trust=Swapped())(permit)

@@ -85,7 +85,9 @@ def test_a_tool_that_is_missing_added_or_unreadable_is_noted(held: Held) -> None
         "quarantined": ["send"],
         "missing": ["send"],
         "changed": [],
+        "instructions": [],
         "added": ["forward"],
+        "added_instructions": False,
         "unreadable": [{"index": 2, "detail": "not an object with a name"}],
         "differs_between_connections": [],
     }
