@@ -14,12 +14,12 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from mediator.assembly.folder import read_operators
+from mediator.assembly.folder import read_file, read_operators, replace_file
 from mediator.cli.console import BAD, GOOD, NAME, WARN, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up
-from mediator.cli.keys import key_of_reference, operator_key
+from mediator.cli.keys import ask_new_passphrase, key_of_reference, operator_key, write_key
 from mediator.cli.renewal import renew_running
-from mediator.cli.trust_files import accept_root, read_trust_file, write_trust_file
+from mediator.cli.trust_files import accept_root, must_be_handed_on, must_be_whole, read_trust_file, write_trust_file
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.identity.statement import Act
 from mediator.manifest.fields import write_moment
@@ -68,6 +68,22 @@ def show(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
     show_table(("signer", "public key", "from", "until", ""), rows=signers)
 
 
+@group.command("new-key")
+def new_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; the public half goes to FILE with `.pub`.")],
+) -> None:
+    """Make a key of a signer or of the root, under a passphrase at a terminal; it is trusted once the root says so."""
+    public = file.with_suffix(".pub")
+    if public.exists() or file == public:
+        detail = f"`{public}` is in the way of the public half"
+        raise Refused(Reason.MALFORMED, detail, remedy="name a file such as `ada.pem`, and none that is there")
+    made = SigningKey.generate()
+    write_key(file, made, ask_new_passphrase(f"`{file.stem}`"))
+    replace_file(public, f"{made.public.text}\n".encode())
+    say(("made ", GOOD), (str(file), NAME), f" and its public half, {public}")
+    say(f"  public key  {made.public.text}")
+
+
 @group.command("add-signer")
 def add_signer(
     name: Annotated[str, typer.Argument(help="Whose key it is: the `publisher` of manifests.")],
@@ -94,7 +110,13 @@ def add_signer(
     if known is None and any(signer.name == name for signer in said.signers.values()):
         detail = f"`{name}` has another key here"
         raise Refused(Reason.MALFORMED, detail, remedy=f"revoke it, and add `{name}-2`: a name keeps its key")
-    signer = known or Signer(name=name, key=public, valid_from=at, valid_until=until)
+    if known is not None and known.revoked is not None:
+        detail = f"that key was revoked: {known.revoked.why}"
+        raise Refused(Reason.MALFORMED, detail, remedy="make another one: `mediator trust new-key FILE`")
+    if known is None:
+        signer = Signer(name=name, key=public, valid_from=at, valid_until=until)
+    else:
+        signer = replace(known, valid_until=max(known.valid_until, until))
     before = next((rule for rule in said.rules if rule.prefix == prefix), None)
     rule = SignerRule(
         prefix=prefix,
@@ -159,14 +181,20 @@ def rotate_root(
 @group.command("accept")
 def accept(
     operator: Annotated[str, typer.Option(metavar="WHO", help="The operator who looked at it, and signs.")],
+    replace_root: Annotated[
+        bool, typer.Option("--replace-root", help="Take a root that the accepted one did not hand on to.")
+    ] = False,
     folder: FolderOption = HERE,
 ) -> None:
     """Accept the root keys that the trust file names, and the operators file as it stands, by an operator's statement."""
     set_up = open_set_up(folder)
+    (must_be_whole if replace_root else must_be_handed_on)(set_up)
     said = read_trust_file(set_up)
     key = operator_key(set_up.folder, read_operators(set_up.folder), operator, Act.TRUST_ACCEPT)
     accept_root(set_up, said.root, key, operator)
     say(("accepted ", GOOD), f"the root ({', '.join(sorted(said.root.keys))}) and the operators, by {operator}")
+    for name, public in sorted(said.root.keys.items()):
+        say(f"  {name}  {public.text}")
     renew_running(set_up)
 
 
@@ -201,4 +229,5 @@ def _standing(signer: Signer) -> tuple[str, str]:
 
 def _text_of(key: str) -> str:
     path = Path(key)
-    return path.read_text(encoding="utf-8").strip() if not key.startswith("ed25519:") and path.is_file() else key
+    is_file = not key.startswith("ed25519:") and path.is_file()
+    return read_file(path).decode("utf-8", "replace").strip() if is_file else key

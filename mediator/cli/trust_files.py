@@ -17,7 +17,15 @@ from mediator.assembly.trust import TRUST_FILE, TRUST_STATEMENT_FILE
 from mediator.cli.folder import SetUp, about, next_serial, now_ms, replace_together
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, parse_operators, sign_statement
-from mediator.manifest.trust import parse_trust, read_acceptance, sign_trust, trust_subject, verify_trust
+from mediator.manifest.trust import (
+    accepted_root,
+    as_handed_on,
+    parse_trust,
+    read_acceptance,
+    sign_trust,
+    trust_subject,
+    verify_trust,
+)
 from mediator.manifest.trust_file import RootRole, TrustFile
 
 
@@ -46,6 +54,27 @@ def write_trust_file(set_up: SetUp, said: TrustFile, roots: Sequence[SigningKey]
     remember(set_up.folder.state, trust=said.version)
 
 
+def must_be_handed_on(set_up: SetUp) -> None:
+    """Refuse a trust file that the root which is accepted did not sign: a stranger's root would come in with it."""
+    path = set_up.manifests / TRUST_STATEMENT_FILE
+    next_step = "put the old file back; or, if this root is to take the place of that one, `--replace-root`"
+    with about(set_up.shown(path.with_name(TRUST_FILE)), next_step):
+        before = accepted_root(read_file(path), read_operators(set_up.folder))
+        _must_hold(set_up, read_file(path.with_name(TRUST_FILE)), before)
+
+
+def must_be_whole(set_up: SetUp) -> None:
+    """Refuse a trust file that is not even signed by the root which it names, or is older than one that was seen."""
+    with about(set_up.shown(set_up.manifests / TRUST_FILE), "let the root's holder sign it"):
+        raw = as_handed_on(read_file(set_up.manifests / TRUST_FILE))
+        _must_hold(set_up, raw, parse_trust(raw).root)
+
+
+def _must_hold(set_up: SetUp, raw: bytes, root: RootRole) -> None:
+    # Its end is not asked for: a file that has ended is renewed under a root that was accepted, so that comes first.
+    verify_trust(raw, root, parse_trust(raw).issued, read_seen(set_up.folder.state).get(Signed.TRUST, 0))
+
+
 def accept_operators(set_up: SetUp, operators: bytes, signer: SigningKey, who: str) -> None:
     """Replace the operators file, and let this operator say so; the root keys stay those that were accepted."""
     path = set_up.manifests / TRUST_STATEMENT_FILE
@@ -59,11 +88,16 @@ def accept_operators(set_up: SetUp, operators: bytes, signer: SigningKey, who: s
 
 
 def accept_root(set_up: SetUp, root: RootRole, signer: SigningKey, who: str) -> None:
-    """Let this operator accept these root keys, and the operators file as it stands."""
+    """Let this operator accept these root keys, and the operators file as it stands.
+
+    Of the trust file the signatures of that root remain: those of whoever handed it on count for nothing from now on.
+    """
     path = set_up.manifests / TRUST_STATEMENT_FILE
     operators = read_operators(set_up.folder)
     serial = _next_serial(set_up, path, operators)
-    replace_file(path, trust_statement(root, operators, signer, who, serial))
+    file = path.with_name(TRUST_FILE)
+    handed_on = as_handed_on(read_file(file))
+    replace_together({file: handed_on, path: trust_statement(root, operators, signer, who, serial)})
     remember(set_up.folder.state, accepted=serial)
 
 

@@ -22,7 +22,7 @@ import base64
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, Self, final
 
@@ -247,6 +247,12 @@ def join_envelopes(one: ParsedEnvelope, other: ParsedEnvelope) -> bytes:
         )
     signatures = {signature.keyid: signature.value for signature in (*one.signatures, *other.signatures)}
     return _written(one.payload_type, one.payload, signatures)
+
+
+def keep_signatures(envelope: ParsedEnvelope, keyids: Iterable[str]) -> bytes:
+    """Return the envelope with the signatures of these keys alone. It verifies nothing."""
+    kept = {one.keyid: one.value for one in envelope.signatures if one.keyid in {*keyids}}
+    return _written(envelope.payload_type, envelope.payload, kept)
 
 
 def _written(payload_type: str, payload: bytes, signatures: Mapping[str, bytes]) -> bytes:

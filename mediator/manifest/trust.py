@@ -21,7 +21,14 @@ from typing import Final, final
 
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.evidence import Seal
-from mediator.identity.dsse import PublicKey, SigningKey, parse_envelope, sign_envelope, verify_envelope
+from mediator.identity.dsse import (
+    PublicKey,
+    SigningKey,
+    keep_signatures,
+    parse_envelope,
+    sign_envelope,
+    verify_envelope,
+)
 from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.fields import read_fields, write_moment
 from mediator.manifest.trust_file import RootRole, SignerRule, TrustFile, read_root, read_trust_file
@@ -101,6 +108,21 @@ def verify_trust(raw: bytes, accepted: RootRole, now_ms: int, seen_version: int)
     return SignerTrust(file=said, digest=signed.digest, seal=_SEAL)
 
 
+def as_handed_on(raw: bytes) -> bytes:
+    """Return the trust file with the signatures of the root that it names alone.
+
+    Once that root is accepted, whoever handed it on is nobody whom a reader knows. It verifies nothing else; raises
+    `Refused` where that root did not sign.
+    """
+    envelope = parse_envelope(raw)
+    root = parse_trust(raw).root
+    signed = [signature.keyid for signature in envelope.signatures]
+    if root.counts(signed) < root.threshold:
+        needed = f"{root.threshold} of the root keys that it names"
+        raise Refused(Reason.BAD_CREDENTIAL, f"expected it signed by {needed}: nobody accepts a root that says nothing")
+    return keep_signatures(envelope, [key.keyid for key in root.keys.values()])
+
+
 def trust_subject(root: RootRole, operators: Operators) -> JsonObject:
     """Return what a `trust.accept` statement is about: the root keys, and the operators file by digest."""
     return {"operators": operators.digest, "root": root.as_form()}
@@ -129,6 +151,15 @@ def read_acceptance(raw: bytes, operators: Operators) -> Acceptance:
             "`mediator trust accept`, or the edit is undone",
         )
     return Acceptance(root=read_root(subject), serial=statement.serial)
+
+
+def accepted_root(raw: bytes, operators: Operators) -> RootRole:
+    """Return the root keys that an operator's statement accepts, whatever became of the operators file since.
+
+    For whoever is to accept anew; raises `Refused` as `read_acceptance` does.
+    """
+    statement = verify_statement(raw, operators, Act.TRUST_ACCEPT)
+    return read_root(read_fields(statement.subject, "/subject", _SUBJECT))
 
 
 def accept_trust(raw: bytes, statement: bytes, operators: Operators, now_ms: int, seen_version: int = 0) -> SignerTrust:
