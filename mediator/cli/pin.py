@@ -24,13 +24,13 @@ from mediator.cli.pin_review import copies_with, neighbours_in, review
 from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
+from mediator.manifest.acknowledgement import acknowledge, findings_in
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.entry import LABEL
 from mediator.manifest.fields import write_moment
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinProblem
 from mediator.manifest.pinned import PinnedTool
-from mediator.manifest.review import acknowledge, findings_in
 from mediator.manifest.standing import highest_serial
 
 group = typer.Typer(

@@ -4,8 +4,6 @@ Pure. It shows and asks, and pins nothing. Rules:
 
 - The old text of a tool is shown only where it is the text that was approved, by digest.
 - The dangerous comes first: alarms, then what grew or changed, then what is new; what is as it was approved comes last.
-- An alarm, and whatever says more than the declared effect, is acknowledged by its code, or nothing is approved. An
-  acknowledgement of something that was not found is refused: it was meant for something else.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -18,16 +16,14 @@ from enum import StrEnum, unique
 from typing import Final, final
 
 from mediator.canonical import Digest
-from mediator.effect import Effect
+from mediator.manifest.acknowledgement import findings_in
 from mediator.manifest.changes import FieldChange, Kind, changes_between
 from mediator.manifest.entry import ManifestTool
 from mediator.manifest.kind import ItemKind
-from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity, instructions_of
-from mediator.manifest.lint.lint import lint
+from mediator.manifest.lint.finding import Finding, Neighbour, Severity
 from mediator.manifest.lock import Approval
 from mediator.manifest.manifest import ToolManifest
 from mediator.manifest.signature import VerifiedManifest
-from mediator.refusal import Reason, Refused
 
 
 @unique
@@ -139,57 +135,6 @@ def review_manifest(
         moved=_moved_about(approvals, before, verified),
         findings=tuple(one for one in findings if one.kind is None),
     )
-
-
-def findings_in(
-    server: str, verified: VerifiedManifest, neighbours: Iterable[Neighbour], at_least: Effect = Effect.READ
-) -> tuple[Finding, ...]:
-    """Return what the linter finds in tools and instructions, each effect taken as at least `at_least`."""
-    manifest = verified.manifest
-    items = [
-        LintItem(
-            server=server,
-            kind=ItemKind.TOOL,
-            name=tool.name,
-            definition=tool.definition,
-            effect=at_least if tool.effect is None or at_least.is_stricter_than(tool.effect) else tool.effect,
-        )
-        for tool in manifest.tools
-    ]
-    if manifest.instructions is not None:
-        items.append(instructions_of(server, manifest.instructions))
-    return lint(items, neighbours)
-
-
-def acknowledge(
-    findings: Iterable[Finding], tools: Iterable[str], said: Iterable[tuple[str, str | None]]
-) -> Mapping[str, frozenset[str]]:
-    """Return the codes that each of these tools' statements acknowledges: `said` holds codes, each of one tool or of all.
-
-    An alarm in the instructions counts for every tool. Raises `Refused` naming each alarm that is not acknowledged, and
-    for an acknowledgement of what was not found.
-    """
-    names, words = [*tools], {*said}
-    there = {(one.code.value, name) for one in findings for name in names if one.kind is None or one.name == name}
-    alarms = [
-        one
-        for one in findings
-        if one.severity is Severity.ALARM and (one.kind is None or one.name in names)
-        if (one.code.value, None) not in words and (one.code.value, one.name) not in words
-    ]
-    if alarms:
-        listed = sorted({f"`{one.code.value}:{one.name}`" if one.name else f"`{one.code.value}`" for one in alarms})
-        detail = f"alarms that nobody has acknowledged: {', '.join(listed)}"
-        remedy = "`mediator pin review` shows where; what you accept you name: `--acknowledge CODE:TOOL`"
-        raise Refused(Reason.MALFORMED, detail, remedy=remedy)
-    for code, of in sorted(words, key=str):
-        if not any(code == found and of in (None, name) for found, name in there):
-            what = code if of is None else f"{code}:{of}"
-            detail = f"`{what}` is acknowledged, and was not found in what is approved"
-            raise Refused(Reason.MALFORMED, detail, remedy="`mediator pin review` shows what was found")
-    return {
-        name: frozenset(code for code, of in words if of in (None, name) and (code, name) in there) for name in names
-    }
 
 
 def verdict_on(changes: Iterable[FieldChange], schema: str) -> Kind | None:
