@@ -53,6 +53,9 @@ def show_review(name: str, verified: VerifiedManifest, review: ServerReview, onl
     opened = [item for item in items if item.is_open or only]
     for alike in _grouped(opened):
         _show_item(name, alike)
+        if only:
+            for item in alike:
+                _show_rest(item)
     if settled := [item for item in items if item not in opened]:
         say("")
         say(("approved, and as it was approved: ", GOOD), ", ".join(visible(item.name) for item in settled))
@@ -108,6 +111,13 @@ def _show_item(name: str, alike: Sequence[ItemReview]) -> None:
     if item.changes:
         _show_changes(item.changes)
     if item.tool is not None and not item.changes:
+        _show_whole(item.tool)
+
+
+def _show_rest(item: ItemReview) -> None:
+    """Print the whole of a tool of which only the changes were shown."""
+    if item.tool is not None and item.changes:
+        say(("  ", ""), (visible(item.name), NAME), " as it is now:")
         _show_whole(item.tool)
 
 
