@@ -33,6 +33,7 @@ from mediator.manifest.publication import (
     Receipt,
     Rejection,
     entry_of,
+    item_text,
     must_be_askable,
     receive,
     standing,
@@ -183,7 +184,7 @@ class PublishingDesk:
 
     def _waiting(self, name: str, publisher: str, pins: PinSet, operators: Operators) -> list[Entry]:
         """This publisher's manifests of other servers about which nobody has decided."""
-        decided = {pin.manifest_digest for pin in pins}
+        decided = {pin.manifest_digest for pin in pins.items}
         return [
             entry
             for other, entry in self._entries().items()
@@ -195,7 +196,8 @@ class PublishingDesk:
         publication = self._ours(lambda: find_publication(self._folder, name))
         if publication is None:
             return None
-        pinned = {pin.name for pin in pins if pin.manifest_digest == publication.manifest.digest}
+        digest = publication.manifest.digest
+        pinned = {item_text(pin.kind, pin.name) for pin in pins.items if pin.manifest_digest == digest}
         rejections = self._ours(lambda: self._rejections(name, publication.manifest.serial, operators))
         return standing(publication, pinned, rejections)
 
@@ -225,7 +227,8 @@ class PublishingDesk:
                 continue
             said = word.retraction
             if (said.server_name, said.manifest_serial) == (name, serial):
-                found.append(Rejection(item=said.tool, note=said.note, at=word.statement.at))
+                item = None if said.kind is None or said.tool is None else item_text(said.kind, said.tool)
+                found.append(Rejection(item=item, note=said.note, at=word.statement.at))
         return found
 
     def _use(self, asked: SignedRequest, now_ms: int) -> None:

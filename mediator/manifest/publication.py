@@ -22,6 +22,7 @@ from typing import Final, final
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
 from mediator.identity.dsse import parse_envelope
 from mediator.manifest.fields import malformed, read_fields, write_moment
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import ToolManifest, parse_manifest
 from mediator.manifest.signature import VerifiedManifest
 
@@ -99,7 +100,7 @@ class Quota:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A reviewer's no: to one item by name, or to the whole manifest."""
+    """A reviewer's no: to one item, as `item_text`, or to the whole manifest."""
 
     item: str | None
     note: str | None
@@ -166,10 +167,15 @@ def receive(
     return Receipt.NEW
 
 
+def item_text(kind: ItemKind, name: str) -> str:
+    """Return what a publisher reads of an item: a tool's name as it is, before others their kind."""
+    return name if kind is ItemKind.TOOL else f"{kind} {name}"
+
+
 def standing(publication: Publication, pinned: Collection[str], rejections: Iterable[Rejection]) -> JsonObject:
-    """Return what its publisher is told became of it; `pinned` are the names of its items that are pinned."""
+    """Return what its publisher is told became of it; `pinned` are its items that are, as `item_text`."""
     manifest = publication.manifest
-    names = [tool.name for tool in manifest.tools]
+    names = [item_text(entry.kind, entry.name) for entry in manifest.entries]
     there = [name for name in names if name in pinned]
     is_left = len(there) < len(names)  # what was approved after all was turned down before
     refused = [one for one in rejections if is_left and (one.item is None or one.item not in pinned)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import Digest, canonical_bytes, parse_object
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.publication import (
     Entry,
     Known,
@@ -16,6 +17,7 @@ from mediator.manifest.publication import (
     Rejection,
     State,
     entry_of,
+    item_text,
     must_be_askable,
     read_publication,
     receive,
@@ -88,6 +90,12 @@ def test_a_name_that_is_a_step_up_the_path_is_refused(name: str) -> None:
     with pytest.raises(Refused):
         must_be_askable(name)
     must_be_askable("io.example/a..b")
+
+
+def test_an_item_of_another_kind_bears_its_kind() -> None:
+    """Ours: a prompt and a tool may share a name."""
+    assert item_text(ItemKind.TOOL, "read") == "read"
+    assert item_text(ItemKind.PROMPT, "read") == "prompt read"
 
 
 def test_its_publisher_is_told_what_became_of_it() -> None:
