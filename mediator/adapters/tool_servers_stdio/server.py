@@ -198,6 +198,7 @@ class StdioToolServer:
 
     def _is_gone(self, conversation: Conversation) -> None:
         self._running.discard(conversation)
+        self.last_words = conversation.last_words or self.last_words  # its stderr may close after its stdout
         if (name := self._names.pop(conversation, None)) is not None:
             self._watch.forget(self.name, name)
         if self._is_closed and not self._running:
