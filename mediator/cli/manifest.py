@@ -8,8 +8,10 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import sys
+from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -37,6 +39,8 @@ from mediator.manifest.signature import (
 )
 from mediator.manifest.trust import SignerTrust
 from mediator.refusal import Reason, Refused
+
+SCHEMA_FILE: Final = "manifest.schema.json"
 
 group = typer.Typer(no_args_is_help=True, help="The tool owner's side: import, sign, verify and publish manifests.")
 group.command("import")(import_manifest)
@@ -97,6 +101,12 @@ def sign(
     say(("signed ", GOOD), (verified.manifest.server.name, NAME), f" by {', '.join(verified.signers)}")
     show_declared(verified.manifest)
     say(("next: ", NAME), f"`mediator pin review {name}`, then `mediator pin approve {name} --reviewer WHO`")
+
+
+@group.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of manifests (draft 2020-12), for an editor or a pipeline."""
+    sys.stdout.write(files("mediator.manifest").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
 
 
 @group.command("verify")

@@ -198,3 +198,9 @@ def test_what_is_not_there_is_told_with_the_command_that_makes_it(work: Path, me
     assert "`mediator manifest sign clock`, once it is imported" in mediator.refused("manifest", "verify", "clock")
     assert "`../x` is no local name" in mediator.refused("manifest", "verify", "../x")
     assert work.is_dir()
+
+
+def test_the_schema_is_printed_as_it_is_published(mediator: Commands) -> None:
+    """Issue 3: the manifest's JSON Schema, for editors."""
+    schema = json.loads(mediator.well("manifest", "schema").out)
+    assert schema["$id"] == "urn:mcp-mediator:manifest:1"

@@ -21,6 +21,7 @@ from mediator.cli.folder import open_set_up
 from mediator.cli.trust_files import read_trust_file, write_trust_file
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
+from tests.simulated.pins import prefix_entry
 from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
 
 
@@ -274,3 +275,41 @@ def test_the_manifest_is_written_to_be_read(imported: Path) -> None:
     raw = (imported / "tool_manifests" / "clock" / "manifest.json").read_bytes()
 
     assert raw == readable_bytes(json.loads(raw))
+
+
+def test_every_list_is_read_and_what_was_declared_of_each_kind_is_kept(
+    work: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """Issue 3: tools, prompts, resources, templates; `--again` keeps declarations, and families by prefix."""
+    clock.script.prompts = [{"name": "greet"}]
+    clock.script.resources = [
+        {"uri": "log://now", "name": "log"},
+        {"uri": "docs://a", "name": "a"},
+        {"uri": "FILE:///a", "name": "b"},
+    ]
+    clock.script.resource_templates = [{"uriTemplate": "docs://{page}", "name": "page"}]
+    clock.save()
+
+    ran = mediator.well(*import_clock(clock, "--yes"))
+
+    manifest = manifest_of(work)
+    assert [one["definition"]["name"] for one in manifest["prompts"]] == ["greet"]
+    assert [one["family"] for one in manifest["resources"]] == [{"template": "docs://{page}"}, {"uri": "log://now"}]
+    assert {one["proposed_effect"] for one in manifest["prompts"] + manifest["resources"]} == {"read"}
+    assert "left out: FILE:///a: the scheme is not in lower case" in ran.out
+    assert "resource docs://{page}" in ran.out
+
+    for entry in manifest["prompts"] + manifest["resources"]:
+        entry["effect"] = "send"
+    prefix = prefix_entry("tmp://x/")
+    manifest["resources"].append(prefix)
+    (work / "tool_manifests" / "clock" / "manifest.json").write_bytes(readable_bytes(manifest))
+    clock.script.prompts = [{"name": "greet", "title": "Greet"}]
+    clock.script.resources = [*clock.script.resources, {"uri": "tmp://x/1", "name": "one"}]
+    clock.save()
+    mediator.well(*import_clock(clock, "--yes", "--again"))
+
+    again = manifest_of(work)
+    assert [one["effect"] for one in again["prompts"]] == [None]
+    assert [one["effect"] for one in again["resources"]] == ["send", "send", "read"]
+    assert again["resources"][-1] == prefix
