@@ -14,6 +14,9 @@ from types import MappingProxyType
 from typing import Final, TypeAlias, final
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, pointer_to
+from mediator.manifest.inclusion import is_included
+from mediator.manifest.keywords import SchemaSide
+from mediator.refusal import Refused
 
 
 @unique
@@ -40,6 +43,37 @@ class FieldChange:
 def changes_between(old: JsonObject, new: JsonObject) -> tuple[FieldChange, ...]:
     """Return each field in which two definitions differ; none exactly where their RFC 8785 bytes are equal."""
     return tuple(_differences(old, new, ()))
+
+
+def schema_verdict(old: JsonObject, new: JsonObject) -> Kind:
+    """Return what a change of an input schema does to the arguments that an agent may send through us.
+
+    That is the closed world of the schema where the manifest opens nothing: a property more widens. Where nothing
+    moves in it, the schema as its server reads it counts, in which unnamed keys pass: `additionalProperties: false`
+    more narrows. A verdict is proven: with `narrows`, whatever the new schema takes the old one took; with `rewords`,
+    both take the same. `unclear` is what widens here and narrows there, or is beyond the proof.
+    """
+    closed = _verdict(old, new, is_closed=True)
+    return result_verdict(old, new) if closed is Kind.REWORDS else closed
+
+
+def result_verdict(old: JsonObject, new: JsonObject) -> Kind:
+    """Return what a change of an output schema does to the results that fit: as JSON Schema has it, no closed world."""
+    return _verdict(old, new, is_closed=False)
+
+
+def _verdict(old: JsonObject, new: JsonObject, *, is_closed: bool) -> Kind:
+    try:
+        before, after = SchemaSide(old), SchemaSide(new)
+    except Refused:
+        return Kind.UNCLEAR  # one of them cannot be pinned
+    narrows = is_included(after, before, is_closed=is_closed)
+    widens = is_included(before, after, is_closed=is_closed)
+    if narrows and widens:
+        return Kind.REWORDS
+    if narrows:
+        return Kind.NARROWS
+    return Kind.WIDENS if widens else Kind.UNCLEAR
 
 
 @final

@@ -255,7 +255,7 @@ def _types(schema: JsonObject) -> list[Json]:
         case str(one):
             return [one]
         case list(several):
-            return several
+            return [one for one in several if isinstance(one, str)]  # the validator refuses what is no name
         case _:
             return []
 
