@@ -23,7 +23,7 @@ from mediator.manifest.entry import ManifestTool
 from mediator.manifest.fields import write_moment
 from mediator.manifest.lint.finding import Finding, Severity
 from mediator.manifest.lint.visible import visible
-from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing, verdict_on
+from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing
 from mediator.manifest.signature import VerifiedManifest
 from mediator.refusal import Refused
 
@@ -106,7 +106,7 @@ def _show_item(name: str, alike: Sequence[ItemReview]) -> None:
         say(("  changed: ", BAD), why)
     _show_moved(item.moved, "  ")
     for schema in ("inputSchema", "outputSchema"):
-        if (verdict := verdict_on(item.changes, schema)) is not None:
+        if (verdict := item.verdicts.get(schema)) is not None:
             say(f"  {schema}: ", (verdict, _KIND_STYLES[verdict]))
     if item.changes:
         _show_changes(item.changes)
@@ -240,7 +240,7 @@ def _form(item: ItemReview) -> Json:
             {"pointer": one.pointer, "kind": one.kind.value, "approved": one.old, "now": one.new}
             for one in item.changes
         ],
-        "schemas": {name: verdict_on(item.changes, name) for name in ("inputSchema", "outputSchema")},
+        "schemas": {name: item.verdicts.get(name) for name in ("inputSchema", "outputSchema")},
         "findings": [_finding_form(one) for one in item.findings],
         "definition": None if item.tool is None else item.tool.definition,
     }

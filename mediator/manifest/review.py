@@ -11,13 +11,13 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, final
 
-from mediator.canonical import Digest
+from mediator.canonical import Digest, JsonObject
 from mediator.manifest.acknowledgement import findings_in
-from mediator.manifest.changes import FieldChange, Kind, changes_between
+from mediator.manifest.changes import FieldChange, Kind, changes_between, result_verdict, schema_verdict
 from mediator.manifest.entry import ManifestTool
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Neighbour, Severity
@@ -58,6 +58,8 @@ class ItemReview:
     why: tuple[str, ...] = ()
     """What is not as it was approved, in words."""
     changes: tuple[FieldChange, ...] = ()
+    verdicts: Mapping[str, Kind] = field(default_factory=dict)
+    """What the change of each schema that differs does to the values that fit it."""
     moved: tuple[Moved, ...] = ()
     findings: tuple[Finding, ...] = ()
     problem: str | None = None
@@ -124,6 +126,7 @@ def review_manifest(
             tool=item.tool,
             why=item.why,
             changes=item.changes,
+            verdicts=item.verdicts,
             moved=item.moved,
             findings=tuple(one for one in findings if one.kind is ItemKind.TOOL and one.name == item.name),
             problem=problems.get(item.name) if item.standing is Standing.APPROVED else None,
@@ -137,15 +140,16 @@ def review_manifest(
     )
 
 
-def verdict_on(changes: Iterable[FieldChange], schema: str) -> Kind | None:
-    """Return what the changes below this schema come to for the values that fit it; None where there is none."""
-    kinds = {one.kind for one in changes if one.pointer == f"/{schema}" or one.pointer.startswith(f"/{schema}/")}
-    if not kinds:
-        return None
-    kinds -= {Kind.REWORDS}
-    if not kinds:
-        return Kind.REWORDS
-    return kinds.pop() if len(kinds) == 1 else Kind.UNCLEAR
+def verdicts_on(old: JsonObject, new: JsonObject) -> Mapping[str, Kind]:
+    """Return of each schema that differs what that does to the values that fit: proven of arguments, or of results."""
+    verdicts: dict[str, Kind] = {}
+    for member, verdict in (("inputSchema", schema_verdict), ("outputSchema", result_verdict)):
+        before, now = old.get(member), new.get(member)
+        if before != now:
+            verdicts[member] = Kind.UNCLEAR
+            if isinstance(before, dict) and isinstance(now, dict):
+                verdicts[member] = verdict(before, now)
+    return verdicts
 
 
 def _of_tool(
@@ -174,6 +178,7 @@ def _of_tool(
         tool=tool,
         why=tuple(why),
         changes=() if before is None else changes_between(before.definition, tool.definition),
+        verdicts={} if before is None else verdicts_on(before.definition, tool.definition),
         moved=() if before is None else tuple(_moved_facts(before, tool)),
     )
 
