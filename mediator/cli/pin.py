@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -15,12 +16,13 @@ from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.seen import Signed, read_seen, remember
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, counted, print_json, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
 from mediator.cli.pin_retract import reject, revoke
 from mediator.cli.pin_review import copies_with, neighbours_in, review
+from mediator.cli.pin_review_shown import count_kinds
 from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
@@ -28,9 +30,11 @@ from mediator.manifest.acknowledgement import acknowledge, findings_in
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.entry import LABEL
 from mediator.manifest.fields import write_moment
+from mediator.manifest.kind import ItemKind
+from mediator.manifest.lint.visible import visible
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinProblem
-from mediator.manifest.pinned import PinnedTool
+from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.manifest.standing import highest_serial
 
 group = typer.Typer(
@@ -55,6 +59,12 @@ def approve(
     tool: Annotated[
         list[str] | None, typer.Option(metavar="TOOL", help="Only this one; may be given again.", show_default="all")
     ] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option(metavar="PROMPT", help="Only this prompt; may be given again.")
+    ] = None,
+    resource: Annotated[
+        list[str] | None, typer.Option(metavar="FAMILY", help="Only this family of resources; may be given again.")
+    ] = None,
     tighten: Annotated[
         str,
         typer.Option(
@@ -71,7 +81,7 @@ def approve(
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it stands in the statement.")] = None,
     folder: FolderOption = HERE,
 ) -> None:
-    """Approve a server's signed tools: a reviewer's statement for each, added to `pins.lock`."""
+    """Approve what a server signed: a reviewer's statement for each tool, prompt and family of resources."""
     raises, assigned = _raises(tighten), _assigned(assign or [])
     set_up = open_set_up(folder)
     operators = read_operators(set_up.folder)
@@ -81,18 +91,25 @@ def approve(
     with about(f"`{name}`", f"`mediator pin review {name}` shows what is there"):
         before, _ = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
         findings = findings_in(name, verified, neighbours_in(before), raises.effect or Effect.READ)
-        chosen = tool or [one.name for one in verified.manifest.tools]
+        named = {ItemKind.TOOL: tool, ItemKind.PROMPT: prompt, ItemKind.RESOURCE: resource}
+        chosen = [(kind, one) for kind, names in named.items() for one in names or ()]
         lock = approve_pins(
             find_file(path),
             name,
             verified,
-            tools=frozenset(chosen),  # what a review shows: prompts and resources are not approved unseen
+            tools=frozenset(tool) if tool else None,
+            prompts=frozenset(prompt or ()),
+            resources=frozenset(resource or ()),
             reviewer=key,
             operators=operators,
             at=now_ms(),
             raises=raises,
             assigned=assigned,
-            acknowledged=acknowledge(findings, chosen, map(_acknowledged, accept or [])),
+            acknowledged=acknowledge(
+                findings,
+                chosen or [(one.kind, one.name) for one in verified.manifest.entries],
+                map(_acknowledged, accept or []),
+            ),
             note=note,
             seen_serial=read_seen(set_up.folder.state).get(Signed.PINS, 0),
         )
@@ -101,9 +118,12 @@ def approve(
     replace_together({path: lock, approved: copies})
     remember(set_up.folder.state, pins=highest_serial(lock, operators))
     pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
-    shown = [one for one in pins.of_server(name) if not tool or one.name in tool]
-    say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {counted(len(shown), 'tool')}, by {reviewer}")
-    _show_pins(shown)
+    shown = [one for one in pins.of_server(name) if not chosen or (ItemKind.TOOL, one.name) in chosen]
+    kinds = [kind for kind, _ in chosen] or [one.kind for one in verified.manifest.entries]
+    say(("approved ", GOOD), (verified.manifest.server.name, NAME), f": {count_kinds(kinds)}, by {reviewer}")
+    if shown:
+        _show_pins(shown)
+    _show_others([one for one in pins.items_of_server(name) if not chosen or (one.kind, one.name) in chosen])
     _say_problems([one for one in problems if one.server == name])
     if not renew_running(set_up):
         say(("next: ", NAME), "`mediator policy check`, then `mediator serve`")
@@ -118,12 +138,15 @@ def list_pins(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
         pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     if as_json:
         failed: list[Json] = [{"server": one.server, "tool": one.tool, "detail": one.detail} for one in problems]
-        print_json({"digest": pins.digest, "pins": [_form(one) for one in pins], "problems": failed})
+        others: list[Json] = [_other_form(one) for one in pins.items if not isinstance(one, PinnedTool)]
+        told: list[Json] = [_form(one) for one in pins]
+        print_json({"digest": pins.digest, "pins": told, "others": others, "problems": failed})
         return
     if pins.tools:
         _show_pins(list(pins))
     else:
         say("no tool is pinned: agents see none", (" (`mediator pin approve NAME --reviewer WHO`)", QUIET))
+    _show_others(pins.items)
     _say_problems(problems)
 
 
@@ -145,10 +168,33 @@ def _show_pins(pins: list[PinnedTool]) -> None:
     show_table(columns, rows)
 
 
+def _show_others(pinned: Iterable[PinnedItem]) -> None:
+    """Show prompts and families of resources: pinned, and held to their pins."""
+    rows = [
+        (one.kind, f"{one.server}: {visible(one.name)}", one.effect, str(one.sensitivity), one.reviewer)
+        for one in pinned
+        if not isinstance(one, PinnedTool)
+    ]
+    if rows:
+        show_table(("kind", "what", "effect", "sens.", "reviewer"), rows)
+
+
 def _say_problems(problems: list[PinProblem] | tuple[PinProblem, ...]) -> None:
     for problem in problems:
         tool = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
         say(("not pinned: ", BAD), (tool, NAME), f": {problem.detail}")
+
+
+def _other_form(pin: PinnedItem) -> JsonObject:
+    return {
+        "server": pin.server,
+        "kind": pin.kind.value,
+        "name": pin.name,
+        "digest": pin.digest,
+        "effect": pin.effect.value,
+        "sensitivity": pin.sensitivity,
+        "reviewer": pin.reviewer,
+    }
 
 
 def _form(pin: PinnedTool) -> JsonObject:

@@ -34,7 +34,7 @@ from mediator.refusal import Reason, Refused
 def review(
     name: NameArgument,
     tool: Annotated[
-        list[str] | None, typer.Option(metavar="TOOL", help="Only this one, in full; may be given again.")
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one, in full; may be given again.")
     ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 where there is something to review, else with 0.")
@@ -42,12 +42,12 @@ def review(
     as_json: JsonOption = False,
     folder: FolderOption = HERE,
 ) -> None:
-    """Show a server's signed tools against what is approved: everything that a model will read, and what changed."""
+    """Show what a server signed against what is approved: everything that a model will read, and what changed."""
     set_up = open_set_up(folder)
     verified = read_verified(set_up, name)
     found = review_of(set_up, name, verified)
     if tool and (unknown := sorted(set(tool) - {item.name for item in found.items})):
-        detail = f"neither the manifest nor an approval has a tool `{unknown[0]}`"
+        detail = f"neither the manifest nor an approval has anything named `{unknown[0]}`"
         raise Refused(Reason.UNKNOWN_TOOL, detail, remedy=f"`mediator pin review {name}` shows all that there are")
     if as_json:
         print_json(review_form(verified, found))
@@ -58,7 +58,7 @@ def review(
 
 
 def review_of(set_up: SetUp, name: str, verified: VerifiedManifest) -> ServerReview:
-    """Return each tool of the signed manifest against its approval, and each approval whose tool is gone."""
+    """Return each item of the signed manifest against its approval, and each approval whose item is gone."""
     approvals = newest_approvals(set_up, name, find_file(set_up.manifests / PINS_FILE))
     with about("what is pinned", "`mediator doctor` looks at the whole set-up"):
         pins, problems = load_pin_set(set_up.folder, set_up.settings, read_operators(set_up.folder), now_ms())
@@ -100,11 +100,12 @@ def approved_manifests(set_up: SetUp, name: str) -> list[ToolManifest]:
 
 def copies_with(set_up: SetUp, name: str, envelope: bytes, lock: bytes) -> bytes:
     """Return the file of copies with this envelope added, less those of which the lock approves nothing any more."""
-    missing = {(one.tool, one.declared) for one in newest_approvals(set_up, name, lock)}
+    missing = {(one.kind, one.tool, one.declared) for one in newest_approvals(set_up, name, lock)}
     kept: list[Json] = []
     for raw in (envelope, *_copies(set_up, name)):
         try:
-            there = {(tool.name, tool.declared_digest) for tool in parse_manifest(parse_envelope(raw).payload).tools}
+            entries = parse_manifest(parse_envelope(raw).payload).entries
+            there = {(entry.kind, entry.name, entry.declared_digest) for entry in entries}
         except Refused:
             continue
         if missing & there:

@@ -7,8 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import difflib
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -19,26 +18,26 @@ from rich.text import Text
 from mediator.canonical import Json, JsonObject, parse_json, readable_bytes
 from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, counted, printable, say
 from mediator.manifest.changes import FieldChange, Kind
-from mediator.manifest.entry import ManifestTool
+from mediator.manifest.entry import ManifestEntry, ManifestTool
 from mediator.manifest.fields import write_moment
+from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Severity
 from mediator.manifest.lint.visible import visible
 from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing
 from mediator.manifest.signature import VerifiedManifest
+from mediator.manifest.text_changes import Op, text_changes
 from mediator.refusal import Refused
 
+_KINDS: Final = {ItemKind.TOOL: "tool", ItemKind.PROMPT: "prompt", ItemKind.RESOURCE: "family of resources"}
 _STYLES: Final = {Standing.NEW: WARN, Standing.CHANGED: BAD, Standing.APPROVED: GOOD, Standing.GONE: WARN}
 _KIND_STYLES: Final = {Kind.NARROWS: GOOD, Kind.WIDENS: BAD, Kind.REWORDS: "", Kind.UNCLEAR: WARN}
-_TOKENS: Final = re.compile(r"\w+|\s+|[^\w\s]")
 _REMOVED: Final = "bold red underline"
 _ADDED: Final = "bold green underline"
 _ONE_LINE: Final = 60
-_COMPARED_MAX: Final = 4000
-"""Tokens a side: beyond that, both sides are shown without marks."""
 
 
 def show_review(name: str, verified: VerifiedManifest, review: ServerReview, only: frozenset[str]) -> None:
-    """Print it; with `only`, these tools and in full."""
+    """Print it; with `only`, what bears these names and in full."""
     manifest = verified.manifest
     say((manifest.server.name, NAME), f"  serial {manifest.serial}, signed by {', '.join(verified.signers)}")
     say(f"{manifest.owner.name} ({manifest.owner.contact}) answers for it; good until {write_moment(verified.expires)}")
@@ -74,10 +73,31 @@ def _show_count(items: Sequence[ItemReview]) -> None:
     told = ", ".join(f"{count} {standing}" for standing, count in counts.items() if count)
     alarms = sum(item.has_alarm for item in items if item.is_open)
     say(
-        (counted(len(items), "tool"), NAME),
+        (count_kinds(item.kind for item in items), NAME),
         f": {told}",
         *((("; ", ""), (f"{alarms} with alarms", BAD)) if alarms else ()),
     )
+
+
+def count_kinds(kinds: Iterable[ItemKind]) -> str:
+    """Return how many there are of each kind, in words."""
+    found = Counter(kinds)
+    told = [
+        counted(found[kind], name) if kind is not ItemKind.RESOURCE else _families(found[kind])
+        for kind, name in _KINDS.items()
+        if found[kind]
+    ]
+    return ", ".join(told) or "nothing"
+
+
+def _families(count: int) -> str:
+    return "1 family of resources" if count == 1 else f"{count} families of resources"
+
+
+def _titled(name: str, item: ItemReview) -> str:
+    """Return how an item is called here: a tool as policies call it, anything else with its kind."""
+    shown = visible(item.name)
+    return f"{name}/{shown}" if item.kind is ItemKind.TOOL else f"{_KINDS[item.kind]} {shown}"
 
 
 def _grouped(items: Iterable[ItemReview]) -> Iterator[list[ItemReview]]:
@@ -85,7 +105,7 @@ def _grouped(items: Iterable[ItemReview]) -> Iterator[list[ItemReview]]:
     groups: dict[object, list[ItemReview]] = {}
     for item in items:
         is_alike = item.changes and not item.findings and item.problem is None
-        key = (item.why, item.changes, item.moved) if is_alike else item.name
+        key = (item.why, item.changes, item.moved) if is_alike else (item.kind, item.name)
         groups.setdefault(key, []).append(item)
     yield from groups.values()
 
@@ -94,7 +114,7 @@ def _show_item(name: str, alike: Sequence[ItemReview]) -> None:
     item, *others = alike
     say("")
     grew: tuple[tuple[str, str], ...] = (("  may do more than was approved", BAD),) if item.grew else ()
-    say((f"{name}/{visible(item.name)}", NAME), "  ", (item.standing, _STYLES[item.standing]), *grew)
+    say((_titled(name, item), NAME), "  ", (item.standing, _STYLES[item.standing]), *grew)
     if others:
         named = ", ".join(visible(other.name) for other in others)
         say(("  and exactly the same in ", WARN), named, (f" ({len(alike)} alike)", QUIET))
@@ -110,15 +130,15 @@ def _show_item(name: str, alike: Sequence[ItemReview]) -> None:
             say(f"  {schema}: ", (verdict, _KIND_STYLES[verdict]))
     if item.changes:
         _show_changes(item.changes)
-    if item.tool is not None and not item.changes:
-        _show_whole(item.tool)
+    if item.entry is not None and not item.changes:
+        _show_whole(item.entry)
 
 
 def _show_rest(item: ItemReview) -> None:
-    """Print the whole of a tool of which only the changes were shown."""
-    if item.tool is not None and item.changes:
+    """Print the whole of an item of which only the changes were shown."""
+    if item.entry is not None and item.changes:
         say(("  ", ""), (visible(item.name), NAME), " as it is now:")
-        _show_whole(item.tool)
+        _show_whole(item.entry)
 
 
 def _show_finding(finding: Finding, where: str) -> None:
@@ -160,14 +180,11 @@ def _sides(change: FieldChange) -> tuple[Text, Text]:
             absent if change.old is None else _written(_read(change.old), _REMOVED),
             absent if change.new is None else _written(_read(change.new), _ADDED),
         )
-    before, after = _TOKENS.findall(_read(change.old)), _TOKENS.findall(_read(change.new))
-    if max(len(before), len(after)) > _COMPARED_MAX:
-        return _written("".join(before)), _written("".join(after))
     old, new = Text(), Text()
-    for what, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        style = ("", "") if what == "equal" else (_REMOVED, _ADDED)
-        old.append_text(_written("".join(before[a:b]), style[0]))
-        new.append_text(_written("".join(after[c:d]), style[1]))
+    for stretch in text_changes(_read(change.old), _read(change.new)):
+        style = ("", "") if stretch.op is Op.KEPT else (_REMOVED, _ADDED)
+        old.append_text(_written(stretch.old, style[0]))
+        new.append_text(_written(stretch.new, style[1]))
     return old, new
 
 
@@ -187,8 +204,9 @@ def _written(text: str, style: str = "") -> Text:
     return Text("\n").join(printable(line, style) for line in text.split("\n"))
 
 
-def _show_whole(tool: ManifestTool) -> None:
-    targets = ", ".join(f"{pointer} names a {target}" for pointer, target in sorted(tool.targets.items()))
+def _show_whole(tool: ManifestEntry) -> None:
+    named = tool.targets if isinstance(tool, ManifestTool) else {}
+    targets = ", ".join(f"{pointer} names a {target}" for pointer, target in sorted(named.items()))
     sends = f"sends to {', '.join(sorted(tool.sends_to))}" if tool.sends_to else ""
     facts = (f"effect {tool.effect}", f"sensitivity {tool.sensitivity}", sends, *sorted(tool.result_labels), targets)
     say("  ", ", ".join(fact for fact in facts if fact))
@@ -224,13 +242,15 @@ def review_form(verified: VerifiedManifest, review: ServerReview) -> JsonObject:
         "open": review.is_open,
         "moved": [_moved_form(one) for one in review.moved],
         "findings": [_finding_form(one) for one in review.findings],
-        "tools": [_form(item) for item in review.items],
+        "tools": [_form(item) for item in review.items if item.kind is ItemKind.TOOL],
+        "prompts": [_form(item) for item in review.items if item.kind is ItemKind.PROMPT],
+        "resources": [_form(item) for item in review.items if item.kind is ItemKind.RESOURCE],
     }
 
 
 def _form(item: ItemReview) -> Json:
     return {
-        "tool": item.name,
+        item.kind.value: item.name,
         "standing": item.standing.value,
         "open": item.is_open,
         "problem": item.problem,
@@ -242,7 +262,7 @@ def _form(item: ItemReview) -> Json:
         ],
         "schemas": {name: item.verdicts.get(name) for name in ("inputSchema", "outputSchema")},
         "findings": [_finding_form(one) for one in item.findings],
-        "definition": None if item.tool is None else item.tool.definition,
+        "definition": None if item.entry is None else item.entry.definition,
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mediator.effect import Effect
-from mediator.manifest.kind import ItemKind
+from mediator.manifest.kind import EntryKey
 from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity, instructions_of
 from mediator.manifest.lint.lint import lint
 from mediator.manifest.signature import VerifiedManifest
@@ -22,17 +22,17 @@ from mediator.refusal import Reason, Refused
 def findings_in(
     server: str, verified: VerifiedManifest, neighbours: Iterable[Neighbour], at_least: Effect = Effect.READ
 ) -> tuple[Finding, ...]:
-    """Return what the linter finds in tools and instructions, each effect taken as at least `at_least`."""
+    """Return what the linter finds in all entries and the instructions, each effect taken as at least `at_least`."""
     manifest = verified.manifest
     items = [
         LintItem(
             server=server,
-            kind=ItemKind.TOOL,
-            name=tool.name,
-            definition=tool.definition,
-            effect=at_least if tool.effect is None or at_least.is_stricter_than(tool.effect) else tool.effect,
+            kind=entry.kind,
+            name=entry.name,
+            definition=entry.definition,
+            effect=at_least if entry.effect is None or at_least.is_stricter_than(entry.effect) else entry.effect,
         )
-        for tool in manifest.tools
+        for entry in manifest.entries
     ]
     if manifest.instructions is not None:
         items.append(instructions_of(server, manifest.instructions))
@@ -40,19 +40,21 @@ def findings_in(
 
 
 def acknowledge(
-    findings: Iterable[Finding], tools: Iterable[str], said: Iterable[tuple[str, str | None]]
-) -> Mapping[str, frozenset[str]]:
-    """Return the codes that each of these tools' statements acknowledges: `said` holds codes, each of one tool or of all.
+    findings: Iterable[Finding], items: Iterable[EntryKey], said: Iterable[tuple[str, str | None]]
+) -> Mapping[EntryKey, frozenset[str]]:
+    """Return the codes that each of these items' statements acknowledges: `said` holds codes, each of one name or of all.
 
-    An alarm in the instructions counts for every tool. Raises `Refused` naming each alarm that is not acknowledged, and
+    An alarm in the instructions counts for every item. Raises `Refused` naming each alarm that is not acknowledged, and
     for an acknowledgement of what was not found.
     """
-    names, words = [*tools], {*said}
-    there = {(one.code.value, name) for one in findings for name in names if one.kind is None or one.name == name}
+    keys, words = [*items], {*said}
+    there = {
+        (one.code.value, key) for one in findings for key in keys if one.kind is None or (one.kind, one.name) == key
+    }
     alarms = [
         one
         for one in findings
-        if one.severity is Severity.ALARM and (one.kind is None or one.name in names)
+        if one.severity is Severity.ALARM and (one.kind is None or (one.kind, one.name) in keys)
         if (one.code.value, None) not in words and (one.code.value, one.name) not in words
     ]
     if alarms:
@@ -61,10 +63,8 @@ def acknowledge(
         remedy = "`mediator pin review` shows where; what you accept you name: `--acknowledge CODE:TOOL`"
         raise Refused(Reason.MALFORMED, detail, remedy=remedy)
     for code, of in sorted(words, key=str):
-        if not any(code == found and of in (None, name) for found, name in there):
+        if not any(code == found and of in (None, name) for found, (_, name) in there):
             what = code if of is None else f"{code}:{of}"
             detail = f"`{what}` is acknowledged, and was not found in what is approved"
             raise Refused(Reason.MALFORMED, detail, remedy="`mediator pin review` shows what was found")
-    return {
-        name: frozenset(code for code, of in words if of in (None, name) and (code, name) in there) for name in names
-    }
+    return {key: frozenset(code for code, of in words if of in (None, key[1]) and (code, key) in there) for key in keys}

@@ -22,7 +22,7 @@ from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
 from mediator.manifest.declaration import must_be_fit
 from mediator.manifest.entry import ManifestEntry
-from mediator.manifest.kind import ItemKind
+from mediator.manifest.kind import EntryKey, ItemKind
 from mediator.manifest.lock import Approval, SignedApproval, parse_lock, words_that_verify, write_lock
 from mediator.manifest.manifest import LOCAL_NAME
 from mediator.manifest.names import natural_name, propose_name, why_not
@@ -58,7 +58,7 @@ def approve_pins(
     prompts: frozenset[str] = frozenset(),
     resources: frozenset[str] = frozenset(),
     assigned: Mapping[str, str] = MappingProxyType({}),
-    acknowledged: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    acknowledged: Mapping[EntryKey, frozenset[str]] = MappingProxyType({}),
     note: str | None = None,
     seen_serial: int = 0,
 ) -> bytes:
@@ -99,7 +99,7 @@ def approve_pins(
         of_kind = frozenset(name for kind, name in taken if kind is entry.kind)
         name = _name(server, entry, assigned.get(entry.name), of_kind)
         taken.add((entry.kind, name.casefold()))
-        accepted = acknowledged.get(entry.name, frozenset())
+        accepted = acknowledged.get((entry.kind, entry.name), frozenset())
         approval = replace(_approval(server, manifest, entry, name, raises), acknowledged=accepted, note=note)
         superseded |= {one.statement.raw for one in existing if _is_superseded(one, approval, who.name)}
         serial += 1

@@ -22,3 +22,7 @@ class ItemKind(StrEnum):
 
 ItemKey: TypeAlias = tuple[str, ItemKind, str]
 """Which item it is: its server's local name, its kind, its own name."""
+
+
+EntryKey: TypeAlias = tuple[ItemKind, str]
+"""What tells one item of a server from its others: its kind and its name."""

@@ -11,14 +11,14 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Final, final
 
 from mediator.canonical import Digest, JsonObject
 from mediator.manifest.acknowledgement import findings_in
 from mediator.manifest.changes import FieldChange, Kind, changes_between, result_verdict, schema_verdict
-from mediator.manifest.entry import ManifestTool
+from mediator.manifest.entry import ManifestEntry, ManifestTool
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Neighbour, Severity
 from mediator.manifest.lock import Approval
@@ -50,11 +50,12 @@ class Moved:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemReview:
-    """One tool: as it is signed now, how it stands to what was approved, what moved, and what was found in it."""
+    """One item: as it is signed now, how it stands to what was approved, what moved, and what was found in it."""
 
+    kind: ItemKind
     name: str
     standing: Standing
-    tool: ManifestTool | None
+    entry: ManifestEntry | None
     why: tuple[str, ...] = ()
     """What is not as it was approved, in words."""
     changes: tuple[FieldChange, ...] = ()
@@ -109,26 +110,24 @@ def review_manifest(
     """Return a review of all of it.
 
     `approvals` are the newest of this server by item, `before` the manifests that were approved, as far as they are kept,
-    `problems` the reasons why approved tools are not pinned.
+    `problems` the reasons, by name, why approved items are not pinned.
     """
     findings = findings_in(server, verified, neighbours)
-    approved = {one.tool: one for one in approvals if one.kind is ItemKind.TOOL}
-    texts = {(tool.name, tool.declared_digest): tool for manifest in before for tool in manifest.tools}
-    items = [_of_tool(tool, approved.get(tool.name), texts, verified) for tool in verified.manifest.tools]
-    there = {item.name for item in items}
+    approved = {(one.kind, one.tool): one for one in approvals}
+    texts = {(entry.kind, entry.name, entry.declared_digest): entry for one in before for entry in one.entries}
+    items = [
+        _of_entry(entry, approved.get((entry.kind, entry.name)), texts, verified) for entry in verified.manifest.entries
+    ]
+    there = {(item.kind, item.name) for item in items}
     items.extend(
-        ItemReview(name=name, standing=Standing.GONE, tool=None) for name in sorted(approved) if name not in there
+        ItemReview(kind=kind, name=name, standing=Standing.GONE, entry=None)
+        for kind, name in sorted(approved)
+        if (kind, name) not in there
     )
     whole = [
-        ItemReview(
-            name=item.name,
-            standing=item.standing,
-            tool=item.tool,
-            why=item.why,
-            changes=item.changes,
-            verdicts=item.verdicts,
-            moved=item.moved,
-            findings=tuple(one for one in findings if one.kind is ItemKind.TOOL and one.name == item.name),
+        replace(
+            item,
+            findings=tuple(one for one in findings if (one.kind, one.name) == (item.kind, item.name)),
             problem=problems.get(item.name) if item.standing is Standing.APPROVED else None,
         )
         for item in items
@@ -152,53 +151,56 @@ def verdicts_on(old: JsonObject, new: JsonObject) -> Mapping[str, Kind]:
     return verdicts
 
 
-def _of_tool(
-    tool: ManifestTool,
+def _of_entry(
+    entry: ManifestEntry,
     approval: Approval | None,
-    texts: Mapping[tuple[str, Digest], ManifestTool],
+    texts: Mapping[tuple[ItemKind, str, Digest], ManifestEntry],
     verified: VerifiedManifest,
 ) -> ItemReview:
     if approval is None:
-        return ItemReview(name=tool.name, standing=Standing.NEW, tool=tool)
-    before = texts.get((tool.name, approval.declared))
+        return ItemReview(kind=entry.kind, name=entry.name, standing=Standing.NEW, entry=entry)
+    before = texts.get((entry.kind, entry.name, approval.declared))
     why: list[str] = []
     if (approval.about, approval.server_name) != (verified.manifest.about_digest, verified.manifest.server.name):
         why.append("what is said of server, publisher, owner, or the instructions")
     if approval.signers != verified.signer_keyids:
         why.append("who signed")
-    if approval.digest != tool.digest:
+    if approval.digest != entry.digest:
         why.append("the definition")
-    elif approval.declared != tool.declared_digest:
+    elif approval.declared != entry.declared_digest:
         why.append("what its owner declares")
     if not why:
-        return ItemReview(name=tool.name, standing=Standing.APPROVED, tool=tool)
+        return ItemReview(kind=entry.kind, name=entry.name, standing=Standing.APPROVED, entry=entry)
     return ItemReview(
-        name=tool.name,
+        kind=entry.kind,
+        name=entry.name,
         standing=Standing.CHANGED,
-        tool=tool,
+        entry=entry,
         why=tuple(why),
-        changes=() if before is None else changes_between(before.definition, tool.definition),
-        verdicts={} if before is None else verdicts_on(before.definition, tool.definition),
-        moved=() if before is None else tuple(_moved_facts(before, tool)),
+        changes=() if before is None else changes_between(before.definition, entry.definition),
+        verdicts={} if before is None else verdicts_on(before.definition, entry.definition),
+        moved=() if before is None else tuple(_moved_facts(before, entry)),
     )
 
 
-_SETS_THAT_GROW: Final = ("reads_from", "sends_to", "opens")
-_FACTS: Final = ("effect", "sensitivity", *_SETS_THAT_GROW, "result_labels", "stores", "idempotent")
+_FACTS: Final = ("effect", "sensitivity", "reads_from", "sends_to", "result_labels")
+_FACTS_OF_TOOLS: Final = ("opens", "stores", "idempotent")
 
 
-def _moved_facts(before: ManifestTool, now: ManifestTool) -> Iterator[Moved]:
-    for fact in _FACTS:
+def _moved_facts(before: ManifestEntry, now: ManifestEntry) -> Iterator[Moved]:
+    are_tools = isinstance(before, ManifestTool) and isinstance(now, ManifestTool)
+    for fact in (*_FACTS, *(_FACTS_OF_TOOLS if are_tools else ())):
         old, new = getattr(before, fact), getattr(now, fact)
         if old != new:
             yield Moved(fact=fact, old=_plain(old), new=_plain(new), grew=_grew(before, now, fact))
-    if dict(before.targets) != dict(now.targets):
-        yield Moved(fact="targets", old=_plain(before.targets), new=_plain(now.targets), grew=False)
-    if before.limits != now.limits:
-        yield Moved(fact="limits", old=_limits(before), new=_limits(now), grew=True)
+    if isinstance(before, ManifestTool) and isinstance(now, ManifestTool):
+        if dict(before.targets) != dict(now.targets):
+            yield Moved(fact="targets", old=_plain(before.targets), new=_plain(now.targets), grew=False)
+        if before.limits != now.limits:
+            yield Moved(fact="limits", old=_limits(before), new=_limits(now), grew=True)
 
 
-def _grew(before: ManifestTool, now: ManifestTool, fact: str) -> bool:
+def _grew(before: ManifestEntry, now: ManifestEntry, fact: str) -> bool:
     match fact:
         case "effect":
             return before.effect is not None and now.effect is not None and now.effect.is_stricter_than(before.effect)

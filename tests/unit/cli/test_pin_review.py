@@ -173,7 +173,7 @@ def test_after_approving_in_part_the_rest_is_still_shown_against_what_was_approv
     assert "everything else that is pinned" in out
     assert "--acknowledge hidden-text:now" in out
     assert "set_alarm" not in out
-    assert "has a tool `nonsense`" in mediator.refused("pin", "review", "clock", "--tool", "nonsense")
+    assert "has anything named `nonsense`" in mediator.refused("pin", "review", "clock", "--tool", "nonsense")
     assert pinned.is_dir()
 
 

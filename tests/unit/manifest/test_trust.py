@@ -17,6 +17,7 @@ from mediator.manifest.trust import (
     Acceptance,
     SignerTrust,
     accept_trust,
+    as_handed_on,
     parse_trust,
     read_acceptance,
     sign_trust,
@@ -117,6 +118,15 @@ def test_evidence_of_trust_is_made_here_alone() -> None:
     """House style: the seal."""
     with pytest.raises(TypeError):
         SignerTrust(file=SAID, digest=TRUST.digest, seal=Seal("mine"))
+
+
+def test_what_is_left_of_a_file_that_was_handed_on_is_what_its_own_root_signed() -> None:
+    """Ours: nobody's signature stays in it whom its reader would not know."""
+    said = replace(SAID, root=NEXT)
+    assert as_handed_on(by(said, "root", "next", "spare")) == by(said, "next", "spare")
+    with pytest.raises(Refused) as refusal:
+        as_handed_on(by(said, "root", "next"))
+    assert refusal.value.reason is Reason.BAD_CREDENTIAL
 
 
 # --- accepted by an operator ------------------------------------------------------------------------------------------
