@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -97,10 +97,10 @@ class RoutedToolServers:
             for server in self._servers.values():
                 ending.start_soon(_quietly, partial(server.end_task, task))
 
-    def put(self, servers: Mapping[str, ToolServer]) -> Sequence[ToolServer]:
-        """Reach these servers so from now on; return those in whose place they stand, for `end_all`."""
-        replaced = [self._servers[name] for name in servers if name in self._servers]
-        self._servers |= servers
+    def put(self, servers: Mapping[str, ToolServer], only: Collection[str]) -> Sequence[ToolServer]:
+        """Reach these servers so from now on, and none but `only`; return what is reached no more, for `end_all`."""
+        replaced = [server for name, server in self._servers.items() if name in servers or name not in only]
+        self._servers = {name: server for name, server in {**self._servers, **servers}.items() if name in only}
         return replaced
 
     async def aclose(self) -> None:

@@ -2,7 +2,8 @@
 
 Everything is read anew as at the start, by the same checks; what does not hold leaves the trust in force as it is. The
 swap is written down first. A tool server that was added since, or is reached otherwise than before, is reached so from
-now on, and what was started of it as it was before is ended; what else changed in the settings waits for the next start.
+now on, one that was taken out is reached no more, and what was started of it as it was before is ended; what else changed
+in the settings waits for the next start.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -42,7 +43,8 @@ class Renewal:
     async def renew(self) -> JsonObject:
         """Put in force what operators signed; return what changed.
 
-        Raises `Refused` naming the file that cannot be used, and the next step; then nothing has changed.
+        Raises `Refused` naming the file that cannot be used, and the next step; then nothing has changed. And
+        `STORE_UNAVAILABLE` where the epoch cannot be moved; then everything has, and every fence sees it.
         """
         settings = read_settings(self.folder)
         moved = tuple(one for one in settings.tool_servers if self.configured.get(one.name) != one)
@@ -59,11 +61,13 @@ class Renewal:
         self.ledger.note("trust.renewed", form, self.clock.now_ms())
         self.configured = {one.name: one for one in settings.tool_servers}
         self.credentials.put(bearers)
-        replaced = self.tool_servers.put(servers)
+        replaced = self.tool_servers.put(servers, only={*self.configured})
         self.problems = loaded.problems
-        self.trust.renew(loaded.snapshot)
-        self.tool_servers.pins_changed()  # in the same loop turn: no call goes to what was compared with older pins
-        await end_all(replaced)
+        try:
+            self.trust.renew(loaded.snapshot)
+        finally:  # the trust is swapped also where the store cannot move its epoch
+            self.tool_servers.pins_changed()  # in the same loop turn: no call goes to what was compared with older pins
+            await end_all(replaced)
         return form
 
 

@@ -120,11 +120,23 @@ async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_o
     """Ours: what runs by an older configuration does not go on beside the newer one."""
     old, new, more = Server(), Server(), Server()
     routed = RoutedToolServers({"clock": old})
-    replaced = routed.put({"clock": new, "more": more})
+    replaced = routed.put({"clock": new, "more": more}, only={"clock", "more"})
     await end_all(replaced)
     assert await routed.offered("clock") == Offer(tools=[{"name": "echo"}])
     await routed.aclose()
     assert (old.told, new.told, more.told) == (["close"], ["offered", "close"], ["close"])
+
+
+@promise("P7")
+async def test_a_server_that_is_configured_no_more_is_reached_no_more_and_ended() -> None:
+    """Ours: what an operator took out does not go on until the next start."""
+    gone, files = Server(), Server()
+    routed = RoutedToolServers({"gone": gone, "files": files})
+    await end_all(routed.put({}, only={"files"}))
+    with pytest.raises(Refused) as refusal:
+        await routed.offered("gone")
+    assert refusal.value.reason is Reason.TOOL_SERVER_UNAVAILABLE
+    assert (gone.told, files.told) == (["close"], [])
 
 
 @promise("P3", "P11")

@@ -33,3 +33,30 @@ async def test_a_renewal_without_news_swaps_equal_trust_and_is_noted(home: Folde
         told = await mediator.renewal.renew()
         assert mediator.trust.snapshot().digest == before
         assert (told["pinned_anew"], told["pinned_no_longer"], told["reached_anew"]) == ([], [], [])
+
+
+@promise("P2", "P7")
+async def test_where_the_epoch_cannot_be_moved_all_of_the_renewal_is_in_force(
+    home: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P7: never half of it; no call goes to what was compared with the older pins, and what was replaced is ended."""
+
+    def fail() -> None:
+        raise Refused(Reason.STORE_UNAVAILABLE, "disk full")
+
+    async with opened(home) as mediator:
+        told: list[str] = []
+        ended: list[str] = []
+        monkeypatch.setattr(mediator.trust, "_move_epoch", fail)
+        monkeypatch.setattr(mediator.tool_servers, "pins_changed", lambda: told.append("pins changed"))
+        monkeypatch.setattr("mediator.assembly.renewal.end_all", lambda servers: _note(ended, *servers))
+        before = mediator.trust.snapshot()
+        with pytest.raises(Refused) as refused:
+            await mediator.renewal.renew()
+        assert refused.value.reason is Reason.STORE_UNAVAILABLE
+        assert mediator.trust.snapshot() is not before
+        assert (told, ended) == (["pins changed"], ["ended"])
+
+
+async def _note(ended: list[str], *_servers: object) -> None:
+    ended.append("ended")
