@@ -8,9 +8,10 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from mediator.mediation.quarantine import QuarantineBook, Quarantined, QuarantineKey
+from mediator.mediation.quarantine import QuarantineBook, Quarantined, QuarantineKey, keys_of
 from mediator.mediation.trust import TrustSnapshot, with_quarantine
 
 
@@ -45,7 +46,7 @@ class HeldTrust:
 
     def quarantine(self, items: Sequence[Quarantined]) -> None:
         """Put these out of the snapshot, then write them down and move the epoch; what is out already is left alone."""
-        fresh = {one.key: one for one in items if one.key not in self._quarantined}
+        fresh = {one.key: one for one in self._under_each_voice(items) if one.key not in self._quarantined}
         self._quarantined |= fresh
         self._unwritten |= fresh
         if fresh:
@@ -56,6 +57,14 @@ class HeldTrust:
                 self._unwritten.clear()  # what could not be written is tried again the next time
             finally:
                 self._tell()
+
+    def _under_each_voice(self, items: Sequence[Quarantined]) -> Iterator[Quarantined]:
+        pins = self._snapshot.all_pins
+        for one in items:
+            item = pins.find_item(one.key.server, one.key.kind, one.key.name)
+            keys = () if item is None else keys_of(item)
+            for key in keys if one.key in keys else (one.key,):
+                yield replace(one, key=key)
 
     def renew(self, snapshot: TrustSnapshot) -> None:
         """Put this snapshot in the place of the one that is held, less what is quarantined; then move the epoch."""

@@ -25,7 +25,7 @@ from mediator.manifest.offer import Offer
 from mediator.manifest.pin import PinSet
 from mediator.mediation.drift_forms import item_forms
 from mediator.mediation.offering import offer_of
-from mediator.mediation.quarantine import Quarantined
+from mediator.mediation.quarantine import Quarantined, keys_of
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 
@@ -58,8 +58,8 @@ def read_quarantined(folder: Folder, settings: Settings, pins: PinSet) -> tuple[
     if not folder.store_file.is_file():
         return ()
     written = QuarantineTable(open_engine(folder.store_file), settings.tenant).list_quarantined()
-    pinned = {item.statement_digest for item in pins.items}
-    return tuple(one for one in written if one.key.statement_digest in pinned)
+    pinned = {keys_of(item)[0] for item in pins.items}
+    return tuple(one for one in written if one.key in pinned)
 
 
 async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, JsonObject]:

@@ -56,6 +56,8 @@ class _PinnedFacts:
     signers: tuple[str, ...]
     reviewer: str
     statement_digest: Digest
+    voices: tuple[Digest, ...]
+    """The statements behind it, the newest first."""
     pin_serial: int
     expires: int
     """Milliseconds since the epoch: from then on the pin is none."""
@@ -190,6 +192,7 @@ class _Facts(TypedDict):
     signers: tuple[str, ...]
     reviewer: str
     statement_digest: Digest
+    voices: tuple[Digest, ...]
     pin_serial: int
     expires: int
 
@@ -212,6 +215,7 @@ def _facts(signed: StandingApproval, verified: VerifiedManifest, entry: Manifest
         signers=verified.signers,
         reviewer=", ".join(signed.reviewers),
         statement_digest=signed.digest,
+        voices=signed.voices,
         pin_serial=signed.serial,
         expires=verified.expires,
     )

@@ -3,7 +3,8 @@
 Pure: no I/O, no clock. Whether an approval is of what is there is `pin.py`'s to say. Rules, each a reason for which an
 approval counts for nothing and is reported:
 
-- A statement holds: an operator's who may, not from the future, and no other statement has its serial.
+- A statement holds: an operator's who may, not from the future, and no other statement has its serial. Nobody takes the
+  force of a retraction by a wrong clock, or by another statement with its serial: what ends an approval ends it.
 - A revocation ends every earlier approval of what it names; a rejection ends those of the manifest that it names.
 - Of each person the newest approval of an item counts. Approvals agree when they are of exactly the same thing under the
   same name; of several such groups the one with the newest approval counts.
@@ -14,6 +15,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -48,6 +50,8 @@ class StandingApproval:
     """Over the statements: another one, or one more, is another approval."""
     serial: int
     """The newest statement's."""
+    voices: tuple[Digest, ...]
+    """The statements, the newest first."""
 
 
 @final
@@ -129,16 +133,15 @@ def _words_that_hold(
             continue
         if word.statement.at > latest_ms:
             fallen.append(_fallen(word, "said in the future: set the clock right, then say it again"))
-        else:
+        if word.statement.at <= latest_ms or isinstance(word, SignedRetraction):
             held.append(word)
-    serials = [word.statement.serial for word in held]
-    doubled = {serial for serial in serials if serials.count(serial) > 1}
+    doubled = {serial for serial, times in Counter(word.statement.serial for word in held).items() if times > 1}
     fallen.extend(
-        _fallen(word, f"two statements have serial {word.statement.serial}: approve it again")
+        _fallen(word, f"two statements have serial {word.statement.serial}: say it again")
         for word in held
         if word.statement.serial in doubled
     )
-    return [word for word in held if word.statement.serial not in doubled]
+    return [word for word in held if word.statement.serial not in doubled or isinstance(word, SignedRetraction)]
 
 
 def _agreed(voices: Sequence[SignedApproval]) -> list[SignedApproval]:
@@ -157,6 +160,7 @@ def _together(agreed: Sequence[SignedApproval]) -> StandingApproval:
         keyids=frozenset(one.statement.keyid for one in agreed),
         digest=newest.digest if len(digests) == 1 else digest_of(list[Json](digests)),
         serial=newest.serial,
+        voices=tuple(reversed(digests)),
     )
 
 

@@ -16,7 +16,7 @@ from mediator.manifest.drift import Changed, OfferComparison
 from mediator.manifest.kind import ItemKey, ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.faces import Entry
-from mediator.mediation.quarantine import Quarantined, QuarantineKey
+from mediator.mediation.quarantine import Quarantined, keys_of
 
 _TEXT_MAX: Final = 4096  # characters of one text; the digest is of all of it
 _FIELDS_MAX: Final = 200
@@ -48,8 +48,7 @@ def quarantined_by(pins: PinSet, comparison: OfferComparison, now_ms: int) -> It
     for (server, kind, name), found in _found(comparison).items():
         item = pins.find_item(server, kind, name)
         assert item is not None  # what was compared is pinned
-        key = QuarantineKey(server, kind, name, item.statement_digest)
-        yield Quarantined(key=key, since_ms=now_ms, found=found)
+        yield Quarantined(key=keys_of(item)[0], since_ms=now_ms, found=found)
 
 
 def item_forms(comparison: OfferComparison) -> list[Json]:

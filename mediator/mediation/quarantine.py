@@ -1,6 +1,7 @@
 """Quarantine: what was pinned and was then offered otherwise; out of the snapshot until somebody approves it anew.
 
 Pure. It is keyed by the reviewer's statement: a new approval is another statement, and what it approves is free again.
+Where several reviewers approved the same, it is of each of their statements: that one falls away frees nothing.
 That the server goes back to the pinned text frees nothing: it has shown that it can do otherwise.
 
 SPDX-License-Identifier: Apache-2.0
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple, Protocol, final
 
 from mediator.canonical import Digest, Json, JsonObject
 from mediator.manifest.kind import ItemKind
+from mediator.manifest.pinned import PinnedItem
 
 _POINTER_MAX: Final = 200  # characters
 _TOLD_MAX: Final = 10  # fields; all of them stand in `found`
@@ -63,6 +65,11 @@ def _in_one_line(pointer: str) -> str:
     # A server chooses the names of the fields that it adds; a line break or an escape never comes from data.
     pointer = pointer if len(pointer) <= _POINTER_MAX else f"{pointer[:_POINTER_MAX]}..."
     return pointer if pointer.isprintable() else pointer.encode("unicode_escape").decode("ascii")
+
+
+def keys_of(item: PinnedItem) -> tuple[QuarantineKey, ...]:
+    """Return what the item is quarantined by, under each statement that approved it; the newest, which decides, first."""
+    return tuple(QuarantineKey(item.server, item.kind, item.name, voice) for voice in item.voices)
 
 
 class QuarantineBook(Protocol):

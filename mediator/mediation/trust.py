@@ -15,8 +15,7 @@ from mediator.canonical import Digest, JsonObject, digest_of
 from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
 from mediator.manifest.pin import PinSet
-from mediator.manifest.pinned import PinnedItem
-from mediator.mediation.quarantine import Quarantined, QuarantineKey
+from mediator.mediation.quarantine import Quarantined, QuarantineKey, keys_of
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
 
@@ -55,7 +54,7 @@ class TrustSnapshot:
     def why_quarantined(self, name: str, server: str | None) -> str | None:
         """Return what moved of the tool that this name would mean at that endpoint, if it is quarantined."""
         tool = self.all_pins.resolve(name, server)
-        held = None if tool is None else self.quarantined.get(_key_of(tool))
+        held = None if tool is None else self.quarantined.get(keys_of(tool)[0])
         return None if held is None else held.why
 
     def digests(self) -> JsonObject:
@@ -71,14 +70,10 @@ class TrustSnapshot:
 def with_quarantine(snapshot: TrustSnapshot, quarantined: Iterable[Quarantined]) -> TrustSnapshot:
     """Return the snapshot without what is quarantined; what is approved by another statement stays."""
     reviewed = snapshot.all_pins
-    pinned = {_key_of(item) for item in reviewed.items}
+    pinned = {keys_of(item)[0] for item in reviewed.items}
     held = {one.key: one for one in quarantined if one.key in pinned}
     left = reviewed.without(frozenset((key.server, key.kind, key.name) for key in held)) if held else reviewed
     return replace(snapshot, pins=left, reviewed=reviewed, quarantined=MappingProxyType(held))
-
-
-def _key_of(item: PinnedItem) -> QuarantineKey:
-    return QuarantineKey(item.server, item.kind, item.name, item.statement_digest)
 
 
 def audiences_of(base: str, server: str | None) -> frozenset[str]:

@@ -79,6 +79,7 @@ def a_tool(**changed: Any) -> PinnedTool:
         "signers": ("signer",),
         "reviewer": "alice@example.com",
         "statement_digest": digest_of("statement"),
+        "voices": (digest_of("statement"),),
         "pin_serial": 1,
         "expires": NOW_MS + 10**10,
         "schema": prepare({"type": "object"}, None, frozenset({""})),

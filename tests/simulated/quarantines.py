@@ -6,9 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from mediator.canonical import JsonObject
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.pin import PinSet
-from mediator.mediation.quarantine import Quarantined, QuarantineKey
+from mediator.mediation.quarantine import Quarantined, keys_of
 from tests.simulated.pins import NOW_MS
 
 CHANGED: JsonObject = {
@@ -23,6 +22,5 @@ def quarantines(pins: PinSet, server: str, *tools: str, found: JsonObject | None
     for name in tools:
         tool = pins.find(server, name)
         assert tool is not None, f"`{server}/{name}` is not pinned"
-        key = QuarantineKey(server, ItemKind.TOOL, name, tool.statement_digest)
-        made.append(Quarantined(key=key, since_ms=NOW_MS, found=CHANGED if found is None else found))
+        made.append(Quarantined(key=keys_of(tool)[0], since_ms=NOW_MS, found=CHANGED if found is None else found))
     return made

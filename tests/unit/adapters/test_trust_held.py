@@ -11,13 +11,15 @@ from dataclasses import replace
 import pytest
 
 from mediator.adapters.trust_held import HeldTrust
+from mediator.manifest.lock import parse_lock, write_lock
 from mediator.mediation.quarantine import Quarantined
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.judged import a_snapshot
 from tests.simulated.memory import MemoryStore
-from tests.simulated.pins import pins_of
+from tests.simulated.people import key_of
+from tests.simulated.pins import approved, loaded, manifest_of, pins_of, signed
 from tests.simulated.quarantines import quarantines
 from tests.simulated.tool_server import tool
 
@@ -152,3 +154,21 @@ def test_whoever_listens_is_told_after_a_renewal_even_where_the_epoch_cannot_mov
     with pytest.raises(OSError, match="the store is gone"):
         trust.renew(a_trust())
     assert seen == [{"read", "write"}]
+
+
+@promise("P3")
+@pytest.mark.parametrize("left", [0, 1])
+def test_that_one_of_two_approvals_falls_away_frees_nothing_and_a_new_one_does(left: int) -> None:
+    """A7, and a reviewer who is an operator no more: what is quarantined is free once somebody approves it anew."""
+    envelope = signed(manifest_of(READ))
+    one = approved(envelope)
+    both = approved(envelope, pins_lock=one, reviewer=key_of("second"))
+    trust = held(replace(a_snapshot(), pins=loaded(both, {"files": envelope})[0]))
+    take_away(trust, "read")
+    for lock in (both, write_lock([parse_lock(both)[left]])):
+        trust.renew(replace(a_snapshot(), pins=loaded(lock, {"files": envelope})[0]))
+        assert names(trust.snapshot()) == set()
+        assert len(trust.snapshot().quarantined) == 1
+    again = approved(envelope, pins_lock=both, seen_serial=2)
+    trust.renew(replace(a_snapshot(), pins=loaded(again, {"files": envelope})[0]))
+    assert names(trust.snapshot()) == {"read"}

@@ -14,7 +14,7 @@ from mediator.effect import Effect
 from mediator.identity.statement import Act
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.kind import ItemKind
-from mediator.manifest.lock import Retraction
+from mediator.manifest.lock import Retraction, parse_lock, write_lock
 from mediator.manifest.pin import load_pins
 from mediator.manifest.pinned import ReviewRule
 from mediator.manifest.retraction import retract
@@ -47,13 +47,18 @@ def pins(lock: bytes, rule: ReviewRule = TWO, envelope: bytes = ENVELOPE) -> tup
 
 
 def retracted(
-    lock: bytes, act: Act = Act.PIN_REVOKE, tool: str | None = "read", serial: int = 1, who: str = "second"
+    lock: bytes,
+    act: Act = Act.PIN_REVOKE,
+    tool: str | None = "read",
+    serial: int = 1,
+    who: str = "second",
+    at: int = NOW_MS,
 ) -> bytes:
     kind = None if tool is None else ItemKind.TOOL
     said = Retraction(
         server="files", server_name="local/files", kind=kind, tool=tool, manifest_serial=serial, note="It leaks."
     )
-    return retract(lock, said, act, reviewer=key_of(who), operators=OPERATORS, at=NOW_MS)[0]
+    return retract(lock, said, act, reviewer=key_of(who), operators=OPERATORS, at=at)[0]
 
 
 @promise("P2", "P7")
@@ -145,6 +150,22 @@ def test_words_that_do_not_hold_are_told_and_count_for_nothing() -> None:
     doubled = later[: -len(b'],"version":1}')] + b"," + forged[len(b'{"statements":[') :]
     found, told = pins(doubled, ReviewRule())
     assert any("two statements have serial 3" in one for one in told)
+
+
+@promise("P2", "P7")
+def test_a_revocation_ends_approvals_whatever_shares_its_serial_and_whatever_the_clock_says() -> None:
+    """A7, and two reviewers apart: their next serials are the same, and one file with both words must not be open."""
+    base = approved(ENVELOPE, tools=frozenset({"read"}))
+    meanwhile = approved(ENVELOPE, pins_lock=base, tools=frozenset({"write"}), reviewer=key_of("second"))
+    both = write_lock([*parse_lock(meanwhile), *parse_lock(retracted(base))])
+    found, told = pins(both, ReviewRule())
+    assert found == {}
+    assert told == ["two statements have serial 2: say it again"] * 2
+
+    ahead = write_lock([*parse_lock(base), *parse_lock(retracted(base, at=NOW_MS + 60_000))])
+    found, told = pins(ahead, ReviewRule())
+    assert found == {}
+    assert told == ["said in the future: set the clock right, then say it again"]
 
 
 @promise("P2")
