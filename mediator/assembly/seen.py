@@ -1,6 +1,7 @@
 """What was seen: the highest version of each thing that operators and roots sign, so that no older one comes back.
 
-A file of its own in the private state folder, replaced whole; whoever restores all of `.mediator/` restores it as well.
+Two files of their own in the private state folder: the numbers, and what stood in `pins.lock`. Each is replaced whole; whoever
+restores all of `.mediator/` restores them as well.
 What is below is refused, what is above is remembered once it was put in force, or written by a command.
 
 SPDX-License-Identifier: Apache-2.0
@@ -13,11 +14,16 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-from mediator.assembly.folder import find_file, replace_file
-from mediator.canonical import canonical_bytes, parse_object
+from mediator.assembly.folder import find_file, naming, replace_file
+from mediator.canonical import JsonLimits, canonical_bytes, parse_object
+from mediator.identity.statement import Keyholders
+from mediator.manifest.lock import parse_lock, words_that_verify
+from mediator.manifest.put_back import NOTHING_SEEN, SeenPins, read_seen_form, see
 from mediator.refusal import Reason, Refused
 
 SEEN_FILE: Final = "seen.json"
+SEEN_PINS_FILE: Final = "seen_pins.json"
+_PINS_LIMITS: Final = JsonLimits(bytes_max=16 * 1024 * 1024)  # more statements than `pins.lock` can hold
 
 
 @unique
@@ -60,3 +66,18 @@ def remember(state: Path, **numbers: int) -> None:
     if risen:
         merged = {str(what): number for what, number in {**seen, **risen}.items()}
         replace_file(state / SEEN_FILE, canonical_bytes({**merged}), private=True)
+
+
+def read_seen_pins(state: Path) -> SeenPins:
+    """Return what stood in `pins.lock`; raises `Refused(MALFORMED)` for a file in any other form."""
+    raw = find_file(state / SEEN_PINS_FILE)
+    with naming(state / SEEN_PINS_FILE):
+        return NOTHING_SEEN if raw is None else read_seen_form(parse_object(raw, _PINS_LIMITS))
+
+
+def remember_pins(state: Path, pins_lock: bytes | None, operators: Keyholders) -> None:
+    """Remember what stands in `pins.lock`, and how high it has risen."""
+    words, seen = words_that_verify(parse_lock(pins_lock), operators), read_seen_pins(state)
+    if (now := see(words, seen)) != seen:
+        replace_file(state / SEEN_PINS_FILE, canonical_bytes(now.as_form()), private=True)
+    remember(state, pins=now.serial)

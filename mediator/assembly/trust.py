@@ -16,14 +16,15 @@ from typing import Final
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
 from mediator.assembly.folder import Folder, find_file, naming, read_file, read_operators
-from mediator.assembly.seen import Signed, read_seen, refuse_older, remember
+from mediator.assembly.seen import Signed, read_seen, read_seen_pins, refuse_older, remember, remember_pins
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
+from mediator.manifest.lock import SignedApproval, parse_lock, words_that_verify
 from mediator.manifest.pin import PinProblem, PinSet, load_pins
 from mediator.manifest.pinned import PinnedTool, ReviewRule
-from mediator.manifest.standing import highest_serial
+from mediator.manifest.put_back import find_put_back, without
 from mediator.manifest.trust import Acceptance, SignerTrust, read_acceptance, verify_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
@@ -78,8 +79,18 @@ def load_pin_set(
     }
     rule = ReviewRule(reviewers=settings.manifests.reviewers, persons_differ=settings.manifests.persons_differ)
     lock = find_file(manifests / PINS_FILE)
-    refuse_older(folder.state, Signed.PINS, highest_serial(lock, operators), manifests / PINS_FILE)
-    return load_pins(lock, envelopes, trust, operators, now_ms, rule)
+    words = words_that_verify(parse_lock(lock), operators)
+    highest = max((word.statement.serial for word in words), default=0)
+    refuse_older(folder.state, Signed.PINS, highest, manifests / PINS_FILE)
+    put_back = find_put_back(words, read_seen_pins(folder.state))
+    pins, problems = load_pins(without(lock, put_back), envelopes, trust, operators, now_ms, rule)
+    return pins, (*problems, *map(_was_put_back, put_back))
+
+
+def _was_put_back(signed: SignedApproval) -> PinProblem:
+    said = signed.approval
+    detail = "older than what was seen of this file, and not in it then: put back, or late; approve it again"
+    return PinProblem(server=said.server, tool=said.tool, detail=detail, kind=said.kind)
 
 
 def read_signer_trust(folder: Folder, settings: Settings, operators: Operators, now_ms: int) -> SignerTrust:
@@ -107,9 +118,9 @@ def remember_signed(folder: Folder, settings: Settings, operators: Operators, no
         folder.state,
         accepted=_accepted(folder, settings, operators).serial,
         trust=read_signer_trust(folder, settings, operators, now_ms).file.version,
-        pins=highest_serial(find_file(manifests / PINS_FILE), operators),
         policies=0 if activation is None else verify_statement(activation, operators, Act.POLICY_ACTIVATE).serial,
     )
+    remember_pins(folder.state, find_file(manifests / PINS_FILE), operators)
 
 
 def read_policies(policies: Path) -> Mapping[str, str]:

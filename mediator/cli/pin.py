@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mediator.assembly.folder import find_file, read_file, read_operators
-from mediator.assembly.seen import Signed, read_seen, remember
+from mediator.assembly.seen import Signed, read_seen, remember_pins
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
 from mediator.cli.console import BAD, GOOD, NAME, QUIET, print_json, say, show_table
@@ -35,7 +35,6 @@ from mediator.manifest.lint.visible import visible
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinProblem
 from mediator.manifest.pinned import PinnedItem, PinnedTool
-from mediator.manifest.standing import highest_serial
 
 group = typer.Typer(
     no_args_is_help=True, help="The operator's side: review, approve, reject, revoke and list pinned tools."
@@ -116,7 +115,7 @@ def approve(
     approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
     copies = copies_with(set_up, name, read_file(approved.with_name(ENVELOPE_FILE)), lock)
     replace_together({path: lock, approved: copies})
-    remember(set_up.folder.state, pins=highest_serial(lock, operators))
+    remember_pins(set_up.folder.state, lock, operators)
     pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     shown = [one for one in pins.of_server(name) if not chosen or (ItemKind.TOOL, one.name) in chosen]
     kinds = [kind for kind, _ in chosen] or [one.kind for one in verified.manifest.entries]

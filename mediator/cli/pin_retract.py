@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mediator.assembly.folder import find_file, read_operators, replace_file
-from mediator.assembly.seen import Signed, read_seen, remember
+from mediator.assembly.seen import Signed, read_seen, remember_pins
 from mediator.assembly.trust import PINS_FILE
 from mediator.cli.console import GOOD, NAME, QUIET, counted, say
 from mediator.cli.folder import HERE, FolderOption, SetUp, about, now_ms, open_set_up
@@ -21,7 +21,6 @@ from mediator.identity.statement import Act
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Retraction, approvals_that_verify, parse_lock
 from mediator.manifest.retraction import retract
-from mediator.manifest.standing import highest_serial
 from mediator.refusal import Reason, Refused
 
 _Reviewer = Annotated[str, typer.Option(metavar="WHO", help="The operator who says so, and signs.")]
@@ -106,7 +105,7 @@ def _retract(set_up: SetUp, said: Retraction, act: Act, reviewer: str) -> None:
             seen_serial=read_seen(set_up.folder.state).get(Signed.PINS, 0),
         )
     replace_file(path, lock)
-    remember(set_up.folder.state, pins=highest_serial(lock, operators))
+    remember_pins(set_up.folder.state, lock, operators)
     what = said.server if said.tool is None else f"{said.server}/{said.tool}"
     done = "rejected " if act is Act.PIN_REJECT else "revoked "
     say((done, GOOD), (what, NAME), f", by {reviewer}: {counted(len(ended), 'approval')} ended")

@@ -29,9 +29,7 @@ from mediator.manifest.lock import (
     Approval,
     SignedApproval,
     SignedRetraction,
-    parse_lock,
     verify_word,
-    words_that_verify,
 )
 from mediator.refusal import Refused
 
@@ -89,15 +87,6 @@ def standing(
         else:
             stands.append(_together(agreed))
     return tuple(stands), tuple(fallen)
-
-
-def highest_serial(pins_lock: bytes | None, operators: Keyholders) -> int:
-    """Return the highest serial of any statement in the file that verifies, 0 where there is none.
-
-    Raises `Refused(MALFORMED)` where the file cannot be read.
-    """
-    words = words_that_verify(parse_lock(pins_lock), operators)
-    return max((word.statement.serial for word in words), default=0)
 
 
 def item_of(approval: Approval) -> _Item:

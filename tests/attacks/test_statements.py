@@ -54,14 +54,15 @@ def tampered(statement: bytes, **subject: Json) -> bytes:
     return canonical_bytes({**parse_object(statement), "payload": base64.b64encode(changed).decode()})
 
 
-def signed_again(statement: bytes, key: SigningKey, who: str, **subject: Json) -> bytes:
-    """Return the same act in somebody else's words, really signed with their key."""
+def signed_again(statement: bytes, key: SigningKey, who: str, later: int = 0, **subject: Json) -> bytes:
+    """Return the same act in somebody else's words, really signed with their key; `later` by so many serials."""
     payload = payload_of(statement)
     old, at, serial = payload["subject"], payload["at"], payload["serial"]
     assert isinstance(old, dict)
     assert isinstance(at, int)
     assert isinstance(serial, int)
-    return sign_statement(key, act=Act(str(payload["act"])), subject=old | subject, who=who, at=at, serial=serial)
+    act = Act(str(payload["act"]))
+    return sign_statement(key, act=act, subject=old | subject, who=who, at=at, serial=serial + later)
 
 
 def tool_of(statement: bytes) -> str:
@@ -84,7 +85,7 @@ def rewrite_lock(folder: Path) -> None:
     genuine = parse_object(approvals["zz_kept"])["signatures"]
     approvals["forged"] = canonical_bytes({**envelope, "signatures": genuine})
     approvals["stranger"] = signed_again(approvals["stranger"], MALLORY, "mallory")
-    approvals["selfmade"] = signed_again(approvals["selfmade"], signer, SIGNER)
+    approvals["selfmade"] = signed_again(approvals["selfmade"], signer, SIGNER, later=len(NAMES))
     approvals["widened"] = tampered(approvals["widened"], assigned="other", effect="read", sensitivity=0)
     approvals["borrowed"] = signed_again(approvals["borrowed"], profile, "assistant")
     lock.write_bytes(write_lock(list(approvals.values())))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mediator.assembly.seen import Signed, read_seen, refuse_older, remember
+from mediator.assembly.seen import Signed, read_seen, read_seen_pins, refuse_older, remember, remember_pins
+from mediator.manifest.put_back import NOTHING_SEEN
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
+from tests.simulated.pins import OPERATORS, approved, manifest_of, signed
 
 
 @promise("P7")
@@ -36,3 +38,21 @@ def test_a_file_in_any_other_form_stops_whoever_asks(tmp_path: Path, text: str) 
     with pytest.raises(Refused) as refusal:
         read_seen(tmp_path)
     assert refusal.value.reason is Reason.MALFORMED
+
+
+@promise("P7")
+def test_what_stood_in_the_pins_is_remembered_beside_how_high_they_rose(tmp_path: Path) -> None:
+    """Ours: in the private folder, and read strictly."""
+    assert read_seen_pins(tmp_path) == NOTHING_SEEN
+    lock = approved(signed(manifest_of()))
+    remember_pins(tmp_path, lock, OPERATORS)
+    seen = read_seen_pins(tmp_path)
+    assert (seen.serial, len(seen.statements)) == (1, 1)
+    assert read_seen(tmp_path) == {Signed.PINS: 1}
+    remember_pins(tmp_path, None, OPERATORS)
+    assert read_seen_pins(tmp_path) == seen
+    (tmp_path / "seen_pins.json").write_text("{}")
+    with pytest.raises(Refused) as refusal:
+        read_seen_pins(tmp_path)
+    assert refusal.value.reason is Reason.MALFORMED
+    assert "seen_pins.json" in refusal.value.detail
