@@ -145,7 +145,7 @@ def pin_item(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewR
         raise Refused(
             Reason.BAD_CREDENTIAL, f"{_named(signed.reviewers)} signed the manifest: another key must review it"
         )
-    if rule.persons_differ and (both := {*signed.reviewers} & {*verified.signers}):
+    if rule.persons_differ and (both := {*signed.reviewers} & verified.signer_names):
         raise Refused(Reason.BAD_CREDENTIAL, f"{_named(both)} signed the manifest: another person must review it")
     if entry.effect.is_stricter_than(approval.effect) or approval.sensitivity < entry.sensitivity:
         raise Refused(Reason.BAD_CREDENTIAL, "the approval loosens what its owner declared: a review may only tighten")

@@ -45,6 +45,8 @@ class VerifiedManifest:
     """Their names, as the trust file has them."""
     signer_keyids: frozenset[str]
     """Every key that signed, counted or not: none of them may review."""
+    signer_names: frozenset[str]
+    """Whose keys these are: where settings ask, none of these people may review."""
     expires: int
     """The end of the manifest or of the rule, whichever comes first."""
     seal: InitVar[Seal]
@@ -117,6 +119,7 @@ def verify_manifest(raw_envelope: bytes, trust: SignerTrust, now_ms: int) -> Ver
         digest=signed.digest,
         signers=names,
         signer_keyids=frozenset(signed.signers),
+        signer_names=frozenset(trust.name_of(keyid) for keyid in signed.signers),
         expires=min(manifest.expires, rule.valid_until, trust.file.expires, _enough_until(trust, counted, rule)),
         seal=_SEAL,
     )

@@ -193,6 +193,7 @@ def test_verified_manifests_are_made_here_alone() -> None:
             digest=digest_of(MANIFEST),
             signers=(),
             signer_keyids=frozenset(),
+            signer_names=frozenset(),
             expires=0,
             seal=Seal("mine"),
         )

@@ -18,7 +18,7 @@ from mediator.manifest.lock import Retraction, parse_lock, words_that_verify, wr
 from mediator.manifest.pin import load_pins
 from mediator.manifest.pinned import ReviewRule
 from mediator.manifest.retraction import retract
-from mediator.manifest.signature import verify_manifest
+from mediator.manifest.signature import sign_manifest, verify_manifest
 from tests.promises import promise
 from tests.simulated.people import key_of
 from tests.simulated.pins import (
@@ -192,6 +192,24 @@ def test_no_person_reviews_their_own_work_where_settings_say_so() -> None:
         assert [problem.detail for problem in problems] == (
             ["`reviewer` signed the manifest: another person must review it"] if differ else []
         )
+
+
+@promise("P2")
+def test_a_person_whose_signature_does_not_count_signed_it_all_the_same() -> None:
+    """Design 2a: under a key that no rule names, too, it is their own work."""
+    said = trust_file(rule_of("local/", "signer"), signers=("signer", "cosigner"))
+    keyid = key_of("cosigner").public.keyid
+    trust = trusted(replace(said, signers={**said.signers, keyid: replace(said.signers[keyid], name="reviewer")}))
+    envelope = sign_manifest(manifest_of(), [key_of("signer"), key_of("cosigner")])
+    verified = verify_manifest(envelope, trust, NOW_MS)
+    assert verified.signers == ("signer",)
+    lock = approve_pins(
+        None, "files", verified, tools=None, reviewer=key_of("reviewer"), operators=OPERATORS, at=NOW_MS
+    )
+    rule = ReviewRule(persons_differ=True)
+    found, problems = load_pins(lock, {"files": envelope}, trust, OPERATORS, NOW_MS, rule)
+    assert len(found) == 0
+    assert [one.detail for one in problems] == ["`reviewer` signed the manifest: another person must review it"]
 
 
 def test_new_statements_stand_above_whatever_was_seen() -> None:
