@@ -57,7 +57,7 @@ class _PinnedFacts:
     reviewer: str
     statement_digest: Digest
     voices: tuple[Digest, ...]
-    """The statements behind it, the newest first."""
+    """The statements behind it, first the one that completed it."""
     pin_serial: int
     expires: int
     """Milliseconds since the epoch: from then on the pin is none."""

@@ -49,7 +49,7 @@ class StandingApproval:
     serial: int
     """The newest statement's."""
     voices: tuple[Digest, ...]
-    """The statements, the newest first."""
+    """The statements; first the one that completed it: the oldest of as many newest ones as settings ask for."""
 
 
 @final
@@ -85,7 +85,7 @@ def standing(
             )
             fallen.append(Fallen(server=item[0], tool=item[2], detail=detail))
         else:
-            stands.append(_together(agreed))
+            stands.append(_together(agreed, reviewers))
     return tuple(stands), tuple(fallen)
 
 
@@ -140,7 +140,7 @@ def _agreed(voices: Sequence[SignedApproval]) -> list[SignedApproval]:
     return sorted(agreeing, key=lambda one: one.statement.serial)
 
 
-def _together(agreed: Sequence[SignedApproval]) -> StandingApproval:
+def _together(agreed: Sequence[SignedApproval], reviewers: int) -> StandingApproval:
     newest = agreed[-1].statement
     digests = [one.statement.digest for one in agreed]
     return StandingApproval(
@@ -149,7 +149,7 @@ def _together(agreed: Sequence[SignedApproval]) -> StandingApproval:
         keyids=frozenset(one.statement.keyid for one in agreed),
         digest=newest.digest if len(digests) == 1 else digest_of(list[Json](digests)),
         serial=newest.serial,
-        voices=tuple(reversed(digests)),
+        voices=(digests[-reviewers], *digests[:-reviewers], *digests[len(digests) - reviewers + 1 :]),
     )
 
 

@@ -1,7 +1,8 @@
 """Quarantine: what was pinned and was then offered otherwise; out of the snapshot until somebody approves it anew.
 
 Pure. It is keyed by the reviewer's statement: a new approval is another statement, and what it approves is free again.
-Where several reviewers approved the same, it is of each of their statements: that one falls away frees nothing.
+Where several reviewers approved the same, it is of each of their statements: that one falls away frees nothing, and as
+many approve anew as settings ask for.
 That the server goes back to the pinned text frees nothing: it has shown that it can do otherwise.
 
 SPDX-License-Identifier: Apache-2.0
@@ -68,7 +69,7 @@ def _in_one_line(pointer: str) -> str:
 
 
 def keys_of(item: PinnedItem) -> tuple[QuarantineKey, ...]:
-    """Return what the item is quarantined by, under each statement that approved it; the newest, which decides, first."""
+    """Return what the item is quarantined by, under each statement that approved it; first the one that decides."""
     return tuple(QuarantineKey(item.server, item.kind, item.name, voice) for voice in item.voices)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from mediator.adapters.trust_held import HeldTrust
 from mediator.manifest.lock import parse_lock, write_lock
+from mediator.manifest.pinned import ReviewRule
 from mediator.mediation.quarantine import Quarantined
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
@@ -169,6 +170,25 @@ def test_that_one_of_two_approvals_falls_away_frees_nothing_and_a_new_one_does(l
         trust.renew(replace(a_snapshot(), pins=loaded(lock, {"files": envelope})[0]))
         assert names(trust.snapshot()) == set()
         assert len(trust.snapshot().quarantined) == 1
-    again = approved(envelope, pins_lock=both, seen_serial=2)
+    again = approved(envelope, pins_lock=both)
     trust.renew(replace(a_snapshot(), pins=loaded(again, {"files": envelope})[0]))
+    assert names(trust.snapshot()) == {"read"}
+
+
+@promise("P3")
+def test_where_two_must_approve_two_must_approve_anew() -> None:
+    """Issue 3: two reviewers where settings ask for it; an old word and a new one are not two who have seen the drift."""
+    envelope, second = signed(manifest_of(READ)), key_of("second")
+    both = approved(envelope, pins_lock=approved(envelope), reviewer=second)
+    one_anew = approved(envelope, pins_lock=both)
+    two_anew = approved(envelope, pins_lock=one_anew, reviewer=second)
+
+    def reviewed_by_two(lock: bytes) -> TrustSnapshot:
+        return replace(a_snapshot(), pins=loaded(lock, {"files": envelope}, ReviewRule(reviewers=2))[0])
+
+    trust = held(reviewed_by_two(both))
+    take_away(trust, "read")
+    trust.renew(reviewed_by_two(one_anew))
+    assert names(trust.snapshot()) == set()
+    trust.renew(reviewed_by_two(two_anew))
     assert names(trust.snapshot()) == {"read"}
