@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from mediator.refusal import Reason, Refused
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
-_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+"""RFC 1035 §2.3.4 bounds labels and names: the resolver raises what is no `OSError` for longer ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ def test_an_address_is_read_from_its_url(url: str, address: tuple[str, int, bool
         "http://10.0.0.1/mcp",
         "http://localhost.evil.example/mcp",
         "http://127.0.0.1.evil.example/mcp",
+        f"https://{'a' * 64}.example.com/mcp",
+        "https://" + "a." * 127 + "com/mcp",
         "https://user@tools.example.com/",
         "https://user:secret@tools.example.com/",
         "https://@tools.example.com/",
