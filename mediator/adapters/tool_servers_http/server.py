@@ -148,8 +148,11 @@ class HttpToolServer:
         await self._sessions.end(Holder(rule=InstanceRule.TASK, name=task))
 
     async def aclose(self) -> None:
-        """End every session and every connection."""
+        """End every session and every connection; whoever stands in its place is compared with nothing of them."""
         await self._sessions.end_all()
+        for visit in tuple(self._known):
+            self._forget(visit)
+        self._watch.forget(self.name, _OWN)
         await self._pool.aclose()
 
     # --- before a call

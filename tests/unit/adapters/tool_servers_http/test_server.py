@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import anyio
 import pytest
@@ -212,8 +212,8 @@ async def test_a_modern_server_that_gave_no_answer_is_looked_at_again(server: Si
         assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
         server.on("tools/call", None)
         assert await adapted.call() is not None
-    assert len(adapted.watch.seen) == 2
-    assert adapted.watch.forgotten == adapted.watch.connections[:1]
+        assert len(adapted.watch.seen) == 2
+        assert adapted.watch.forgotten == adapted.watch.connections[:1]
 
 
 # --- the modern era's tasks ------------------------------------------------------------------------------------------
@@ -242,3 +242,16 @@ async def test_a_list_that_fails_is_asked_for_again_by_the_next_call(server: Sim
         server.on("tools/list", None)
         await adapted.call()
     assert len(adapted.watch.seen) == 1
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_what_was_seen_of_a_server_that_is_ended_is_forgotten(
+    server: SimulatedToolServer, era: Literal["legacy", "modern"]
+) -> None:
+    """Ours: one that is put in its place, elsewhere, is not told from it as from another connection of itself."""
+    server.script.era = era
+    async with Adapted(server) as adapted:
+        await adapted.adapter.offered()
+        for task in ("task-1", "task-2"):
+            await adapted.call(task=task)
+    assert sorted(adapted.watch.forgotten) == sorted(set(adapted.watch.connections))
