@@ -85,7 +85,7 @@ class Mediator:
                 unreachable[server] = getattr(error, "detail", "") or "no answer in time"
 
         async with anyio.create_task_group() as comparing:
-            for server in sorted({tool.server for tool in self.trust.snapshot().pins}):
+            for server in sorted({item.server for item in self.trust.snapshot().all_pins.items}):
                 comparing.start_soon(compare, server)
         return unreachable
 

@@ -232,9 +232,9 @@ async def set_up(
         await command("manifest", "import", name, *source, "--yes", *here)
         path = folder / "tool_manifests" / name / "manifest.json"
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        for entry in manifest["tools"]:
-            tool = entry["definition"]["name"]
-            entry["effect"] = effects.get(f"{name}/{tool}", "read")
+        for entry in [*manifest["tools"], *manifest["prompts"], *manifest["resources"]]:
+            item = (entry["definition"] or {}).get("name")
+            entry["effect"] = effects.get(f"{name}/{item}", "read")
             entry.pop("proposed_effect", None)
         if declare is not None:
             declare(name, manifest)
