@@ -30,6 +30,7 @@ from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
+from mediator.assembly.mismatches import MismatchNotes
 from mediator.assembly.renewal import Renewal
 from mediator.assembly.servers import make_tool_servers, resolve_bearers
 from mediator.assembly.trust import LoadedTrust, load_trust
@@ -160,7 +161,14 @@ async def open_mediator(
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm)
-        make_servers = partial(make_tool_servers, folder, watch=holding, fence=fence)
+        make_servers = partial(
+            make_tool_servers,
+            folder,
+            watch=holding,
+            fence=fence,
+            pins=lambda: trust.snapshot().pins,
+            mismatch=MismatchNotes(ledger=ledger, clock=clock).tell,
+        )
         tool_servers = RoutedToolServers(make_servers(settings))
         credentials = ReferencedCredentials(resolve_bearers(settings))
         ending.push_async_callback(tool_servers.aclose)

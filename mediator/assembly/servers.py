@@ -9,18 +9,23 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from mediator import __version__
 from mediator.adapters.credentials_references import resolve_secret
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.server import HttpToolServer
+from mediator.adapters.tool_servers_stdio.held_files import Promise, PromiseSource, promise_nothing
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
+from mediator.adapters.tool_servers_stdio.program import MismatchWatch, tell_nobody
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.assembly.folder import Folder
+from mediator.canonical import Digest
 from mediator.evidence import Secret
 from mediator.manifest.offer import Offer
+from mediator.manifest.pin import PinSet
+from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.instances import InstanceRule
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import OfferWatch
@@ -44,10 +49,40 @@ class _NobodyWatches:
 
 
 def make_tool_servers(
-    folder: Folder, settings: Settings, watch: OfferWatch, fence: Callable[[Permit], None]
+    folder: Folder,
+    settings: Settings,
+    watch: OfferWatch,
+    fence: Callable[[Permit], None],
+    pins: Callable[[], PinSet] | None = None,
+    mismatch: MismatchWatch = tell_nobody,
 ) -> dict[str, HttpToolServer | StdioToolServer]:
-    """Return an adapter for each configured server; raises `Refused` naming a secret that is not where it should be."""
-    return {server.name: _make(folder, settings, server, watch, fence) for server in settings.tool_servers}
+    """Return an adapter for each configured server; raises `Refused` naming a secret that is not where it should be.
+
+    Before each start a command's files are compared with what the settings and, where `pins` are given, the pinned
+    manifests say of them; `mismatch` is told of what differs.
+    """
+
+    def promises(server: ToolServerSettings) -> PromiseSource:
+        return lambda: promise_of(folder, server, () if pins is None else pins().items_of_server(server.name))
+
+    return {
+        server.name: _make(folder, settings, server, watch, fence, promises(server), mismatch)
+        for server in settings.tool_servers
+    }
+
+
+def promise_of(folder: Folder, server: ToolServerSettings, pinned: Iterable[PinnedItem]) -> Promise:
+    """Return what a server's files are held to: by its settings, and by its manifest as it was signed and reviewed."""
+    items = tuple(pinned)
+    executables = {server.executable_digest, *(item.executable_digest for item in items)}
+    locks = {server.lock_digest, *(item.lock_digest for item in items)}
+    return Promise(
+        executable=frozenset(Digest(digest) for digest in executables if digest is not None),
+        lock=frozenset(Digest(digest) for digest in locks if digest is not None),
+        lock_file=None if server.lock_file is None else folder.root / server.lock_file,
+        installed=None if server.installed is None else folder.root / server.installed,
+        root=folder.root,
+    )
 
 
 def resolve_bearers(settings: Settings) -> dict[str, Secret]:
@@ -81,6 +116,8 @@ def _make(
     server: ToolServerSettings,
     watch: OfferWatch,
     fence: Callable[[Permit], None],
+    promise: PromiseSource = promise_nothing,
+    mismatch: MismatchWatch = tell_nobody,
 ) -> HttpToolServer | StdioToolServer:
     limits, freshness_seconds = settings.limits, settings.manifests.freshness_seconds
     hearing = HearingLimits(
@@ -122,4 +159,6 @@ def _make(
         limits=StdioLimits(hearing=hearing, opening_seconds=limits.start_seconds),
         client_version=__version__,
         freshness_seconds=freshness_seconds,
+        promise=promise,
+        mismatch=mismatch,
     )

@@ -19,10 +19,13 @@ from typing import Final
 import typer
 
 from mediator.adapters.engine_cedar import Severity, check_policies, policy_set_digest
+from mediator.adapters.tool_servers_stdio.held_files import Mismatch
+from mediator.adapters.tool_servers_stdio.held_files import check as check_files
 from mediator.assembly.drift import read_quarantined
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
 from mediator.assembly.folder import require_private as require_private_folder
 from mediator.assembly.seen import Signed, refuse_older
+from mediator.assembly.servers import promise_of
 from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, read_signer_trust, tool_facts
 from mediator.canonical import Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
@@ -32,6 +35,7 @@ from mediator.cli.reach import reaching
 from mediator.identity.dsse import PublicKey
 from mediator.identity.statement import Act, verify_statement
 from mediator.manifest.fields import write_moment
+from mediator.manifest.floating import floating
 from mediator.refusal import Refused
 from mediator.settings.values import Literally, SecretReference
 
@@ -221,6 +225,27 @@ def _servers(set_up: SetUp) -> Iterator[Finding]:
                 )
 
 
+def _programs(set_up: SetUp) -> Iterator[Finding]:
+    pins, _ = load_pin_set(set_up.folder, set_up.settings, read_operators(set_up.folder), now_ms())
+    for server in set_up.settings.tool_servers:
+        if server.command is None:
+            continue
+        if (package := floating(server.command)) is not None:
+            yield _warning(
+                f"`{server.name}`: `{package}` has no exact version: another may run than was reviewed",
+                f"name one, or `mediator manifest import {server.name} --again` with `--command`",
+            )
+        promise = promise_of(set_up.folder, server, pins.items_of_server(server.name))
+        words = {name: value.text for name, value in server.environment.items() if isinstance(value, Literally)}
+        wrong = check_files(server.command, words, str(set_up.folder.root / (server.cwd or ".")), promise)
+        if isinstance(wrong, Mismatch):
+            yield Finding(
+                level=Level.ERROR,
+                what=f"`{server.name}` is not started: {wrong}",
+                next_step=f"find out who changed it; if it is good, `mediator manifest import {server.name} --again`",
+            )
+
+
 def _reaching(set_up: SetUp) -> Iterator[Finding]:
     for reach in reaching(set_up):
         yield _warning(
@@ -238,6 +263,7 @@ _CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
     (_agents, "correct the `[[agent]]` in mediator.toml"),
     (_issuers, "correct the `[[issuer]]` in mediator.toml"),
     (_servers, "correct the `[[tool_server]]`"),
+    (_programs, "correct the `[[tool_server]]`"),
     (_reaching, "correct the `[[tool_server]]`"),
 )
 

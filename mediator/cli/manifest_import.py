@@ -29,6 +29,7 @@ from mediator.cli.source import (
     server_file,
     source_from_host,
     source_from_options,
+    with_digests,
     write_server,
 )
 from mediator.effect import Effect
@@ -109,8 +110,11 @@ def import_manifest(
         manifest = _drafted(set_up, name, reached, introduction, owner, days)
         read = read_manifest(manifest)
     written = {path: readable_bytes(manifest)}
-    if reached.text is not None:
-        written = {set_up.folder.root / server_file(name): reached.text.encode(), **written}
+    file = set_up.folder.root / server_file(name)
+    if reached.text is not None or file.exists():
+        text = reached.text if reached.text is not None else read_file(file).decode("utf-8", "replace")
+        held = with_digests(text, read.server.executable_digest, read.server.lock_digest)
+        written = {file: held.encode(), **written}
     replace_together(written)
     _show_draft(name, read)
     _show_left_out(introduction)
@@ -202,8 +206,13 @@ def _drafted(
         packages=[] if reached.package is None else [reached.package],
         remotes=[] if server.url is None else [{"type": "streamable-http", "url": server.url}],
         executable_digest=None if server.command is None else digest_of_bytes(read_file(Path(server.command[0]))),
+        lock_digest=_lock_digest(set_up, server),
     )
     return draft if old is None else _with_declared(draft, old)
+
+
+def _lock_digest(set_up: SetUp, server: ToolServerSettings) -> str | None:
+    return None if server.lock_file is None else digest_of_bytes(read_file(set_up.folder.root / server.lock_file))
 
 
 def _with_declared(draft: JsonObject, old: JsonObject) -> JsonObject:

@@ -110,6 +110,18 @@ def write_server(name: str, source: Source) -> tuple[str, ToolServerSettings]:
     return text, settings.tool_servers[0]
 
 
+def with_digests(text: str, executable: str | None, lock: str | None) -> str:
+    """Return the text of a server's file with these digests in it, each in the place of the one that stands there."""
+    for key, digest in (("executable_digest", executable), ("lock_digest", lock)):
+        if digest is None:
+            continue
+        line = f'{key} = "{digest}"'
+        text, found = re.subn(rf"(?m)^{key}\s*=\s*\"[^\"\n]*\"", line, text)
+        if not found:
+            text = text.removesuffix("\n") + f"\n{line}\n"
+    return text
+
+
 def _words(command: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(command))

@@ -81,6 +81,7 @@ def draft_manifest(
     packages: Sequence[JsonObject] = (),
     remotes: Sequence[JsonObject] = (),
     executable_digest: str | None = None,
+    lock_digest: str | None = None,
 ) -> JsonObject:
     """Return a manifest of all offered tools, prompts and resources, their effects proposed but none declared.
 
@@ -103,6 +104,7 @@ def draft_manifest(
             "packages": [*packages],
             "remotes": [*remotes],
             "executable_digest": executable_digest,
+            "lock_digest": lock_digest,
             "stateless": False,
         },
         "publisher": publisher,

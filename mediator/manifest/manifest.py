@@ -46,7 +46,7 @@ _TOP: Final = (
     *("tools", "prompts", "resources"),
 )
 _SCHEMA: Final = ("$schema",)
-_SERVER: Final = ("name", "title", "version", "packages", "remotes", "executable_digest", "stateless")
+_SERVER: Final = ("name", "title", "version", "packages", "remotes", "executable_digest", "lock_digest", "stateless")
 
 
 @final
@@ -60,6 +60,7 @@ class ServerIdentity:
     packages: tuple[JsonObject, ...]
     remotes: tuple[JsonObject, ...]
     executable_digest: Digest | None
+    lock_digest: Digest | None
     stateless: bool
 
 
@@ -151,9 +152,14 @@ def _read_server(server: Fields) -> ServerIdentity:
         version=server.text_or_null("version"),
         packages=server.objects("packages"),
         remotes=server.objects("remotes"),
-        executable_digest=None if server.members["executable_digest"] is None else server.digest("executable_digest"),
+        executable_digest=_read_digest(server, "executable_digest"),
+        lock_digest=_read_digest(server, "lock_digest"),
         stateless=server.flag("stateless"),
     )
+
+
+def _read_digest(server: Fields, name: str) -> Digest | None:
+    return None if server.members[name] is None else server.digest(name)
 
 
 def _read_instructions(top: Fields) -> str | None:

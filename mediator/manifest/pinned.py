@@ -61,6 +61,9 @@ class _PinnedFacts:
     pin_serial: int
     expires: int
     """Milliseconds since the epoch: from then on the pin is none."""
+    executable_digest: Digest | None
+    """What its server's executable must be, where the manifest says; likewise what locks the rest."""
+    lock_digest: Digest | None
 
 
 @final
@@ -195,6 +198,8 @@ class _Facts(TypedDict):
     voices: tuple[Digest, ...]
     pin_serial: int
     expires: int
+    executable_digest: Digest | None
+    lock_digest: Digest | None
 
 
 def _facts(signed: StandingApproval, verified: VerifiedManifest, entry: ManifestEntry) -> _Facts:
@@ -218,6 +223,8 @@ def _facts(signed: StandingApproval, verified: VerifiedManifest, entry: Manifest
         voices=signed.voices,
         pin_serial=signed.serial,
         expires=verified.expires,
+        executable_digest=manifest.server.executable_digest,
+        lock_digest=manifest.server.lock_digest,
     )
 
 

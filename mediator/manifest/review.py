@@ -228,6 +228,7 @@ def _moved_about(
             ("title", str(old.server.title), str(now.server.title)),
             ("version", str(old.server.version), str(now.server.version)),
             ("executable", str(old.server.executable_digest), str(now.server.executable_digest)),
+            ("lock", str(old.server.lock_digest), str(now.server.lock_digest)),
             ("stateless", str(old.server.stateless), str(now.server.stateless)),
             ("packages", *(_objects(one.server.packages) for one in (old, now))),
             ("remotes", *(_objects(one.server.remotes) for one in (old, now))),

@@ -22,6 +22,7 @@ from mediator.settings.values import (
     Count,
     Environment,
     EnvironmentValue,
+    FileDigest,
     Host,
     Origin,
     Origins,
@@ -155,6 +156,10 @@ class ToolServerSettings(Section):
     credential: Reference | None = None  # a bearer token for a `url`
     era: Literal["auto", "modern", "legacy"] = "auto"  # auto: asks, then falls back
     instance: Literal["task", "agent", "shared"] = "task"  # design 5.3: nothing ties a server's request to a call
+    executable_digest: FileDigest | None = None  # of the file that `command` begins with: checked before each start
+    lock_file: Text | None = None  # what the rest of it is locked by; one that ends in `.sha256` lists its files
+    lock_digest: FileDigest | None = None  # of the lock file
+    installed: Text | None = None  # a folder that holds what the list lists, and nothing else
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -166,6 +171,12 @@ class ToolServerSettings(Section):
             raise expected("`environment` and `cwd` only beside a `command`")
         if self.command is not None and self.credential is not None:
             raise expected("`credential` only beside a `url`: give a command its secrets in `environment`")
+        if self.url is not None and (self.executable_digest, self.lock_file) != (None, None):
+            raise expected("`executable_digest` and `lock_file` only beside a `command`")
+        if (self.lock_file is None) != (self.lock_digest is None):
+            raise expected("`lock_file` and `lock_digest` together")
+        if self.installed is not None and not (self.lock_file or "").endswith(".sha256"):
+            raise expected("`installed` only beside a `lock_file` that ends in `.sha256`")
         return self
 
 

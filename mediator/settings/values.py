@@ -149,6 +149,7 @@ AgentName = Annotated[
     str,
     _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, `.`, `_`, `-`, a letter or digit first"),
 ]
+FileDigest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits")]
 PublicKeyText = Annotated[str, _matching(r"ed25519:[A-Za-z0-9_-]{43}", "`ed25519:` and 43 characters of base64url")]
 ToolPattern = Annotated[
     str,

@@ -74,6 +74,8 @@ def a_tool(**changed: Any) -> PinnedTool:
         "opens": frozenset({""}),
         "server_identity": "local/clock",
         "stateless": False,
+        "executable_digest": None,
+        "lock_digest": None,
         "owner": "bob@example.com",
         "manifest_digest": digest_of("manifest"),
         "signers": ("signer",),

@@ -96,13 +96,24 @@ class Conversation:
     # --- what its user does
 
     async def begin(
-        self, command: Sequence[str], environment: Mapping[str, Secret | str], cwd: str | None, era: Era | None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, Secret | str],
+        cwd: str | None,
+        era: Era | None,
+        started: Callable[[], None] = lambda: None,
     ) -> Introduction:
         """Start the process and shake hands; where the era is not given, the older way is tried first.
 
-        A server of the legacy era may end at the first thing that it does not know; a modern one says so.
+        A server of the legacy era may end at the first thing that it does not know; a modern one says so. `started` is
+        asked before a word is said, and a refusal of it ends the process at once.
         """
         await start(self._child, command, environment, cwd)
+        try:
+            started()
+        except Refused as stop:
+            self._break_off(stop)
+            raise
         introduction: Introduction | None = None
         if era is not Era.MODERN:
             request_id = next(self._ids)

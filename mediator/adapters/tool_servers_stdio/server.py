@@ -20,7 +20,9 @@ from typing import Final
 import anyio
 
 from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
+from mediator.adapters.tool_servers_stdio.held_files import PromiseSource, promise_nothing
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
+from mediator.adapters.tool_servers_stdio.program import HeldProgram, MismatchWatch, tell_nobody
 from mediator.evidence import Secret
 from mediator.inspection.result import ToolResult
 from mediator.manifest.offer import Offer
@@ -58,11 +60,14 @@ class StdioToolServer:
         client_version: str = "0",
         freshness_seconds: float = FRESHNESS_SECONDS,
         now: Monotonic = time.monotonic,
+        promise: PromiseSource = promise_nothing,
+        mismatch: MismatchWatch = tell_nobody,
     ) -> None:
         self.name: Final = name
         self.last_words = ""  # of the process that ended last: for an operator
-        self._command, self._environment, self._cwd, self._era = tuple(command), dict(environment), cwd, era
+        self._environment, self._cwd, self._era = dict(environment), cwd, era
         self._watch, self._fence, self._rule = watch, fence, instance
+        self._program = HeldProgram(name, command, self._environment, cwd, promise, mismatch)
         self._limits = limits or StdioLimits()
         self._client_version = client_version
         self._fresh = partial(Freshness, freshness_seconds, now)
@@ -183,7 +188,10 @@ class StdioToolServer:
         self._running.add(conversation)
         try:
             with anyio.fail_after(self._limits.opening_seconds):
-                introduction = await conversation.begin(self._command, self._environment, self._cwd, self._era)
+                program = await self._program.check()
+                introduction = await conversation.begin(
+                    program.command, self._environment, self._cwd, self._era, program.must_be_unmoved
+                )
         except BaseException as error:
             await conversation.end()
             self._is_gone(conversation)

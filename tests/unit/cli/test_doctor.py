@@ -187,3 +187,31 @@ def test_without_a_set_up_it_says_how_to_make_one(
 
     assert ran.code == 1
     assert "mediator init" in ran.out
+
+
+@promise("P3")
+def test_a_program_that_is_not_what_was_reviewed_is_an_error(pinned: Path, mediator: Commands) -> None:
+    """The issue: it is not started, and `doctor` says why."""
+    file = pinned / "tool_servers.d" / "clock.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("executable_digest")]
+    file.write_text("\n".join([*lines, f'executable_digest = "sha256:{64 * "0"}"', ""]))
+
+    (finding,) = (one for one in found(mediator, 1) if one["level"] == "error")
+
+    assert "`clock` is not started: `" in finding["what"]
+    assert "`mediator manifest import clock --again`" in finding["next"]
+
+
+def test_a_floating_version_is_a_warning(work: Path, mediator: Commands) -> None:
+    """The issue: a floating version is a finding. What speaks HTTP has no version that we know of."""
+    (work / "tool_servers.d").mkdir(exist_ok=True)
+    (work / "tool_servers.d" / "all.toml").write_text(
+        '[[tool_server]]\nname = "files"\ncommand = ["npx", "-y", "files-server"]\n'
+        '[[tool_server]]\nname = "web"\nurl = "http://127.0.0.1:9/mcp"\n'
+    )
+
+    findings = mediator("doctor", "--json").printed
+
+    assert [one["what"] for one in findings if "exact version" in one["what"]] == [
+        "`files`: `files-server` has no exact version: another may run than was reviewed"
+    ]

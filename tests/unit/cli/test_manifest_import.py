@@ -83,6 +83,30 @@ def test_how_it_is_reached_is_written_beside_what_a_person_wrote(
     assert (work / "mediator.toml").read_bytes() == settings
 
 
+@promise("P2")
+def test_what_it_runs_is_written_down_by_digest_and_anew_with_again(
+    work: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """The issue: checked before it is spawned; so an import writes it, and `--again` renews it in place."""
+    file = work / "tool_servers.d" / "clock.toml"
+    own = digest_of_bytes(Path(sys.executable).read_bytes())
+    mediator.well(*import_clock(clock, "--yes"))
+    assert f'executable_digest = "{own}"' in file.read_text()
+    (work / "uv.lock").write_text("lock")
+    lines = file.read_text().replace(own, digest_of_bytes(b"older"))
+    file.write_text(f'{lines}lock_file = "uv.lock"\nlock_digest = "{digest_of_bytes(b"older")}"\nera = "legacy"\n')
+
+    mediator.well("manifest", "import", "clock", "--yes", "--again")
+
+    lock = digest_of_bytes(b"lock")
+    assert (
+        f'executable_digest = "{own}"\nlock_file = "uv.lock"\nlock_digest = "{lock}"\nera = "legacy"\n'
+        in file.read_text()
+    )
+    assert manifest_of(work)["server"]["lock_digest"] == lock
+    assert digest_of_bytes(b"older") not in file.read_text()
+
+
 @promise("P7")
 def test_nothing_is_run_before_somebody_says_so(work: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
     """Design 5.1: shows the exact argv and asks (or `--yes`)."""

@@ -61,6 +61,7 @@ def test_a_manifest_says_what_its_file_says() -> None:
         packages=[{"registryType": "pypi", "identifier": "files"}],
         remotes=[{"type": "streamable-http", "url": "https://files.example/mcp"}],
         executable_digest=digest_of("binary"),
+        lock_digest=digest_of("lock"),
         stateless=True,
     )["server"]
 
@@ -70,6 +71,7 @@ def test_a_manifest_says_what_its_file_says() -> None:
     assert manifest.server.packages == ({"registryType": "pypi", "identifier": "files"},)
     assert manifest.server.remotes == ({"type": "streamable-http", "url": "https://files.example/mcp"},)
     assert manifest.server.executable_digest == digest_of("binary")
+    assert manifest.server.lock_digest == digest_of("lock")
     assert manifest.server.stateless
     assert (manifest.publisher, manifest.owner) == ("signer", Owner(name="Olga", contact="olga@example.com"))
     assert (manifest.issued, manifest.expires) == (NOW_MS - 86_400_000, NOW_MS + YEAR_MS // 2)

@@ -137,6 +137,10 @@ SERVERS = {
     "plain HTTP to elsewhere": {"url": "http://a.example/"},
     "an unknown instance": {"command": ["x"], "instance": "call"},
     "an unknown era": {"command": ["x"], "era": "old"},
+    "a digest that is none": {"command": ["x"], "executable_digest": "sha256:x"},
+    "a digest for a url": {"url": "https://a.example/", "executable_digest": "sha256:" + 64 * "0"},
+    "a lock file without its digest": {"command": ["x"], "lock_file": "uv.lock"},
+    "a folder without its list": {"command": ["x"], "installed": "package"},
 }
 
 

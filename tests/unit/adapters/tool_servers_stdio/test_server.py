@@ -11,8 +11,12 @@ from typing import Any, Self
 import anyio
 import pytest
 
+from mediator.adapters.tool_servers_stdio import conversation
+from mediator.adapters.tool_servers_stdio.child import start
+from mediator.adapters.tool_servers_stdio.held_files import Promise
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
+from mediator.canonical import digest_of_bytes
 from mediator.evidence import Secret
 from mediator.manifest.offer import Offer
 from mediator.mediation.instances import InstanceRule
@@ -105,6 +109,25 @@ async def test_a_process_that_cannot_be_compared_is_not_called_and_keeps_no_othe
         assert len(adapted.watch.seen) == 4
 
 
+@promise("P3")
+async def test_a_file_touched_between_the_look_and_the_start_ends_the_process_unheard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: between the look and the kernel's own there is a moment."""
+    lock = tmp_path / "lock"
+    lock.write_text("lock")
+    promised = Promise(lock=frozenset({digest_of_bytes(b"lock")}), lock_file=lock)
+
+    async def starting(*arguments: Any) -> None:
+        await start(*arguments)
+        lock.write_text("kcol")
+
+    monkeypatch.setattr(conversation, "start", starting)
+    async with Adapted(tmp_path, {"promise": lambda: promised}) as adapted:
+        assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
+        assert adapted.server.arrived == []
+
+
 @promise("P11")
 async def test_a_process_that_dies_just_as_it_has_begun_is_not_kept(tmp_path: Path) -> None:
     """Ours: its task's next call begins another."""
@@ -168,7 +191,11 @@ async def test_their_number_is_bounded(tmp_path: Path) -> None:
 async def test_what_it_said_last_is_kept_for_an_operator_and_for_nobody_else(tmp_path: Path) -> None:
     """Ours: stderr may hold arguments; it stands in no refusal and no record."""
     async with Adapted(tmp_path) as adapted:
-        adapted.adapter._command = (*adapted.server.command[:2], "-c", "import sys; sys.exit('no key in /secret/path')")
+        adapted.adapter._program._command = (
+            *adapted.server.command[:2],
+            "-c",
+            "import sys; sys.exit('no key in /secret/path')",
+        )
         with pytest.raises(Refused) as caught:
             await adapted.call()
         assert caught.value.reason is Reason.TOOL_SERVER_UNAVAILABLE
