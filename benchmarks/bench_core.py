@@ -106,12 +106,18 @@ async def http_probes(folder: Path) -> AsyncIterator[dict[str, Probe]]:
         yield probes
 
 
+@asynccontextmanager
+async def every_probe(folder: Path) -> AsyncIterator[dict[str, Probe]]:
+    """Start all that is measured: each line of both tables has its probe."""
+    async with http_probes(folder) as over_http, probes_of(folder) as steps:
+        yield over_http | steps
+
+
 async def measure() -> tuple[dict[str, Figure], int]:
     """Return every figure, and in how many rounds they were taken."""
     async with AsyncExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="bench-core-")))
-        probes = await ending.enter_async_context(http_probes(folder))
-        probes |= await ending.enter_async_context(probes_of(folder))
+        probes = await ending.enter_async_context(every_probe(folder))
         return await interleave(probes, SECONDS, ROUNDS_MAX)
 
 

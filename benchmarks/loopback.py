@@ -35,13 +35,19 @@ class ToolServer:
         self.calls = 0
         self._small = canonical_bytes({**a_result(2), **_IDENTITY})
         self._large = canonical_bytes({**large_result(), **_IDENTITY})
-        self._listing = canonical_bytes({"tools": [DEFINITION], "ttlMs": 0, "cacheScope": "private", **_IDENTITY})
+        told: JsonObject = {"ttlMs": 0, "cacheScope": "private", **_IDENTITY}
+        self._listing = canonical_bytes({"tools": [DEFINITION], **told})
+        self._introduction = canonical_bytes(
+            {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, **told}
+        )
 
     def answer(self, body: bytes) -> bytes:
         found = _ID.search(body)
         number = b"1" if found is None else found[1]
         if b'"method":"tools/list"' in body:
             result = self._listing
+        elif b'"method":"server/discover"' in body:
+            result = self._introduction
         else:
             self.calls += 1
             result = self._large if self.is_large else self._small
