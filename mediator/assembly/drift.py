@@ -17,7 +17,7 @@ from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import open_engine
 from mediator.assembly.folder import Folder, read_operators
 from mediator.assembly.mediator import Mediator
-from mediator.assembly.servers import introduce
+from mediator.assembly.servers import introduce, promise_of
 from mediator.assembly.trust import load_pin_set
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.manifest.drift import compare
@@ -48,7 +48,8 @@ async def check_beside(folder: Folder, settings: Settings, server: str | None, n
         configured = settings.find_tool_server(name)
         if configured is None:
             raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, f"no `[[tool_server]]` says how to reach `{name}`")
-        return offer_of(await introduce(folder, settings, configured))
+        promised = promise_of(folder, configured, pins.items_of_server(name))
+        return offer_of(await introduce(folder, settings, configured, lambda: promised))
 
     return _report(await _check(pins, server, offered), read_quarantined(folder, settings, pins))
 

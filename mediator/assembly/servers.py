@@ -94,12 +94,14 @@ def resolve_bearers(settings: Settings) -> dict[str, Secret]:
     }
 
 
-async def introduce(folder: Folder, settings: Settings, server: ToolServerSettings) -> Introduction:
+async def introduce(
+    folder: Folder, settings: Settings, server: ToolServerSettings, promise: PromiseSource = promise_nothing
+) -> Introduction:
     """Return what a server says of itself and all that it offers, for review; it is ended again.
 
-    Raises `Refused` saying why it could not be asked.
+    Raises `Refused` saying why it could not be asked, or that its files are not as promised.
     """
-    adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call)
+    adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call, promise)
     try:
         return await adapter.introduce()
     finally:

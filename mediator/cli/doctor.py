@@ -37,6 +37,7 @@ from mediator.identity.statement import Act, verify_statement
 from mediator.manifest.fields import write_moment
 from mediator.manifest.floating import floating
 from mediator.refusal import Refused
+from mediator.settings.sections import ToolServerSettings
 from mediator.settings.values import Literally, SecretReference
 
 _SECRET_WORDS: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL")
@@ -233,7 +234,7 @@ def _programs(set_up: SetUp) -> Iterator[Finding]:
         if (package := floating(server.command)) is not None:
             yield _warning(
                 f"`{server.name}`: `{package}` has no exact version: another may run than was reviewed",
-                f"name one, or `mediator manifest import {server.name} --again` with `--command`",
+                f"`mediator manifest import {server.name} --again --command ...` installs it, and holds its files",
             )
         promise = promise_of(set_up.folder, server, pins.items_of_server(server.name))
         words = {name: value.text for name, value in server.environment.items() if isinstance(value, Literally)}
@@ -242,8 +243,13 @@ def _programs(set_up: SetUp) -> Iterator[Finding]:
             yield Finding(
                 level=Level.ERROR,
                 what=f"`{server.name}` is not started: {wrong}",
-                next_step=f"find out who changed it; if it is good, `mediator manifest import {server.name} --again`",
+                next_step=f"find out who changed it; if it is good, {_anew(server)}",
             )
+
+
+def _anew(server: ToolServerSettings) -> str:
+    again = f"`mediator manifest import {server.name} --again"
+    return f"{again}`" if server.installed is None else f"{again} --command ...`, which installs it anew"
 
 
 def _reaching(set_up: SetUp) -> Iterator[Finding]:

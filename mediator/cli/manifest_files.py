@@ -23,6 +23,8 @@ NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Th
 MANIFEST_FILE: Final = "manifest.json"
 PARTLY_SIGNED_FILE: Final = "manifest.partly.dsse.json"
 """An envelope that needs more signatures: it counts for nothing until it has them."""
+PUBLIC_KEY_FILE: Final = "publisher.pub"
+"""A tool owner's public key: where it lies, the folder is an owner's."""
 APPROVED_FILE: Final = "approved.json"
 """Copies of the envelopes that were approved: nothing is decided by them, a review shows with them what changed."""
 

@@ -8,23 +8,26 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import anyio
 import typer
 
-from mediator.assembly.folder import find_file, read_file, read_operators
+from mediator.assembly.folder import read_file
 from mediator.assembly.servers import introduce
-from mediator.canonical import Json, JsonObject, digest_of_bytes, parse_object, readable_bytes
+from mediator.canonical import Json, readable_bytes
 from mediator.cli.console import GOOD, NAME, QUIET, WARN, counted, say, show_table
-from mediator.cli.folder import HERE, FolderOption, SetUp, about, now_ms, open_set_up, replace_together
+from mediator.cli.folder import HERE, FolderOption, SetUp, about, open_set_up, replace_together
+from mediator.cli.installed import show_installed, with_package
 from mediator.cli.keys import is_at_a_terminal
-from mediator.cli.manifest_files import manifest_file, read_trust
-from mediator.cli.package_runner import resolve_package
+from mediator.cli.manifest_drafted import drafted
+from mediator.cli.manifest_files import manifest_file
+from mediator.cli.package_runner import Package, read_runner
 from mediator.cli.source import (
     Source,
+    digests_now,
     found_command,
     server_file,
     source_from_host,
@@ -33,32 +36,19 @@ from mediator.cli.source import (
     write_server,
 )
 from mediator.effect import Effect
-from mediator.manifest.draft import draft_manifest, left_out
+from mediator.manifest.draft import left_out
 from mediator.manifest.entry import ManifestEntry
-from mediator.manifest.family import FamilyForm, find_overlap
 from mediator.manifest.kind import ItemKind
-from mediator.manifest.manifest import Owner, ToolManifest, read_manifest
+from mediator.manifest.manifest import ToolManifest, read_manifest
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import ToolServerSettings
 from mediator.wire.hearing import Introduction
 
-_DAY_MS: Final = 24 * 3600 * 1000
-_TEXT_MAX: Final = 500  # what a manifest's texts may have
 _WHY: Final = {
     Effect.READ: "readOnlyHint",
     Effect.WRITE: "its name",
     Effect.EXEC: "nothing less",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reached:
-    """How the server is reached: its settings, and what was named if they are new; its package if that is known."""
-
-    server: ToolServerSettings
-    source: Source | None = None
-    text: str | None = None
-    package: JsonObject | None = None
 
 
 def import_manifest(
@@ -101,21 +91,26 @@ def import_manifest(
         source = source_from_host(from_file, entry or name, env or [], credential)
     elif command is not None or url is not None or set_up.settings.find_tool_server(name) is None:
         source = source_from_options(command, url, env or [], credential)
-    reached = _reached(set_up, name, source)
-    _show(reached.server)
+    if source is not None:
+        source = _written_here(set_up, name, source)
+    server = _server(set_up, name, source)
+    _show(server, None if source is None or not source.command else read_runner(source.command))
     _must_be_wanted(yes=yes)
-    reached = _at_a_version(name, reached)
-    introduction = _introduced(set_up, reached.server)
-    with about(f"what `{name}` offers", "the server is to blame; ask its owner"):
-        manifest = _drafted(set_up, name, reached, introduction, owner, days)
-        read = read_manifest(manifest)
-    written = {path: readable_bytes(manifest)}
-    file = set_up.folder.root / server_file(name)
-    if reached.text is not None or file.exists():
-        text = reached.text if reached.text is not None else read_file(file).decode("utf-8", "replace")
-        held = with_digests(text, read.server.executable_digest, read.server.lock_digest)
-        written = {file: held.encode(), **written}
-    replace_together(written)
+    with with_package(source or Source(environment={}), set_up.folder.root, name) as installed:
+        show_installed(installed, set_up.folder.root)
+        text, server = (None, server) if source is None else write_server(name, installed.source)
+        introduction = _introduced(set_up, server)
+        server = digests_now(set_up.folder.root, server, installed.files)
+        with about(f"what `{name}` offers", "the server is to blame; ask its owner"):
+            packages = None if source is None else installed.packages
+            manifest = drafted(set_up, name, server, introduction, packages=packages, owner=owner, days=days)
+            read = read_manifest(manifest)
+        written = {path: readable_bytes(manifest)}
+        file = set_up.folder.root / server_file(name)
+        if text is not None or file.exists():
+            held = with_digests(read_file(file).decode("utf-8", "replace") if text is None else text, server)
+            written = {**installed.files, file: held.encode(), **written}
+        replace_together(written)
     _show_draft(name, read)
     _show_left_out(introduction)
     say(("wrote ", GOOD), ", ".join(set_up.shown(file) for file in written))
@@ -123,32 +118,24 @@ def import_manifest(
     say(f"      `mediator manifest sign {name}`, with `--accept-proposed` where the proposals are right")
 
 
-def _reached(set_up: SetUp, name: str, source: Source | None) -> _Reached:
-    known = set_up.settings.find_tool_server(name)
-    if source is None:
-        assert known is not None  # options are asked for where nothing is configured
-        return _Reached(server=known)
-    if known is not None and not (set_up.folder.root / server_file(name)).exists():
+def _written_here(set_up: SetUp, name: str, source: Source) -> Source:
+    """The source with the full path of its command; raises `Refused` where a person wrote how the server is reached."""
+    is_known = set_up.settings.find_tool_server(name) is not None
+    if is_known and not (set_up.folder.root / server_file(name)).exists():
         detail = f"`{name}` stands in `mediator.toml`, which a person wrote"
         raise Refused(Reason.MALFORMED, detail, remedy="change it there, and import it without naming a command or url")
-    if source.command:
-        source = replace(source, command=found_command(source.command))
-    text, server = write_server(name, source)
-    return _Reached(server=server, source=source, text=text)
+    return replace(source, command=found_command(source.command)) if source.command else source
 
 
-def _at_a_version(name: str, reached: _Reached) -> _Reached:
-    """Name the version in a package runner's command: to find it out may run the package, so it was asked for first."""
-    resolved = None if reached.source is None or not reached.source.command else resolve_package(reached.source.command)
-    if reached.source is None or resolved is None:
-        return reached
-    source = replace(reached.source, command=resolved.command)
-    text, server = write_server(name, source)
-    say("  at this version: ", shlex.join(resolved.command))
-    return _Reached(server=server, source=source, text=text, package=resolved.package)
+def _server(set_up: SetUp, name: str, source: Source | None) -> ToolServerSettings:
+    known = set_up.settings.find_tool_server(name)
+    if source is not None:
+        return write_server(name, source)[1]
+    assert known is not None  # options are asked for where nothing is configured
+    return known
 
 
-def _show(server: ToolServerSettings) -> None:
+def _show(server: ToolServerSettings, package: Package | None) -> None:
     if server.url is not None:
         say((f"{server.name} ", NAME), "is asked at ", server.url)
         if server.credential is not None:
@@ -156,6 +143,8 @@ def _show(server: ToolServerSettings) -> None:
         return
     say((f"{server.name} ", NAME), "is run as")
     say("  ", shlex.join(server.command or ()))
+    if package is not None:
+        say(f"  where {package.requirement} is installed once, by {package.tool.name}, and run from this folder")
     named = ", ".join(f"{key} ({getattr(value, 'kind', 'literal')})" for key, value in server.environment.items())
     say(f"  in an environment that holds {named or 'nothing'}")
 
@@ -177,97 +166,6 @@ def _introduced(set_up: SetUp, server: ToolServerSettings) -> Introduction:
         if not any(listed):
             raise Refused(Reason.TOOL_SERVER_INVALID, "it offers no tool", remedy="there is nothing to pin")
         return introduction
-
-
-def _drafted(
-    set_up: SetUp, name: str, reached: _Reached, introduction: Introduction, owner: str | None, days: int
-) -> JsonObject:
-    before = find_file(manifest_file(set_up, name))
-    old = None if before is None else parse_object(before)
-    serial = 1 if old is None else read_manifest(old).serial + 1
-    info = introduction.server_info or {}
-    at = now_ms()
-    who = owner or next(iter(sorted(person.name for person in read_operators(set_up.folder).values())))
-    server = reached.server
-    draft = draft_manifest(
-        name,
-        introduction.tools,
-        prompts=introduction.prompts,
-        resources=introduction.resources,
-        resource_templates=introduction.resource_templates,
-        publisher=_publisher(set_up, f"local/{name}"),
-        owner=Owner(name=who, contact=who),
-        issued=at,
-        expires=at + days * _DAY_MS,
-        serial=serial,
-        title=_text(info.get("title") or info.get("name")),
-        version=_text(info.get("version")),
-        instructions=introduction.instructions,
-        packages=[] if reached.package is None else [reached.package],
-        remotes=[] if server.url is None else [{"type": "streamable-http", "url": server.url}],
-        executable_digest=None if server.command is None else digest_of_bytes(read_file(Path(server.command[0]))),
-        lock_digest=_lock_digest(set_up, server),
-    )
-    return draft if old is None else _with_declared(draft, old)
-
-
-def _lock_digest(set_up: SetUp, server: ToolServerSettings) -> str | None:
-    return None if server.lock_file is None else digest_of_bytes(read_file(set_up.folder.root / server.lock_file))
-
-
-def _with_declared(draft: JsonObject, old: JsonObject) -> JsonObject:
-    """Keep what was declared of each entry whose definition is unchanged, and the server's name and who answers for it.
-
-    Families that their owner named by a prefix stay too: no server offers one. What they cover needs no entry.
-    """
-    kept: dict[str, Json] = {}
-    for member in ("tools", "prompts", "resources"):
-        before = {entry["digest"]: entry for entry in _entries(old, member)}
-        kept[member] = [before.get(entry["digest"], entry) for entry in _entries(draft, member)]
-    known = read_manifest(old).resources
-    wide = [one.family for one in known if one.family.form is FamilyForm.PREFIX]
-    covered = {
-        one.name
-        for one in read_manifest(draft).resources
-        if find_overlap(one.family, wide) is not None and one.digest not in {entry.digest for entry in known}
-    }
-    resources: list[Json] = [
-        entry for entry in _entries({**draft, **kept}, "resources") if _family_text(entry) not in covered
-    ]
-    own: list[Json] = [entry for entry in _entries(old, "resources") if entry["definition"] is None]
-    server, before_server = draft["server"], old["server"]
-    assert isinstance(server, dict)
-    assert isinstance(before_server, dict)
-    same = {"server": {**server, "name": before_server["name"]}, "publisher": old["publisher"], "owner": old["owner"]}
-    return {**draft, **same, **kept, "resources": [*resources, *own]}
-
-
-def _family_text(entry: JsonObject) -> Json:
-    family = entry["family"]
-    assert isinstance(family, dict)  # both were read as manifests
-    return family.get("uri", family.get("template"))
-
-
-def _entries(manifest: JsonObject, member: str) -> list[dict[str, Json]]:
-    entries = manifest[member]
-    assert isinstance(entries, list)  # both were read as manifests
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _publisher(set_up: SetUp, server_name: str) -> str:
-    """The one signer whom the trust file lets sign for this server."""
-    trust = read_trust(set_up)
-    rule = trust.find_rule(server_name)
-    signers = sorted(trust.name_of(keyid) for keyid in rule.signers) if rule is not None else []
-    if not signers:
-        detail = f"no rule of the trust file covers `{server_name}`: nobody could sign for it"
-        raise Refused(Reason.BAD_CREDENTIAL, detail, remedy="`mediator trust add-signer` adds one")
-    return signers[0]
-
-
-def _text(value: Json) -> str | None:
-    """The server's word, where a manifest can hold it."""
-    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= _TEXT_MAX else None
 
 
 def _show_draft(name: str, manifest: ToolManifest) -> None:

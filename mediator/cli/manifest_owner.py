@@ -20,13 +20,12 @@ from mediator.cli.console import GOOD, NAME, QUIET, say
 from mediator.cli.folder import HERE, FolderOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.init import init
 from mediator.cli.keys import unlock
-from mediator.cli.manifest_files import NameArgument, manifest_file
+from mediator.cli.manifest_files import PUBLIC_KEY_FILE, NameArgument, manifest_file
 from mediator.cli.trust_files import read_trust_file, write_trust_file
 from mediator.manifest.draft import draft_manifest
 from mediator.manifest.manifest import Owner
 from mediator.refusal import Reason, Refused
 
-PUBLIC_KEY_FILE = "publisher.pub"
 _YEAR_MS = 365 * 24 * 3600 * 1000
 _EXAMPLE: JsonObject = {
     "name": "example",

@@ -1,6 +1,11 @@
-"""`npx` and `uvx` run whatever version is newest; what is imported must be a version that can be named again.
+"""A command of `npx` or `uvx`, read: which package, in which version, and which of its programs is meant.
 
-Where a command names no version, the runner's own tool is asked for one, and the command is written down with it.
+Pure: nothing is asked, fetched or run. A runner fetches whatever is newest, each time it runs; what is read here is
+what `installed.py` installs once, so that what was reviewed is what runs. Rules:
+
+- A package is named by its name in the runner's own registry. An address, a path, an alias and a second package come from
+  elsewhere or bring something else along: refused by name.
+- An option that is not known here may change what runs: refused.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -8,96 +13,144 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum, unique
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from mediator.canonical import JsonObject
 from mediator.refusal import Reason, Refused
 
-Ask: TypeAlias = Callable[[Sequence[str]], str]
-"""Run a command and return what it prints; raises `OSError` or `subprocess.SubprocessError` where it fails."""
+_NEWEST: Final = "latest"
+_NPM: Final = re.compile(
+    r"(?P<name>(?:@[A-Za-z0-9][A-Za-z0-9._~-]*/)?[A-Za-z0-9][A-Za-z0-9._~-]*)(?:@(?P<wanted>[0-9A-Za-z^~<>=|*][^:/]*))?"
+)
+_PYPI: Final = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?P<extras>\[[A-Za-z0-9._, -]+\])?"
+    r"(?:@(?P<at>[0-9A-Za-z.!+_-]+)|(?P<specifier>[<>=!~][0-9A-Za-z.!+_*<>=~, -]*))?"
+)
+_EXACT: Final = re.compile(r"v?[0-9]+(\.[0-9A-Za-z_+-]+)+")
+_NPX_QUIET: Final = frozenset({"-y", "--yes", "-q", "--quiet"})
+_NPX_PACKAGE: Final = frozenset({"-p", "--package"})
+_UVX_QUIET: Final = frozenset({"-q", "--quiet"})
+_UVX_PACKAGE: Final = frozenset({"--from"})
 
-_SECONDS: Final = 60
-_NPM: Final = re.compile(r"(?P<name>(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@(?P<version>.+))?")
-_PYPI: Final = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[^\]]*\])?(?:(?:==|@)(?P<version>.+))?")
-_EXACT: Final = re.compile(r"v?[0-9]+(\.[0-9A-Za-z_.+-]+)+")
-_NPX_FLAGS: Final = frozenset({"-y", "--yes", "-q", "--quiet"})
-_VERSION_OF: Final = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
+
+@unique
+class Registry(StrEnum):
+    """Where packages come from, in the words of the MCP registry's `server.json`."""
+
+    NPM = "npm"
+    PYPI = "pypi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """A command with its version in it, and the package in the words of the registry's `server.json`."""
+class Package:
+    """A package as a runner is told to run it. Nothing of it is resolved."""
 
-    command: tuple[str, ...]
-    package: JsonObject
+    runner: Path
+    registry: Registry
+    name: str
+    extras: str = ""
+    """With their brackets."""
+    wanted: str = ""
+    """An npm version, range or tag; or a PyPI specifier such as `==1.2`; empty for the newest."""
+    program: str | None = None
+    """Which of its programs, where that is said."""
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def tool(self) -> Path:
+        """The runner's own package tool, beside it."""
+        return self.runner.with_name("npm" if self.registry is Registry.NPM else "uv")
+
+    @property
+    def requirement(self) -> str:
+        """What the tool is told to resolve."""
+        if self.registry is Registry.NPM:
+            return f"{self.name}@{self.wanted or _NEWEST}"
+        return f"{self.name}{self.extras}{self.wanted}"
+
+    @property
+    def exact(self) -> str | None:
+        """The version that is wanted, where it is one."""
+        version = self.wanted.removeprefix("==")
+        return version if _EXACT.fullmatch(version) else None
 
 
-def resolve_package(command: Sequence[str], ask: Ask | None = None) -> Resolved | None:
-    """Return the command with an exact version; nothing where it is no package runner.
+def read_runner(command: Sequence[str]) -> Package | None:
+    """Return the package that the command runs; nothing where it is no package runner.
 
-    Raises `Refused` where a version is neither named nor to be found out.
+    Raises `Refused(MALFORMED)` for a package that is not named by its name in the registry, and for an unknown option.
     """
     match Path(command[0]).name:
         case "npx":
-            return _npx(tuple(command), ask or _run)
+            return _npx(Path(command[0]), command[1:])
         case "uvx":
-            return _uvx(tuple(command), ask or _run)
+            return _uvx(Path(command[0]), command[1:])
         case _:
             return None
 
 
-def _npx(command: tuple[str, ...], ask: Ask) -> Resolved:
-    place = next((index for index, word in enumerate(command) if index and word not in _NPX_FLAGS), None)
-    spec = _NPM.fullmatch(command[place]) if place is not None else None
-    if place is None or spec is None:
-        raise _unnamed(command, "`npx -y PACKAGE@VERSION`")
-    name, version = spec["name"], spec["version"]
-    if version is None or not _EXACT.fullmatch(version):
-        npm = str(Path(command[0]).with_name("npm"))
-        version = _asked(ask, [npm, "view", f"{name}@{version or 'latest'}", "version"], command, f"{name}@VERSION")
-    resolved = (*command[:place], f"{name}@{version}", *command[place + 1 :])
-    return Resolved(command=resolved, package=_package("npm", name, version))
-
-
-def _uvx(command: tuple[str, ...], ask: Ask) -> Resolved:
-    is_from = command[1:2] == ("--from",)
-    place = 2 if is_from else 1
-    spec = _PYPI.fullmatch(command[place]) if len(command) > place else None
+def _npx(runner: Path, words: Sequence[str]) -> Package:
+    how = "`npx -y PACKAGE@VERSION ...`, or `npx -y --package=PACKAGE@VERSION PROGRAM ...`"
+    named, program, arguments = _split("npx", words, _NPX_QUIET, _NPX_PACKAGE, how)
+    spec = _NPM.fullmatch(named)
     if spec is None:
-        raise _unnamed(command, "`uvx PACKAGE@VERSION`, or `uvx --from PACKAGE==VERSION COMMAND`")
-    name, version, extras = spec["name"], spec["version"], spec["extras"] or ""
-    if version is None or not _EXACT.fullmatch(version):
-        version = _asked(
-            ask, [command[0], "--from", name, "python", "-c", _VERSION_OF, name], command, f"{name}@VERSION"
-        )
-    exact = f"{name}{extras}=={version}" if is_from else f"{name}{extras}@{version}"
-    return Resolved(command=(*command[:place], exact, *command[place + 1 :]), package=_package("pypi", name, version))
+        raise _not_by_name("npx", named, how)
+    wanted = spec["wanted"] or ""
+    return Package(
+        runner=runner,
+        registry=Registry.NPM,
+        name=spec["name"],
+        wanted="" if wanted == _NEWEST else wanted,
+        program=program,
+        arguments=arguments,
+    )
 
 
-def _asked(ask: Ask, question: Sequence[str], command: Sequence[str], wanted: str) -> str:
-    try:
-        answer = ask(question).strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        raise _unnamed(command, f"`{wanted}`") from error
-    if not _EXACT.fullmatch(answer):
-        raise _unnamed(command, f"`{wanted}`")
-    return answer
+def _uvx(runner: Path, words: Sequence[str]) -> Package:
+    how = "`uvx PACKAGE@VERSION ...`, or `uvx --from PACKAGE==VERSION PROGRAM ...`"
+    named, program, arguments = _split("uvx", words, _UVX_QUIET, _UVX_PACKAGE, how)
+    spec = _PYPI.fullmatch(named)
+    if spec is None:
+        raise _not_by_name("uvx", named, how)
+    at = "" if spec["at"] in {None, _NEWEST} else f"=={spec['at']}"
+    return Package(
+        runner=runner,
+        registry=Registry.PYPI,
+        name=spec["name"],
+        extras=spec["extras"] or "",
+        wanted=at or spec["specifier"] or "",
+        program=program,
+        arguments=arguments,
+    )
 
 
-def _run(command: Sequence[str]) -> str:
-    # The operator's own package tool, argument by argument, in the operator's own environment; no shell reads it.
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS)  # noqa: S603
-    return done.stdout
+def _split(
+    runner: str, words: Sequence[str], quiet: frozenset[str], package: frozenset[str], how: str
+) -> tuple[str, str | None, tuple[str, ...]]:
+    """Return the word that names the package, the program if it is named apart, and its arguments."""
+    named: str | None = None
+    left = list(words)
+    while left and left[0].startswith("-"):
+        option, equals, value = left.pop(0).partition("=")
+        if option == "--" and not equals:
+            break
+        if option in package and named is None and (equals or left):
+            named = value if equals else left.pop(0)
+        elif option not in quiet or equals:
+            twice = "a second package" if option in package and named is not None else f"`{option}`"
+            detail = f"`{runner}` is told {twice}, and what that would run cannot be held to a version"
+            raise Refused(Reason.MALFORMED, detail, remedy=f"name one package: {how}")
+    if not left:
+        raise Refused(Reason.MALFORMED, f"`{runner}` is not told what to run", remedy=f"name it: {how}")
+    first, *arguments = left
+    return (first, None, tuple(arguments)) if named is None else (named, first, tuple(arguments))
 
 
-def _package(registry: str, name: str, version: str) -> JsonObject:
-    return {"registryType": registry, "identifier": name, "version": version, "transport": {"type": "stdio"}}
-
-
-def _unnamed(command: Sequence[str], wanted: str) -> Refused:
-    detail = f"`{Path(command[0]).name}` is not told which version to run, and it could not be found out"
-    return Refused(Reason.MALFORMED, detail, remedy=f"name it: {wanted}")
+def _not_by_name(runner: str, named: str, how: str) -> Refused:
+    detail = f"`{runner}` is told to run `{named}`: an address, a path or an alias, and no package by its name"
+    return Refused(
+        Reason.MALFORMED, detail, remedy=f"name the package as its registry does: {how}; or install it yourself"
+    )

@@ -22,6 +22,7 @@ from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, no
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, read_verified
 from mediator.cli.pin_review_shown import review_form, show_review
 from mediator.identity.dsse import parse_envelope
+from mediator.manifest.floating import floating
 from mediator.manifest.lint.finding import Neighbour
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock
 from mediator.manifest.manifest import ToolManifest, parse_manifest
@@ -49,10 +50,12 @@ def review(
     if tool and (unknown := sorted(set(tool) - {item.name for item in found.items})):
         detail = f"neither the manifest nor an approval has anything named `{unknown[0]}`"
         raise Refused(Reason.UNKNOWN_TOOL, detail, remedy=f"`mediator pin review {name}` shows all that there are")
+    server = set_up.settings.find_tool_server(name)
+    floats = None if server is None or server.command is None else floating(server.command)
     if as_json:
-        print_json(review_form(verified, found))
+        print_json(review_form(verified, found, floats))
     else:
-        show_review(name, verified, found, frozenset(tool or ()))
+        show_review(name, verified, found, frozenset(tool or ()), floats)
     if exit_code and found.is_open:
         raise typer.Exit(1)
 

@@ -23,7 +23,8 @@ from mediator.manifest.fields import write_moment
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Severity
 from mediator.manifest.lint.visible import visible
-from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing
+from mediator.manifest.manifest import ToolManifest
+from mediator.manifest.review import ItemReview, Moved, ServerReview, Standing, written_out
 from mediator.manifest.signature import VerifiedManifest
 from mediator.manifest.text_changes import Op, text_changes
 from mediator.refusal import Refused
@@ -36,11 +37,14 @@ _ADDED: Final = "bold green underline"
 _ONE_LINE: Final = 60
 
 
-def show_review(name: str, verified: VerifiedManifest, review: ServerReview, only: frozenset[str]) -> None:
-    """Print it; with `only`, what bears these names and in full."""
+def show_review(
+    name: str, verified: VerifiedManifest, review: ServerReview, only: frozenset[str], floats: str | None
+) -> None:
+    """Print it; with `only`, what bears these names and in full. `floats`: the package that has no exact version here."""
     manifest = verified.manifest
     say((manifest.server.name, NAME), f"  serial {manifest.serial}, signed by {', '.join(verified.signers)}")
     say(f"{manifest.owner.name} ({manifest.owner.contact}) answers for it; good until {write_moment(verified.expires)}")
+    _show_packages(name, manifest, floats)
     items = [item for item in review.items if not only or item.name in only]
     _show_count(items)
     _show_moved(review.moved, "")
@@ -66,6 +70,19 @@ def show_review(name: str, verified: VerifiedManifest, review: ServerReview, onl
         if codes:
             say("      what you accept is named: ", *(" ".join(f"--acknowledge {visible(code)}" for code in codes),))
         say(f"      or `mediator pin reject {name} --reviewer WHO --note WHY`")
+
+
+def _show_packages(name: str, manifest: ToolManifest, floats: str | None) -> None:
+    for package in manifest.server.packages:
+        say("its package: ", visible(written_out(package)))
+    if floats is not None:
+        say(
+            ("  warning: ", WARN), f"it is run here as `{visible(floats)}`, which has no exact version: another may run"
+        )
+        say(
+            ("  next: ", NAME),
+            f"`mediator manifest import {name} --again --command ...` installs it, and holds its files",
+        )
 
 
 def _show_count(items: Sequence[ItemReview]) -> None:
@@ -232,7 +249,7 @@ def _is_alarm(finding: Finding) -> bool:
 # --- for a program ---------------------------------------------------------------------------------------------------
 
 
-def review_form(verified: VerifiedManifest, review: ServerReview) -> JsonObject:
+def review_form(verified: VerifiedManifest, review: ServerReview, floats: str | None) -> JsonObject:
     """Return it as JSON."""
     return {
         "server": verified.manifest.server.name,
@@ -240,6 +257,8 @@ def review_form(verified: VerifiedManifest, review: ServerReview) -> JsonObject:
         "signers": list[Json](verified.signers),
         "instructions": verified.manifest.instructions,
         "open": review.is_open,
+        "packages": [dict(one) for one in verified.manifest.server.packages],
+        "floating": floats,
         "moved": [_moved_form(one) for one in review.moved],
         "findings": [_finding_form(one) for one in review.findings],
         "tools": [_form(item) for item in review.items if item.kind is ItemKind.TOOL],

@@ -14,19 +14,23 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import typer
 
+from mediator.adapters.tool_servers_stdio.held_files import find_program
 from mediator.assembly.folder import read_file
-from mediator.canonical import Json, JsonObject, parse_object
+from mediator.canonical import Digest, Json, JsonObject, digest_of_bytes, parse_object
 from mediator.cli.folder import about
 from mediator.refusal import Reason, Refused
 from mediator.settings.parse import parse_settings, parse_toml
 from mediator.settings.sections import SERVERS_FOLDER, ToolServerSettings
+from mediator.settings.values import Literally
 
 _HOST_SERVERS: Final = ("mcpServers", "servers")  # most hosts; VS Code
 _VARIABLE: Final = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
+_NOTHING: Final[Mapping[Path, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,10 @@ class Source:
     url: str | None = None
     environment: Mapping[str, str]
     credential: str | None = None
+    lock_file: str | None = None
+    """The list of the files of a package that was installed; relative to the set-up, like `installed`."""
+    lock_digest: Digest | None = None
+    installed: str | None = None
 
 
 def source_from_options(
@@ -104,15 +112,35 @@ def write_server(name: str, source: Source) -> tuple[str, ToolServerSettings]:
         lines.append(f"environment = {{ {', '.join(pairs)} }}")
     if source.credential is not None:
         lines.append(f"credential = {toml_text(source.credential)}")
+    held = {"lock_file": source.lock_file, "lock_digest": source.lock_digest, "installed": source.installed}
+    lines.extend(f"{key} = {toml_text(value)}" for key, value in held.items() if value is not None)
     text = "\n".join(lines) + "\n"
     file = server_file(name)
     settings = parse_settings({}, [(file, parse_toml(file, text.encode()))])
     return text, settings.tool_servers[0]
 
 
-def with_digests(text: str, executable: str | None, lock: str | None) -> str:
-    """Return the text of a server's file with these digests in it, each in the place of the one that stands there."""
-    for key, digest in (("executable_digest", executable), ("lock_digest", lock)):
+def digests_now(root: Path, server: ToolServerSettings, written: Mapping[Path, bytes] = _NOTHING) -> ToolServerSettings:
+    """Return the settings with the digests that the executable and the lock file have now; `written` will be there soon.
+
+    Raises `Refused` where one of them is not there.
+    """
+    if server.command is None:
+        return server
+    words = {name: value.text for name, value in server.environment.items() if isinstance(value, Literally)}
+    program = find_program(server.command[0], words, str(root / (server.cwd or ".")))
+    if program is None:
+        detail = f"there is no command `{server.command[0]}`"
+        raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail, remedy="install it, or give its full path")
+    executable = digest_of_bytes(read_file(program))
+    file = None if server.lock_file is None else root / server.lock_file
+    lock = None if file is None else digest_of_bytes(written[file] if file in written else read_file(file))
+    return server.model_copy(update={"executable_digest": executable, "lock_digest": lock})
+
+
+def with_digests(text: str, server: ToolServerSettings) -> str:
+    """Return the text of a server's file with its digests in it, each in the place of the one that stands there."""
+    for key, digest in (("executable_digest", server.executable_digest), ("lock_digest", server.lock_digest)):
         if digest is None:
             continue
         line = f'{key} = "{digest}"'

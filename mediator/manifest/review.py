@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Final, final
 
-from mediator.canonical import Digest, JsonObject
+from mediator.canonical import Digest, JsonObject, canonical_bytes
 from mediator.manifest.acknowledgement import findings_in
 from mediator.manifest.changes import FieldChange, Kind, changes_between, result_verdict, schema_verdict
 from mediator.manifest.entry import ManifestEntry, ManifestTool
@@ -151,6 +151,12 @@ def verdicts_on(old: JsonObject, new: JsonObject) -> Mapping[str, Kind]:
     return verdicts
 
 
+def written_out(one: JsonObject) -> str:
+    """Return a package or remote in words: each member, what is no text as JSON."""
+    values = {key: value if isinstance(value, str) else canonical_bytes(value).decode() for key, value in one.items()}
+    return ", ".join(f"{key} {values[key]}" for key in sorted(values))
+
+
 def _of_entry(
     entry: ManifestEntry,
     approval: Approval | None,
@@ -243,8 +249,8 @@ def _moved_about(
     return tuple(moved)
 
 
-def _objects(objects: Sequence[Mapping[str, object]]) -> str:
-    return "; ".join(", ".join(f"{key} {one[key]}" for key in sorted(one)) for one in objects) or "none"
+def _objects(objects: Sequence[JsonObject]) -> str:
+    return "; ".join(map(written_out, objects)) or "none"
 
 
 def _limits(tool: ManifestTool) -> str:

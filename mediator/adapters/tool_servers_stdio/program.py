@@ -72,5 +72,7 @@ class HeldProgram:
 
     def _refuse(self, mismatch: Mismatch) -> Refused:
         self._tell(self._server, mismatch)
-        again = f"`mediator manifest import {self._server} --again`, sign, review and approve"
+        again = (
+            f"`mediator manifest import {self._server} --again` (of a package, with `--command`), sign, review, approve"
+        )
         return unavailable(f"{mismatch}: find out who changed it; if the change is good, {again}")

@@ -278,20 +278,42 @@ def test_where_nobody_may_sign_nothing_is_drafted(work: Path, clock: SimulatedSt
     assert "no rule of the trust file covers `local/clock`" in error
 
 
-def test_a_package_is_written_down_with_its_version(
+@promise("P7")
+def test_a_runner_is_shown_with_its_package_and_neither_is_run_before_somebody_says_so(
+    work: Path, mediator: Commands, tmp_path: Path
+) -> None:
+    """Design 5.1: shows the exact argv and asks; to install something is asked for, too."""
+    runner = tmp_path / "npx"
+    for tool_of in (runner, tmp_path / "npm"):
+        tool_of.write_text(f"#!/bin/sh\n: > {tmp_path}/ran\n")
+        tool_of.chmod(0o700)
+    before = content_of(work)
+
+    ran = mediator("manifest", "import", "clock", "--command", f"{runner} -y server@1.0.0")
+
+    assert f"clock is run as\n  {runner} -y server@1.0.0\n  where server@1.0.0 is installed once, by npm" in ran.out
+    assert ran.err.endswith(" next: look at it, and say `--yes`\n")
+    assert not (tmp_path / "ran").exists()
+    assert content_of(work) == before
+
+
+def test_a_runner_that_a_person_wrote_is_run_as_it_stands(
     work: Path, clock: SimulatedStdioServer, mediator: Commands, tmp_path: Path
 ) -> None:
-    """Design 5.1: resolves `npx`/`uvx` packages to a version and writes that down."""
+    """Ours: it is theirs to change. What it is worth is a finding of the review, and of `doctor`."""
     runner = tmp_path / "npx"
     runner.write_text(f"#!/bin/sh\nexec {' '.join(clock.command)}\n")
     runner.chmod(0o700)
+    with (work / "mediator.toml").open("a") as file:
+        file.write(f'[[tool_server]]\nname = "clock"\ncommand = ["{runner}", "-y", "server"]\n')
 
-    ran = mediator.well("manifest", "import", "clock", "--command", f"{runner} -y server@1.0.0", "--yes")
+    mediator.well("manifest", "import", "clock", "--yes")
 
-    assert "server@1.0.0" in (work / "tool_servers.d" / "clock.toml").read_text()
-    assert f"at this version: {runner} -y server@1.0.0" in ran.out
-    (package,) = manifest_of(work)["server"]["packages"]
-    assert (package["registryType"], package["identifier"], package["version"]) == ("npm", "server", "1.0.0")
+    assert manifest_of(work)["server"]["packages"] == []
+    assert not (work / "packages").exists()
+    mediator.well("manifest", "sign", "clock", "--accept-proposed")
+    assert "it is run here as `server`, which has no exact version" in mediator.well("pin", "review", "clock").out
+    assert mediator.well("pin", "review", "clock", "--json").printed["floating"] == "server"
 
 
 def test_the_manifest_is_written_to_be_read(imported: Path) -> None:

@@ -1,141 +1,124 @@
-"""`npx` and `uvx`: what is imported is a version that can be named again.
+"""`npx` and `uvx`: which package is meant, and what is refused because nobody could say.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from mediator.cli.package_runner import resolve_package
-from mediator.refusal import Refused
+from mediator.cli.package_runner import Package, Registry, read_runner
+from mediator.refusal import Reason, Refused
 from tests.promises import promise
 
-
-class Registry:
-    """Answers what is asked of it, and notes the question."""
-
-    def __init__(self, answer: str = "1.2.3\n") -> None:
-        self.asked: list[list[str]] = []
-        self._answer = answer
-
-    def __call__(self, command: Sequence[str]) -> str:
-        self.asked.append(list(command))
-        return self._answer
+NPX, UVX = Path("/opt/bin/npx"), Path("/opt/bin/uvx")
 
 
-NAMED = {
-    "npx": (["/usr/bin/npx", "-y", "server@1.0.0", "--x"], ("npm", "server", "1.0.0")),
-    "npx, scoped": (["/usr/bin/npx", "@scope/server@1.0.0"], ("npm", "@scope/server", "1.0.0")),
-    "uvx": (["/usr/bin/uvx", "server@1.0.0", "-v"], ("pypi", "server", "1.0.0")),
-    "uvx --from": (["/usr/bin/uvx", "--from", "server==1.0.0", "run"], ("pypi", "server", "1.0.0")),
+def npm(name: str, wanted: str = "", *arguments: str, program: str | None = None) -> Package:
+    return Package(runner=NPX, registry=Registry.NPM, name=name, wanted=wanted, program=program, arguments=arguments)
+
+
+def pypi(name: str, wanted: str = "", *arguments: str, extras: str = "", program: str | None = None) -> Package:
+    return Package(
+        runner=UVX,
+        registry=Registry.PYPI,
+        name=name,
+        extras=extras,
+        wanted=wanted,
+        program=program,
+        arguments=arguments,
+    )
+
+
+READ = {
+    "npx": ("npx -y server --x -y", npm("server", "", "--x", "-y"), "server@latest"),
+    "npx, a version": ("npx --yes server@1.0.0", npm("server", "1.0.0"), "server@1.0.0"),
+    "npx, scoped": ("npx @scope/server@1.0.0", npm("@scope/server", "1.0.0"), "@scope/server@1.0.0"),
+    "npx, the newest": ("npx server@latest", npm("server"), "server@latest"),
+    "npx, a tag": ("npx server@next", npm("server", "next"), "server@next"),
+    "npx, a range": ("npx -q server@^1.2", npm("server", "^1.2"), "server@^1.2"),
+    "npx, a program of it": ("npx -p server@2 run a", npm("server", "2", "a", program="run"), "server@2"),
+    "npx, the same in one word": ("npx --package=server run", npm("server", program="run"), "server@latest"),
+    "npx, two dashes": ("npx -y -- server --", npm("server", "", "--"), "server@latest"),
+    "uvx": ("uvx server -v", pypi("server", "", "-v"), "server"),
+    "uvx, a version": ("uvx server@1.0.0", pypi("server", "==1.0.0"), "server==1.0.0"),
+    "uvx, the newest": ("uvx server@latest", pypi("server"), "server"),
+    "uvx, extras": ("uvx server[a,b]@1.0", pypi("server", "==1.0", extras="[a,b]"), "server[a,b]==1.0"),
+    "uvx --from": ("uvx --from server==1.0 run -v", pypi("server", "==1.0", "-v", program="run"), "server==1.0"),
+    "uvx, a range": ("uvx -q --from=server>=1,<2 run", pypi("server", ">=1,<2", program="run"), "server>=1,<2"),
 }
 
 
-@pytest.mark.parametrize(("command", "package"), NAMED.values(), ids=NAMED)
-def test_a_version_that_is_named_is_kept_and_nobody_is_asked(command: list[str], package: tuple[str, str, str]) -> None:
-    """Design 5.1: resolves packages to a version and writes that down."""
-    registry = Registry()
+@pytest.mark.parametrize(("line", "package", "requirement"), READ.values(), ids=READ)
+def test_a_runner_s_command_is_read_into_its_package(line: str, package: Package, requirement: str) -> None:
+    """Design 5.1: the package of a runner is known by name, and the version that is wanted."""
+    runner, *words = line.split()
 
-    resolved = resolve_package(command, registry)
+    found = read_runner([f"/opt/bin/{runner}", *words])
 
-    assert resolved is not None
-    assert resolved.command == tuple(command)
-    assert (resolved.package["registryType"], resolved.package["identifier"], resolved.package["version"]) == package
-    assert registry.asked == []
+    assert found == package
+    assert found.requirement == requirement
 
 
-FOUND = {
-    "npx": (["/usr/bin/npx", "-y", "server", "--x"], ["/usr/bin/npx", "-y", "server@1.2.3", "--x"]),
-    "npx, scoped": (["/usr/bin/npx", "@scope/server"], ["/usr/bin/npx", "@scope/server@1.2.3"]),
-    "npx, a tag": (["/usr/bin/npx", "server@latest"], ["/usr/bin/npx", "server@1.2.3"]),
-    "npx, a range": (["/usr/bin/npx", "server@^1"], ["/usr/bin/npx", "server@1.2.3"]),
-    "uvx": (["/usr/bin/uvx", "server"], ["/usr/bin/uvx", "server@1.2.3"]),
-    "uvx, a tag": (["/usr/bin/uvx", "server@latest"], ["/usr/bin/uvx", "server@1.2.3"]),
-    "uvx, extras": (
-        ["/usr/bin/uvx", "--from", "server[cli]", "run"],
-        ["/usr/bin/uvx", "--from", "server[cli]==1.2.3", "run"],
-    ),
+def test_the_package_tool_is_the_runner_s_own() -> None:
+    """Ours: the one beside it, and none that another `PATH` would find."""
+    assert (npm("server").tool, pypi("server").tool) == (Path("/opt/bin/npm"), Path("/opt/bin/uv"))
+
+
+EXACT = {
+    "npm": (npm("server", "1.2.3"), "1.2.3"),
+    "npm, a range": (npm("server", "^1.2.3"), None),
+    "npm, half a version": (npm("server", "1"), None),
+    "npm, a tag": (npm("server", "next"), None),
+    "PyPI": (pypi("server", "==2026.1.2"), "2026.1.2"),
+    "PyPI, any of a series": (pypi("server", "==1.*"), None),
+    "PyPI, the newest": (pypi("server"), None),
 }
 
 
-@pytest.mark.parametrize(("command", "exact"), FOUND.values(), ids=FOUND)
-def test_a_version_that_is_not_named_is_found_out(command: list[str], exact: list[str]) -> None:
-    """Design 5.1: resolves packages to a version and writes that down."""
-    registry = Registry()
-
-    resolved = resolve_package(command, registry)
-
-    assert resolved is not None
-    assert resolved.command == tuple(exact)
-    assert len(registry.asked) == 1
+@pytest.mark.parametrize(("package", "version"), EXACT.values(), ids=EXACT)
+def test_a_version_is_exact_or_it_floats(package: Package, version: str | None) -> None:
+    """Ours."""
+    assert package.exact == version
 
 
-def test_each_runner_is_asked_in_its_own_words() -> None:
-    """Ours: the operator's own package tools, and no registry of our choosing."""
-    registry = Registry()
-
-    resolve_package(["/opt/bin/npx", "@scope/server@next"], registry)
-    resolve_package(["/opt/bin/uvx", "server"], registry)
-
-    assert registry.asked[0] == ["/opt/bin/npm", "view", "@scope/server@next", "version"]
-    assert registry.asked[1][:5] == ["/opt/bin/uvx", "--from", "server", "python", "-c"]
-    assert registry.asked[1][-1] == "server"
-
-
-UNKNOWN = {
-    "npx alone": (["npx"], "1.2.3"),
-    "npx with a flag that is not known": (["npx", "--package=x", "y"], "1.2.3"),
-    "npx with an address": (["npx", "https://a.example/x.tgz"], "1.2.3"),
-    "uvx alone": (["uvx"], "1.2.3"),
-    "uvx from an address": (["uvx", "--from", "git+https://a.example/x", "x"], "1.2.3"),
-    "an answer that is no version": (["npx", "server"], "latest"),
-    "several answers": (["npx", "server@^1"], "server@1.0.0 '1.0.0'\nserver@1.1.0 '1.1.0'"),
-    "no answer": (["uvx", "server"], ""),
+REFUSED = {
+    "an address of git": ("npx git+https://a.example/x", "an address, a path or an alias"),
+    "an address": ("npx -y https://a.example/x.tgz", "an address, a path or an alias"),
+    "an address behind a name": ("npx server@https://a.example/x.tgz", "an address, a path or an alias"),
+    "a repository": ("npx owner/server", "an address, a path or an alias"),
+    "an alias": ("npx server@npm:other@1.0.0", "an address, a path or an alias"),
+    "a path": ("npx ./server", "an address, a path or an alias"),
+    "a path from the root": ("npx /srv/server", "an address, a path or an alias"),
+    "npx alone": ("npx -y", "is not told what to run"),
+    "a package and no program": ("npx -p server", "is not told what to run"),
+    "an option and no package": ("npx -p", "is told `-p`"),
+    "two packages": ("npx -p one -p two run", "is told a second package"),
+    "a line for a shell": ("npx -c server", "is told `-c`"),
+    "another registry": ("npx --registry=https://a.example server", "is told `--registry`"),
+    "uvx alone": ("uvx", "is not told what to run"),
+    "uvx from an address": ("uvx --from git+https://a.example/x run", "an address, a path or an alias"),
+    "uvx, an address behind a name": ("uvx --from server@https://a.example/x run", "an address, a path or an alias"),
+    "uvx from a path": ("uvx ./server.whl", "an address, a path or an alias"),
+    "uvx with more": ("uvx --with other server", "is told `--with`"),
+    "uvx, another index": ("uvx --index https://a.example server", "is told `--index`"),
 }
 
 
 @promise("P7")
-@pytest.mark.parametrize(("command", "answer"), UNKNOWN.values(), ids=UNKNOWN)
-def test_a_version_that_cannot_be_found_out_must_be_named(command: list[str], answer: str) -> None:
-    """Ours: what runs tomorrow is what was looked at today."""
+@pytest.mark.parametrize(("line", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_nobody_could_name_again_is_refused_and_says_how_to_name_it(line: str, told: str) -> None:
+    """The issue: what runs tomorrow is what was looked at today."""
     with pytest.raises(Refused) as refused:
-        resolve_package(command, Registry(answer))
+        read_runner(line.split())
 
-    assert "is not told which version to run" in refused.value.detail
-    assert str(refused.value.remedy).startswith("name it: ")
-
-
-@pytest.mark.parametrize("error", [OSError(2, "x"), subprocess.TimeoutExpired("npm", 60)])
-def test_a_runner_that_fails_is_told_as_that(error: Exception) -> None:
-    """The issue: what, where, and the next step."""
-
-    def ask(_: Sequence[str]) -> str:
-        raise error
-
-    with pytest.raises(Refused, match="is not told which version"):
-        resolve_package(["npx", "server"], ask)
+    assert refused.value.reason is Reason.MALFORMED
+    assert told in refused.value.detail
+    assert f"`{line.split(maxsplit=1)[0]} " in str(refused.value.remedy)
 
 
-def test_any_other_command_is_run_as_it_is() -> None:
-    """Ours."""
-    assert resolve_package(["/usr/bin/mcp-server-time"], Registry()) is None
-
-
-def test_the_runner_s_own_tool_is_really_run(tmp_path: Path) -> None:
-    """Ours: once, without a shell."""
-    npm = tmp_path / "npm"
-    npm.write_text('#!/bin/sh\n[ "$1 $2 $3" = "view server@latest version" ] && echo 4.5.6\n')
-    npm.chmod(0o700)
-
-    resolved = resolve_package([str(tmp_path / "npx"), "-y", "server"])
-
-    assert resolved is not None
-    assert resolved.command[-1] == "server@4.5.6"
-    npm.write_text("#!/bin/sh\nexit 1\n")
-    with pytest.raises(Refused):
-        resolve_package([str(tmp_path / "npx"), "-y", "server"])
+def test_any_other_command_is_no_runner() -> None:
+    """Ours: what it runs stands on this machine, and has a digest."""
+    assert read_runner(["/usr/bin/mcp-server-time", "npx"]) is None

@@ -13,12 +13,15 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediator.canonical import digest_of_bytes
 from mediator.cli.source import (
     Source,
+    digests_now,
     found_command,
     server_file,
     source_from_host,
     source_from_options,
+    with_digests,
     write_server,
 )
 from mediator.refusal import Reason, Refused
@@ -185,3 +188,45 @@ def test_what_the_settings_would_refuse_is_refused_before_it_is_written(source: 
     """The issue: nothing half-written."""
     with pytest.raises(Refused, match=r"tool_servers\.d/clock\.toml"):
         write_server("clock", source)
+
+
+def test_what_was_installed_is_written_down_with_its_list() -> None:
+    """The issue: a stdio server's lock file has a digest; one without the other is none."""
+    lock = digest_of_bytes(b"list")
+    source = Source(
+        command=("/bin/a",),
+        environment={},
+        lock_file="tool_servers.d/a.sha256",
+        lock_digest=lock,
+        installed="packages/a/1",
+    )
+
+    _, server = write_server("a", source)
+
+    assert (server.lock_file, server.lock_digest, server.installed) == ("tool_servers.d/a.sha256", lock, "packages/a/1")
+
+
+def test_digests_are_those_of_the_files_as_they_are_or_will_be(tmp_path: Path) -> None:
+    """Ours: found as a start would find it, on the server's own `PATH`; a list that is not written yet is known."""
+    program = tmp_path / "bin" / "server"
+    program.parent.mkdir()
+    program.write_bytes(b"#!/bin/sh\n")
+    program.chmod(0o700)
+    source = Source(command=("server",), environment={"PATH": f"literal:{program.parent}"})
+    text, server = write_server("a", source)
+    own, old, new = digest_of_bytes(b"#!/bin/sh\n"), digest_of_bytes(b"old"), digest_of_bytes(b"new")
+
+    now = digests_now(tmp_path, server)
+    assert (now.executable_digest, now.lock_digest) == (own, None)
+    assert with_digests(text, now) == f'{text}executable_digest = "{own}"\n'
+
+    (tmp_path / "list.sha256").write_bytes(b"old")
+    locked = server.model_copy(update={"lock_file": "list.sha256"})
+    assert digests_now(tmp_path, locked).lock_digest == old
+    assert digests_now(tmp_path, locked, {tmp_path / "list.sha256": b"new"}).lock_digest == new
+
+    program.unlink()
+    with pytest.raises(Refused, match="there is no command `server`"):
+        digests_now(tmp_path, server)
+    _, web = write_server("web", Source(url="https://a.example/", environment={}))
+    assert digests_now(tmp_path, web) is web

@@ -117,10 +117,10 @@ def test_packages_are_written_out() -> None:
     """Ours: where a server comes from is said in words."""
     server = manifest_of()["server"]
     assert isinstance(server, dict)
-    new: JsonObject = {**manifest_of(), "server": {**server, "packages": [{"registry": "npm", "version": "2"}]}}
+    new: JsonObject = {**manifest_of(), "server": {**server, "packages": [{"registry": "npm", "hashes": ["a", "b"]}]}}
 
     assert reviewed(manifest_of(), new).moved == (
-        Moved(fact="packages", old="none", new="registry npm, version 2", grew=False),
+        Moved(fact="packages", old="none", new='hashes ["a","b"], registry npm', grew=False),
     )
 
 
