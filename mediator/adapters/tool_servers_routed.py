@@ -1,16 +1,16 @@
 """Tool servers by name: the port `ToolServers`, over one adapter for each configured server.
 
-One server that is down, slow or hostile fails its own calls only: nothing here is shared between them.
+One server that is down, slow or hostile fails its own calls only: nothing here is shared between them. Whatever an
+adapter raises when it is asked beside a call, a bug of ours too, is its own failure and is heard (P11).
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
@@ -19,6 +19,8 @@ from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
+
+_WHY_MAX: Final = 1000  # characters: an error may quote a whole body
 
 
 class ToolServer(Protocol):
@@ -49,12 +51,18 @@ class ToolServer(Protocol):
         ...
 
 
+def _say_nothing(_alarm: str) -> None:
+    """Stand in for an operator whom nobody calls."""
+
+
 class RoutedToolServers:
     """Finds the adapter by the server's local name."""
 
-    def __init__(self, servers: Mapping[str, ToolServer]) -> None:
+    def __init__(self, servers: Mapping[str, ToolServer], alarm: Callable[[str], None] = _say_nothing) -> None:
         self._servers = dict(servers)
+        self._alarm = alarm
         self._tasks: set[str] = set()
+        self._failing: frozenset[str] = frozenset()
 
     async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
         """Make the call at the permit's server; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is not configured."""
@@ -71,18 +79,16 @@ class RoutedToolServers:
         return await self._find(server).offered()
 
     async def look_again(self) -> Mapping[str, str]:
-        """Compare what every server offers where that is due; return what could not be asked, by name."""
-        failed: dict[str, str] = {}
+        """Compare what every server offers where that is due; return what could not be compared, by name.
 
-        async def look(name: str, server: ToolServer) -> None:
-            try:
-                await server.look_again()
-            except Refused as refused:
-                failed[name] = refused.detail
-
-        async with anyio.create_task_group() as looking:
-            for name, server in self._servers.items():
-                looking.start_soon(look, name, server)
+        An alarm is raised when a server begins to fail, and when it no longer does; not at each look between.
+        """
+        failed = await each_alone({name: server.look_again for name, server in self._servers.items()})
+        for name in sorted(failed.keys() - self._failing):
+            self._alarm(f"`{name}` cannot be compared with its pins: {failed[name]}")
+        for name in sorted((self._failing - failed.keys()) & self._servers.keys()):
+            self._alarm(f"`{name}` is compared with its pins again")
+        self._failing = frozenset(failed)
         return failed
 
     def pins_changed(self) -> None:
@@ -95,7 +101,7 @@ class RoutedToolServers:
         self._tasks.discard(task)
         async with anyio.create_task_group() as ending:
             for server in self._servers.values():
-                ending.start_soon(_quietly, partial(server.end_task, task))
+                ending.start_soon(self._end, partial(server.end_task, task))
 
     def put(self, servers: Mapping[str, ToolServer], only: Collection[str]) -> Sequence[ToolServer]:
         """Reach these servers so from now on, and none but `only`; return what is reached no more, for `end_all`."""
@@ -105,7 +111,22 @@ class RoutedToolServers:
 
     async def aclose(self) -> None:
         """End everything."""
-        await end_all(self._servers.values())
+        await self.end_all(self._servers.values())
+
+    async def end_all(self, servers: Iterable[ToolServer]) -> None:
+        """End whatever these servers started, all at once."""
+        async with anyio.create_task_group() as ending:
+            for server in servers:
+                ending.start_soon(self._end, server.aclose)
+
+    async def _end(self, end: Callable[[], Awaitable[None]]) -> None:
+        """A server that cannot be ended in order has failed for itself alone; its adapter has killed what it could."""
+        try:
+            await end()
+        except (Refused, OSError):
+            pass
+        except Exception as bug:  # noqa: BLE001 - a bug of one adapter keeps no other server from ending
+            self._alarm(f"a tool server was not ended in order: {_why(bug)}")
 
     def _find(self, server: str) -> ToolServer:
         try:
@@ -115,14 +136,27 @@ class RoutedToolServers:
             raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail) from error
 
 
-async def end_all(servers: Iterable[ToolServer]) -> None:
-    """End whatever these servers started, all at once."""
-    async with anyio.create_task_group() as ending:
-        for server in servers:
-            ending.start_soon(_quietly, server.aclose)
+async def each_alone(asks: Mapping[str, Callable[[], Awaitable[object]]]) -> Mapping[str, str]:
+    """Ask each server what it is asked, all at once; return why those failed that did, by name."""
+    failed: dict[str, str] = {}
+
+    async def ask_one(name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await ask()
+        except Exception as error:  # noqa: BLE001 - one server's failure is its own, a bug of its adapter too
+            failed[name] = _why(error)
+
+    async with anyio.create_task_group() as asking:
+        for name, ask in asks.items():
+            asking.start_soon(ask_one, name, ask)
+    return failed
 
 
-async def _quietly(end: Callable[[], Awaitable[None]]) -> None:
-    """A server that cannot be ended in order has failed for itself alone; its adapter has killed what it could."""
-    with contextlib.suppress(Refused, OSError):
-        await end()
+def _why(error: Exception) -> str:
+    match error:
+        case Refused():
+            return error.detail or str(error.reason)
+        case TimeoutError():
+            return "no answer in time"
+        case _:
+            return f"internal error: {' '.join(repr(error).split())}"[:_WHY_MAX]

@@ -9,12 +9,12 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
-
-import anyio
 
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import open_engine
+from mediator.adapters.tool_servers_routed import each_alone
 from mediator.assembly.folder import Folder, read_operators
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.servers import introduce, promise_of
@@ -71,19 +71,14 @@ async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, Js
     found: dict[str, JsonObject] = {}
 
     async def compare_one(name: str) -> None:
-        try:
-            offer = await ask(name)
-        except Refused as refused:
-            why = refused.detail or str(refused.reason)
-            found[name] = {"unreachable": why, "items": [], "is_as_pinned": False}
-            return
+        offer = await ask(name)
         comparison = compare(pins.items_of_server(name), pins.instructions(name), offer)
         items = _short(item_forms(comparison))
         found[name] = {"unreachable": None, "items": items, "is_as_pinned": not comparison.differs}
 
-    async with anyio.create_task_group() as asking:
-        for name in names if wanted is None else [wanted]:
-            asking.start_soon(compare_one, name)
+    asked = names if wanted is None else [wanted]
+    for name, why in (await each_alone({name: partial(compare_one, name) for name in asked})).items():
+        found[name] = {"unreachable": why, "items": [], "is_as_pinned": False}
     return found
 
 

@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from mediator.adapters.ledger_segments.reading import read_head
 from mediator.adapters.owner_flock import own
 from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
-from mediator.adapters.tool_servers_routed import RoutedToolServers
+from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
@@ -71,24 +71,18 @@ class Mediator:
         """The pins that do not hold although somebody wrote them down."""
         return self.renewal.problems
 
-    async def hold_to_pins(self) -> dict[str, str]:
+    async def hold_to_pins(self) -> Mapping[str, str]:
         """Compare each pinned server's whole offer with its pins; returns what could not be asked, by name.
 
         A server that is down now is compared when it is next begun, before any call reaches it.
         """
-        unreachable: dict[str, str] = {}
 
         async def compare(server: str) -> None:
-            try:
-                with anyio.fail_after(self.settings.limits.start_seconds):
-                    await self.ports.tool_servers.offered(server)
-            except (Refused, TimeoutError) as error:
-                unreachable[server] = getattr(error, "detail", "") or "no answer in time"
+            with anyio.fail_after(self.settings.limits.start_seconds):
+                await self.ports.tool_servers.offered(server)
 
-        async with anyio.create_task_group() as comparing:
-            for server in sorted({item.server for item in self.trust.snapshot().all_pins.items}):
-                comparing.start_soon(compare, server)
-        return unreachable
+        servers = {item.server for item in self.trust.snapshot().all_pins.items}
+        return await each_alone({server: partial(compare, server) for server in sorted(servers)})
 
     async def _keep_looking(self) -> None:
         """Compare, without any call, what servers offer where that is due. What cannot be compared, no call reaches."""
@@ -169,7 +163,7 @@ async def open_mediator(
             pins=lambda: trust.snapshot().pins,
             mismatch=MismatchNotes(ledger=ledger, clock=clock).tell,
         )
-        tool_servers = RoutedToolServers(make_servers(settings))
+        tool_servers = RoutedToolServers(make_servers(settings), alarm)
         credentials = ReferencedCredentials(resolve_bearers(settings))
         ending.push_async_callback(tool_servers.aclose)
         ports = Ports(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediator.adapters.credentials_references import ReferencedCredentials
-from mediator.adapters.tool_servers_routed import RoutedToolServers, ToolServer, end_all
+from mediator.adapters.tool_servers_routed import RoutedToolServers, ToolServer
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.folder import Folder, read_settings
 from mediator.assembly.servers import resolve_bearers
@@ -67,7 +67,7 @@ class Renewal:
             self.trust.renew(loaded.snapshot)
         finally:  # the trust is swapped also where the store cannot move its epoch
             self.tool_servers.pins_changed()  # in the same loop turn: no call goes to what was compared with older pins
-            await end_all(replaced)
+            await self.tool_servers.end_all(replaced)
         return form
 
 

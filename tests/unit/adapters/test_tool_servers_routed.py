@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.adapters.tool_servers_routed import RoutedToolServers, end_all
+from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.inspection.result import ToolResult
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
@@ -121,7 +121,7 @@ async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_o
     old, new, more = Server(), Server(), Server()
     routed = RoutedToolServers({"clock": old})
     replaced = routed.put({"clock": new, "more": more}, only={"clock", "more"})
-    await end_all(replaced)
+    await routed.end_all(replaced)
     assert await routed.offered("clock") == Offer(tools=[{"name": "echo"}])
     await routed.aclose()
     assert (old.told, new.told, more.told) == (["close"], ["offered", "close"], ["close"])
@@ -132,7 +132,7 @@ async def test_a_server_that_is_configured_no_more_is_reached_no_more_and_ended(
     """Ours: what an operator took out does not go on until the next start."""
     gone, files = Server(), Server()
     routed = RoutedToolServers({"gone": gone, "files": files})
-    await end_all(routed.put({}, only={"files"}))
+    await routed.end_all(routed.put({}, only={"files"}))
     with pytest.raises(Refused) as refusal:
         await routed.offered("gone")
     assert refusal.value.reason is Reason.TOOL_SERVER_UNAVAILABLE
@@ -140,11 +140,51 @@ async def test_a_server_that_is_configured_no_more_is_reached_no_more_and_ended(
 
 
 @promise("P3", "P11")
-async def test_every_server_is_looked_at_again_and_one_that_fails_is_named() -> None:
-    """Ours: one broken server keeps no other from being compared."""
-    clock, files = Server(Refused(Reason.TOOL_SERVER_INVALID, "it pages for ever")), Server()
-    assert await RoutedToolServers({"clock": clock, "files": files}).look_again() == {"clock": "it pages for ever"}
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (Refused(Reason.TOOL_SERVER_INVALID, "it pages for ever"), "it pages for ever"),
+        (Refused(Reason.TOOL_SERVER_INVALID), "TOOL_SERVER_INVALID"),
+        (TimeoutError(), "no answer in time"),
+        (KeyError("a\nbug"), "internal error: KeyError('a\\nbug')"),
+        (ExceptionGroup("two", [OSError("gone")]), "internal error: ExceptionGroup('two', [OSError('gone')])"),
+    ],
+)
+async def test_every_server_is_looked_at_again_and_one_that_fails_is_named(error: Exception, why: str) -> None:
+    """Ours: one broken server, or a bug of its adapter, keeps no other from being compared."""
+    clock, files = Server(error), Server()
+    assert await RoutedToolServers({"clock": clock, "files": files}).look_again() == {"clock": why}
     assert (clock.told, files.told) == (["look"], ["look"])
+
+
+@promise("P11")
+async def test_an_alarm_is_raised_when_a_server_begins_to_fail_and_when_it_no_longer_does() -> None:
+    """Ours: a failure that is dropped is heard by nobody, and one that is told every few seconds by nobody either."""
+    alarms: list[str] = []
+    clock, gone = Server(KeyError("a bug")), Server(TimeoutError())
+    routed = RoutedToolServers({"clock": clock, "gone": gone}, alarms.append)
+    for _ in range(3):
+        await routed.look_again()
+    routed.put({"clock": Server()}, only={"clock"})
+    for _ in range(2):
+        await routed.look_again()
+    assert alarms == [
+        "`clock` cannot be compared with its pins: internal error: KeyError('a bug')",
+        "`gone` cannot be compared with its pins: no answer in time",
+        "`clock` is compared with its pins again",
+    ]
+
+
+@promise("P11")
+async def test_a_bug_in_ending_one_server_ends_nobody_else_and_is_heard() -> None:
+    """Ours: tasks are ended by a loop that the whole mediator stands on."""
+    alarms: list[str] = []
+    broken, files = Server(KeyError("a bug")), Server()
+    routed = RoutedToolServers({"broken": broken, "files": files}, alarms.append)
+    await routed.end_task("task-1")
+    await routed.aclose()
+    assert files.told == ["end task-1", "close"]
+    assert alarms == ["a tool server was not ended in order: internal error: KeyError('a bug')"] * 2
 
 
 def test_every_server_is_told_that_the_pins_have_changed() -> None:

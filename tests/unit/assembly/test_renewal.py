@@ -49,7 +49,7 @@ async def test_where_the_epoch_cannot_be_moved_all_of_the_renewal_is_in_force(
         ended: list[str] = []
         monkeypatch.setattr(mediator.trust, "_move_epoch", fail)
         monkeypatch.setattr(mediator.tool_servers, "pins_changed", lambda: told.append("pins changed"))
-        monkeypatch.setattr("mediator.assembly.renewal.end_all", lambda servers: _note(ended, *servers))
+        monkeypatch.setattr(mediator.tool_servers, "end_all", lambda servers: _note(ended, *servers))
         before = mediator.trust.snapshot()
         with pytest.raises(Refused) as refused:
             await mediator.renewal.renew()
