@@ -34,7 +34,6 @@ from mediator.manifest.publication import (
     Rejection,
     entry_of,
     item_text,
-    must_be_askable,
     receive,
     standing,
 )
@@ -148,7 +147,6 @@ class PublishingDesk:
         trust, operators = self._ours(lambda: self._read_trust(now_ms))
         verified = verify_manifest(envelope, trust, now_ms)
         name = verified.manifest.server.name
-        must_be_askable(name)
         published = self._ours(lambda: self._published(name, trust, now_ms))
         if published is not None and published.digest == verified.digest:  # whoever has it can send it again and again
             return Receipt.KNOWN, verified

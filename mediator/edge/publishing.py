@@ -19,12 +19,13 @@ from typing import Final, Protocol
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.edge.asgi import Exchange, Headers
 from mediator.evidence import Secret
+from mediator.manifest.manifest import REGISTRY_NAME
 from mediator.manifest.publication import Receipt
 from mediator.refusal import Reason, Refused
 
 PATH: Final = "/manifests"
 BODY_BYTES_MAX: Final = 1024 * 1024
-_ONE: Final = re.compile(PATH + r"/(?P<name>[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+)", re.ASCII)
+_ONE: Final = re.compile(f"{PATH}/(?P<name>{REGISTRY_NAME.pattern})", re.ASCII)
 _JSON: Final = "application/json"
 _ANSWER: Final = (("content-type", _JSON),)
 _PROBLEM: Final = (("content-type", "application/problem+json"),)

@@ -37,7 +37,8 @@ from mediator.manifest.family import ResourceFamily, find_overlap
 from mediator.manifest.fields import Fields, malformed, read_fields
 from mediator.manifest.kind import ItemKind
 
-REGISTRY_NAME: Final = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")  # server.json, schema 2025-12-11
+# server.json, schema 2025-12-11, but for parts of dots alone: as a part of a path or an address they are steps up.
+REGISTRY_NAME: Final = re.compile(r"(?!\.+/)[a-zA-Z0-9.-]+/(?!\.+\Z)[a-zA-Z0-9._-]+")
 LOCAL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 INSTRUCTIONS_MAX: Final = 64 * 1024  # ours: text that every agent of this server reads
 

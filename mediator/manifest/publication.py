@@ -21,7 +21,7 @@ from typing import Final, final
 
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
 from mediator.identity.dsse import parse_envelope
-from mediator.manifest.fields import malformed, read_fields, write_moment
+from mediator.manifest.fields import read_fields, write_moment
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import ToolManifest, parse_manifest
 from mediator.manifest.signature import VerifiedManifest
@@ -130,12 +130,6 @@ def write_publication(envelope: bytes, source: str, received: int) -> bytes:
 def entry_of(manifest: ToolManifest, size: int) -> Entry:
     """Return what is remembered of a published manifest."""
     return Entry(publisher=manifest.publisher, serial=manifest.serial, digest=manifest.digest, size=size)
-
-
-def must_be_askable(name: str) -> None:
-    """Refuse a server's name that no address can carry as it stands: part of it would be a step up a path."""
-    if any(not part.strip(".") for part in name.split("/")):
-        raise malformed("/server/name", "a part of dots alone cannot stand in an address: choose another name")
 
 
 def receive(

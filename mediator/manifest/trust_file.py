@@ -19,7 +19,8 @@ from mediator.identity.dsse import PublicKey
 from mediator.manifest.fields import Fields, malformed, read_fields, write_moment
 from mediator.refusal import Refused
 
-_PREFIX: Final = re.compile(r"[a-zA-Z0-9.-]+/([a-zA-Z0-9._-]+)?")
+# A namespace, or the name of one server; as in `REGISTRY_NAME`, no part is of dots alone.
+_PREFIX: Final = re.compile(r"(?!\.+/)[a-zA-Z0-9.-]+/((?!\.+\Z)[a-zA-Z0-9._-]+)?")
 _FILE: Final = ("version", "issued", "expires", "root", "signers", "rules")
 
 

@@ -16,11 +16,14 @@ import httpx2
 import pytest
 
 from mediator.canonical import canonical_bytes, parse_object
+from mediator.identity.dsse import sign_envelope
+from mediator.manifest.signature import PAYLOAD_TYPE
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.simulated.arrivals import enveloped
 from tests.simulated.http_edge import Peer
-from tests.simulated.publishers import DAY_MS, asking, now_ms, published, trusting
+from tests.simulated.people import key_of
+from tests.simulated.publishers import DAY_MS, asking, form_of, now_ms, published, trusting
 from tests.simulated.running import Running, running
 
 FILES, MAIL = "io.example/files", "io.mail/mail"
@@ -63,6 +66,14 @@ def flipped(envelope: bytes) -> bytes:
     return canonical_bytes(form)
 
 
+def misnamed(name: str) -> bytes:
+    """A manifest under a name that no signer of ours would sign, signed all the same."""
+    form = form_of(FILES, serial=1, publisher="files", instructions=None)
+    server = form["server"]
+    assert isinstance(server, dict)
+    return sign_envelope({**form, "server": {**server, "name": name}}, PAYLOAD_TYPE, [key_of("files")])
+
+
 @promise("P2", "P3", "P7")
 async def test_what_no_trusted_key_signed_for_that_name_is_not_kept(tmp_path: Path) -> None:
     """Issue 3: a signature by a trusted key before anything is stored."""
@@ -83,7 +94,7 @@ async def test_what_no_trusted_key_signed_for_that_name_is_not_kept(tmp_path: Pa
         "a key for other names": (published(FILES, "mail"), 403, Reason.BAD_CREDENTIAL),
         "a name that nobody signs for": (published("local/files"), 403, Reason.BAD_CREDENTIAL),
         "a publisher who did not sign": (published(FILES, publisher="mail"), 403, Reason.BAD_CREDENTIAL),
-        "a step up the path": (published("io.example/.."), 400, Reason.MALFORMED),
+        "a step up the path": (misnamed("io.example/.."), 400, Reason.MALFORMED),
     }
     async with mediating(tmp_path) as mediator:
         before = sorted(mediator.folder.rglob("*"))

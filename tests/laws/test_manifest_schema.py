@@ -105,6 +105,18 @@ def _resource(**said: Json) -> JsonObject:
     return {**FULL, "resources": [{**entry, **said}]}
 
 
+@pytest.mark.parametrize("name", ["../files", "io.example/..", "./x", "io.example/.", "../..", ".../..."])
+def test_a_name_with_a_part_of_dots_alone_is_refused_by_both(name: str) -> None:
+    """Ours: as a part of a path or an address it would be a step up."""
+    server = FULL["server"]
+    assert isinstance(server, dict)
+    manifest: JsonObject = {**FULL, "server": {**server, "name": name}}
+    assert not is_accepted(manifest)
+    assert not VALIDATOR.is_valid(manifest)
+    assert is_accepted({**FULL, "server": {**server, "name": "..a/b.."}})
+    assert VALIDATOR.is_valid({**FULL, "server": {**server, "name": "..a/b.."}})
+
+
 ONLY_THE_PARSER: Final[dict[str, JsonObject]] = {
     "a digest that is of something else": {**FULL, "tools": [{**manifest_of()["tools"][0], "digest": digest_of("x")}]},  # type: ignore[index, dict-item]  # a list of objects
     "an end before the beginning": {**FULL, "expires": FULL["issued"]},

@@ -99,7 +99,10 @@ async def test_what_became_of_it_is_told_for_the_address_that_was_asked() -> Non
     assert desk.asked == [(NAME, "t", frozenset({f"https://m.example.com{path}", f"https://{HOST}{path}"}))]
 
 
-@pytest.mark.parametrize("path", ["/manifests/", "/manifests/files", "/manifests/a/b/c", "/manifests/a/b%00"])
+@pytest.mark.parametrize(
+    "path",
+    ["/manifests/", "/manifests/files", "/manifests/a/b/c", "/manifests/a/b%00", "/manifests/../..", "/manifests/a/.."],
+)
 async def test_other_paths_are_none(path: str) -> None:
     """Ours: one form, the registry-style name as it stands."""
     answer = await served(SimulatedDesk(), [], "GET", path, "t")

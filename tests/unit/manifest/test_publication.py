@@ -18,7 +18,6 @@ from mediator.manifest.publication import (
     State,
     entry_of,
     item_text,
-    must_be_askable,
     read_publication,
     receive,
     standing,
@@ -82,14 +81,6 @@ def test_a_serial_says_one_thing_once(
     quota = Quota(count_max=3, bytes_max=100_000)
     size = len(ENVELOPE)
     assert receive(VERIFIED, size, published=published, elsewhere=elsewhere, waiting=waiting, quota=quota) is receipt
-
-
-@pytest.mark.parametrize("name", ["../files", "io.example/..", "./x", "io.example/."])
-def test_a_name_that_is_a_step_up_the_path_is_refused(name: str) -> None:
-    """Ours: it would mean another place in an address."""
-    with pytest.raises(Refused):
-        must_be_askable(name)
-    must_be_askable("io.example/a..b")
 
 
 def test_an_item_of_another_kind_bears_its_kind() -> None:

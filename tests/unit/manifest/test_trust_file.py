@@ -69,6 +69,8 @@ ROOT_FORM: Any = FORM["root"]
         ({"rules": [{**RULE, "prefix": ""}]}, "`/rules/0/prefix`"),
         ({"rules": [{**RULE, "prefix": "io.example"}]}, "`/rules/0/prefix`"),
         ({"rules": [{**RULE, "prefix": "/"}]}, "`/rules/0/prefix`"),
+        ({"rules": [{**RULE, "prefix": "../"}]}, "`/rules/0/prefix`"),
+        ({"rules": [{**RULE, "prefix": "io.example/.."}]}, "`/rules/0/prefix`"),
         ({"rules": [{**RULE, "until": RULE["from"]}]}, "`/rules/0/until`"),
         ({"rules": [{**RULE, "from": "x"}]}, "`/rules/0/from`"),
         ({"rules": [RULE, RULE]}, "`/rules`: expected one rule a prefix"),
