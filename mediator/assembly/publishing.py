@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, TypeVar, final
 
 import anyio
@@ -47,6 +47,7 @@ _T = TypeVar("_T")
 
 # An envelope is three members and its signatures: fifty of them, and whatever holds more was sent to be read for long.
 _ENVELOPE_LIMITS: Final = JsonLimits(depth_max=4, values_max=200)
+_HOUR_MS: Final = 60 * 60 * 1000
 _REMEMBERED_MAX: Final = 256  # requests that one key may make in the minute and a half that each is remembered
 
 
@@ -100,13 +101,16 @@ class PublishingDesk:
         self._alarm: Final = alarm
         self._one_at_a_time: Final = anyio.Lock()
         self._known: dict[str, Entry] | None = None
+        self._per_hour_max: Final = settings.manifests.publications_per_key_per_hour_max
+        self._taken_in: dict[str, list[int]] = {}
         self._used: dict[tuple[str, str], int] = {}
         self._started_ms: Final = clock.now_ms() // 1000 * 1000
 
     async def publish(self, envelope: bytes, source: str) -> tuple[Receipt, JsonObject]:
         """Take in a signed manifest as pending, if it is one; return what its publisher is told.
 
-        Raises `Refused`: as `verify_manifest`; `STORE_UNAVAILABLE`, `LEDGER_UNAVAILABLE` where we are at fault.
+        Raises `Refused`: as `verify_manifest`; `RATE_LIMITED` for a key that floods; `STORE_UNAVAILABLE`,
+        `LEDGER_UNAVAILABLE` where we are at fault.
         """
         async with self._one_at_a_time:
             now_ms, pins = self._clock.now_ms(), self._trust.snapshot().pins
@@ -121,6 +125,8 @@ class PublishingDesk:
             if receipt is Receipt.NEW:
                 noted = told | {"signers": [*verified.signers], "bytes": len(envelope), "source": source}
                 self._ledger.note("manifest.published", noted, now_ms)
+                for keyid in verified.signer_keyids:
+                    self._taken_in[keyid].append(now_ms)
                 await anyio.to_thread.run_sync(self._keep, envelope, manifest, source, now_ms)
             return receipt, told
 
@@ -150,15 +156,33 @@ class PublishingDesk:
         published = self._ours(lambda: self._published(name, trust, now_ms))
         if published is not None and published.digest == verified.digest:  # whoever has it can send it again and again
             return Receipt.KNOWN, verified
+        self._must_not_flood(verified, now_ms)
+        statements = self._ours(lambda: parse_lock(find_file(self._manifests / PINS_FILE)))
+        waiting = self._waiting(name, verified.manifest.publisher, pins)
+        rejected = _rejections({*waiting}, statements, operators)
         receipt = receive(
             verified,
             len(envelope),
             published=published,
-            elsewhere=self._ours(lambda: [*self._signed_here(name, trust, now_ms), *self._approved(name, operators)]),
-            waiting=self._ours(lambda: self._waiting(name, verified.manifest.publisher, pins, operators)),
+            elsewhere=[
+                *self._ours(lambda: [*self._signed_here(name, trust, now_ms)]),
+                *_approved(name, statements, operators),
+            ],
+            waiting=[entry for other, entry in waiting.items() if (other, entry.serial) not in rejected],
             quota=self._quota,
         )
         return receipt, verified
+
+    def _must_not_flood(self, verified: VerifiedManifest, now_ms: int) -> None:
+        """Each of the keys has taken in so many within an hour at most: each is an entry of the ledger for ever."""
+        for keyid in verified.signer_keyids:
+            recent = [at for at in self._taken_in.get(keyid, ()) if at > now_ms - _HOUR_MS]
+            self._taken_in[keyid] = recent
+            if len(recent) >= self._per_hour_max:
+                minutes = -(-(recent[0] + _HOUR_MS - now_ms) // 60_000)
+                detail = f"a key that signed this has published {len(recent)} manifests within an hour"
+                remedy = f"wait {minutes} minutes, or ask the operator for a higher rate"
+                raise Refused(Reason.RATE_LIMITED, detail, remedy=remedy)
 
     def _keep(self, envelope: bytes, manifest: ToolManifest, source: str, now_ms: int) -> None:
         name = manifest.server.name
@@ -180,15 +204,14 @@ class PublishingDesk:
             return None
         return entry_of(publication.manifest, len(publication.envelope))
 
-    def _waiting(self, name: str, publisher: str, pins: PinSet, operators: Operators) -> list[Entry]:
-        """This publisher's manifests of other servers about which nobody has decided."""
+    def _waiting(self, name: str, publisher: str, pins: PinSet) -> dict[str, Entry]:
+        """This publisher's manifests of other servers of which nothing is pinned, by name."""
         decided = {pin.manifest_digest for pin in pins.items}
-        return [
-            entry
-            for other, entry in self._entries().items()
+        return {
+            other: entry
+            for other, entry in self._ours(self._entries).items()
             if other != name and entry.publisher == publisher and entry.digest not in decided
-            if not self._rejections(other, entry.serial, operators)
-        ]
+        }
 
     def _standing(self, name: str, pins: PinSet, operators: Operators) -> JsonObject | None:
         publication = self._ours(lambda: find_publication(self._folder, name))
@@ -196,8 +219,9 @@ class PublishingDesk:
             return None
         digest = publication.manifest.digest
         pinned = {item_text(pin.kind, pin.name) for pin in pins.items if pin.manifest_digest == digest}
-        rejections = self._ours(lambda: self._rejections(name, publication.manifest.serial, operators))
-        return standing(publication, pinned, rejections)
+        statements = self._ours(lambda: parse_lock(find_file(self._manifests / PINS_FILE)))
+        rejected = _rejections({name}, statements, operators)
+        return standing(publication, pinned, rejected.get((name, publication.manifest.serial), []))
 
     def _signed_here(self, name: str, trust: SignerTrust, now_ms: int) -> Iterator[Known]:
         """What stands signed for this server in the operators' folder."""
@@ -207,27 +231,6 @@ class PublishingDesk:
                 manifest = parse_manifest(parse_envelope(raw).payload)
                 if manifest.server.name == name:
                     yield Known(serial=manifest.serial, digest=manifest.digest)
-
-    def _approved(self, name: str, operators: Operators) -> Iterator[Known]:
-        """What was approved of this server."""
-        for raw in parse_lock(find_file(self._manifests / PINS_FILE)):
-            if _is_about(raw, name):
-                for one in approvals_that_verify([raw], operators):
-                    if one.approval.server_name == name:
-                        yield Known(serial=one.approval.manifest_serial)
-
-    def _rejections(self, name: str, serial: int, operators: Operators) -> list[Rejection]:
-        """What reviewers said against the manifest of this server with this serial."""
-        found: list[Rejection] = []
-        about = [raw for raw in parse_lock(find_file(self._manifests / PINS_FILE)) if _is_about(raw, name)]
-        for word in words_that_verify(about, operators):
-            if not isinstance(word, SignedRetraction) or word.statement.act is not Act.PIN_REJECT:
-                continue
-            said = word.retraction
-            if (said.server_name, said.manifest_serial) == (name, serial):
-                item = None if said.kind is None or said.tool is None else item_text(said.kind, said.tool)
-                found.append(Rejection(item=item, note=said.note, at=word.statement.at))
-        return found
 
     def _use(self, asked: SignedRequest, now_ms: int) -> None:
         """Remember a request until it has expired; it may be made once. One from before the start may have been."""
@@ -250,12 +253,38 @@ class PublishingDesk:
             raise Refused(Reason.STORE_UNAVAILABLE, refused.detail) from refused
 
 
-def _is_about(envelope: bytes, name: str) -> bool:
-    """Tell, cheaply and before anything is verified, whether a payload in RFC 8785 form holds this text at all."""
+def _approved(name: str, statements: Sequence[bytes], operators: Operators) -> Iterator[Known]:
+    """What was approved of this server."""
+    about = [raw for raw in statements if _is_about(raw, name)]
+    for one in approvals_that_verify(about, operators):
+        if one.approval.server_name == name:
+            yield Known(serial=one.approval.manifest_serial)
+
+
+def _rejections(
+    names: Collection[str], statements: Sequence[bytes], operators: Operators
+) -> Mapping[tuple[str, int], list[Rejection]]:
+    """What reviewers said against manifests of these servers, by name and serial."""
+    found: dict[tuple[str, int], list[Rejection]] = {}
+    about = [raw for raw in statements if _is_about(raw, *names)]
+    for word in words_that_verify(about, operators):
+        if not isinstance(word, SignedRetraction) or word.statement.act is not Act.PIN_REJECT:
+            continue
+        said = word.retraction
+        if said.server_name in names:
+            item = None if said.kind is None or said.tool is None else item_text(said.kind, said.tool)
+            rejection = Rejection(item=item, note=said.note, at=word.statement.at)
+            found.setdefault((said.server_name, said.manifest_serial), []).append(rejection)
+    return found
+
+
+def _is_about(envelope: bytes, *names: str) -> bool:
+    """Tell, cheaply and before anything is verified, whether a payload in RFC 8785 form holds one of these texts at all."""
     try:
-        return canonical_bytes(name) in parse_envelope(envelope).payload
+        payload = parse_envelope(envelope).payload
     except Refused:
         return False
+    return any(canonical_bytes(name) in payload for name in names)
 
 
 def _still_counts(envelope: bytes, trust: SignerTrust, now_ms: int) -> bool:

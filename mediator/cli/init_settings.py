@@ -62,6 +62,7 @@ local = true
 # persons_differ = false               # true: whoever signed, by name, reviews nothing of it with any key
 # pending_per_publisher_max = 20       # published manifests that nobody has decided about yet
 # pending_bytes_per_publisher_max = 8388608
+# publications_per_key_per_hour_max = 30  # a published manifest is an entry of the ledger for ever
 # freshness_seconds = 60               # then all that a tool server offers is compared again, before its next call
 
 [policy]                               # Cedar policies, their cases, and the statement that puts them in force

@@ -136,6 +136,7 @@ class ManifestSettings(Section):
     pending_bytes_per_publisher_max: Annotated[int, Field(ge=_MIB, le=1024 * _MIB)] = (
         8 * _MIB
     )  # 100 servers' real tools
+    publications_per_key_per_hour_max: Count = 30  # ours: a build that runs every two minutes; each is a ledger entry
     freshness_seconds: Annotated[int, Field(ge=1, le=3600)] = 60  # the issue's number: so long may drift go unheard of
 
 

@@ -19,7 +19,7 @@ from mediator.evidence import Secret
 from mediator.identity.signed_request import sign_request
 from mediator.identity.statement import Act
 from mediator.manifest.approval import approve_pins
-from mediator.manifest.lock import Retraction
+from mediator.manifest.lock import Retraction, parse_lock
 from mediator.manifest.publication import Receipt
 from mediator.manifest.retraction import retract
 from mediator.manifest.signature import sign_manifest, verify_manifest
@@ -127,6 +127,42 @@ async def test_what_was_approved_holds_its_serial_and_what_was_rejected_makes_ro
         [{"item": None, "note": "say less", "at": "2027-01-15T08:00:00Z"}],
     )
     assert await desk.publish(signed(1, "other")) is Receipt.NEW  # beside it: what was rejected waits no more
+
+
+@promise("P7", "P11")
+async def test_a_key_has_so_many_taken_in_within_an_hour(desk: Desk) -> None:
+    """Ours: each is an entry of the ledger and a write to the disk, and a serial can rise for ever."""
+    for serial in range(1, 31):
+        assert await desk.publish(signed(serial)) is Receipt.NEW
+        assert await desk.publish(signed(serial)) is Receipt.KNOWN  # what is not taken in is not counted
+    desk.clock.advance(seconds=600)
+    assert await desk.publish(signed(30)) is Receipt.KNOWN
+    with pytest.raises(Refused) as stop:
+        await desk.publish(signed(31))
+    assert stop.value.reason is Reason.RATE_LIMITED
+    assert stop.value.remedy == "wait 50 minutes, or ask the operator for a higher rate"
+    desk.trust = trust_of(signers=("signer", "cosigner"))
+    form = manifest_of(server="mail") | {"serial": 1, "publisher": "cosigner"}
+    assert await desk.publish(sign_manifest(form, [key_of("cosigner")])) is Receipt.NEW  # another's hour is its own
+    desk.clock.advance(seconds=3000)
+    assert await desk.publish(signed(31)) is Receipt.NEW
+
+
+async def test_the_reviewers_statements_are_read_once_for_each_request(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: with ten thousand approvals, once for each manifest that waits is seconds."""
+    for number in range(5):
+        assert await desk.publish(signed(1, f"s{number}")) is Receipt.NEW
+    read: list[bytes | None] = []
+
+    def parse(raw: bytes | None) -> tuple[bytes, ...]:
+        read.append(raw)
+        return parse_lock(raw)
+
+    monkeypatch.setattr("mediator.assembly.publishing.parse_lock", parse)
+    assert await desk.publish(signed(1, "more")) is Receipt.NEW
+    assert len(read) == 1
 
 
 async def test_a_request_is_answered_once_and_remembered_while_it_holds(desk: Desk) -> None:
