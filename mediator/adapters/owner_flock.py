@@ -1,7 +1,7 @@
 """One owner of `.mediator` at a time: a lock that the kernel keeps, and drops when its process dies.
 
-It does not find out what the owner does, and waits for nobody. The file stays when the lock goes: removing it
-would let two processes lock two files of the same name.
+It does not find out what the owner does, and an owner waits for nobody; who only reads a file and writes it anew takes
+turns (`take_turns`). The file stays when the lock goes: removing it would let two processes lock two files of one name.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Final
 from mediator.refusal import Reason, Refused
 
 _PID_BYTES_MAX: Final = 32
+_TURN_SECONDS: Final = 2.0  # a turn is a file read and replaced, durably: milliseconds
+_POLL_SECONDS: Final = 0.005
 _TAKEN: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
@@ -39,6 +42,28 @@ def own(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # which drops the lock
+
+
+@contextmanager
+def take_turns(path: Path, seconds: float = _TURN_SECONDS) -> Iterator[None]:
+    """Hold the lock on this file for a moment, once whoever holds it lets go; blocks for so long at most.
+
+    Raises `Refused(STORE_UNAVAILABLE)` where it cannot be opened, or is not let go of in time.
+    """
+    descriptor = _open(path)
+    try:
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                _lock(descriptor, path)
+                break
+            except Owned as owned:
+                if time.monotonic() >= until:
+                    raise _refused(f"`{path}` is held for {seconds} s already: {owned.detail}", "try again") from owned
+                time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: Path) -> int:

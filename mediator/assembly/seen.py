@@ -1,7 +1,7 @@
 """What was seen: the highest version of each thing that operators and roots sign, so that no older one comes back.
 
-Two files of their own in the private state folder: the numbers, and what stood in `pins.lock`. Each is replaced whole; whoever
-restores all of `.mediator/` restores them as well.
+Two files of their own in the private state folder: the numbers, and what stood in `pins.lock`. Each is replaced whole,
+by one process at a time, so that none loses what another saw; whoever restores all of `.mediator/` restores them as well.
 What is below is refused, what is above is remembered once it was put in force, or written by a command.
 
 SPDX-License-Identifier: Apache-2.0
@@ -14,6 +14,7 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
+from mediator.adapters.owner_flock import take_turns
 from mediator.assembly.folder import find_file, naming, replace_file
 from mediator.canonical import JsonLimits, canonical_bytes, parse_object
 from mediator.identity.statement import Keyholders
@@ -23,6 +24,7 @@ from mediator.refusal import Reason, Refused
 
 SEEN_FILE: Final = "seen.json"
 SEEN_PINS_FILE: Final = "seen_pins.json"
+_LOCK_FILE: Final = "seen.lock"
 _PINS_LIMITS: Final = JsonLimits(bytes_max=16 * 1024 * 1024)  # more statements than `pins.lock` can hold
 
 
@@ -61,11 +63,8 @@ def refuse_older(state: Path, what: Signed, number: int, where: Path) -> None:
 
 def remember(state: Path, **numbers: int) -> None:
     """Remember these numbers where they are higher than what was seen."""
-    seen = read_seen(state)
-    risen = {Signed(name): number for name, number in numbers.items() if number > seen.get(Signed(name), 0)}
-    if risen:
-        merged = {str(what): number for what, number in {**seen, **risen}.items()}
-        replace_file(state / SEEN_FILE, canonical_bytes({**merged}), private=True)
+    with take_turns(state / _LOCK_FILE):
+        _raise(state, numbers)
 
 
 def read_seen_pins(state: Path) -> SeenPins:
@@ -77,7 +76,17 @@ def read_seen_pins(state: Path) -> SeenPins:
 
 def remember_pins(state: Path, pins_lock: bytes | None, operators: Keyholders) -> None:
     """Remember what stands in `pins.lock`, and how high it has risen."""
-    words, seen = words_that_verify(parse_lock(pins_lock), operators), read_seen_pins(state)
-    if (now := see(words, seen)) != seen:
-        replace_file(state / SEEN_PINS_FILE, canonical_bytes(now.as_form()), private=True)
-    remember(state, pins=now.serial)
+    words = words_that_verify(parse_lock(pins_lock), operators)
+    with take_turns(state / _LOCK_FILE):
+        seen = read_seen_pins(state)
+        if (now := see(words, seen)) != seen:
+            replace_file(state / SEEN_PINS_FILE, canonical_bytes(now.as_form()), private=True)
+        _raise(state, {"pins": now.serial})
+
+
+def _raise(state: Path, numbers: Mapping[str, int]) -> None:
+    seen = read_seen(state)
+    risen = {Signed(name): number for name, number in numbers.items() if number > seen.get(Signed(name), 0)}
+    if risen:
+        merged = {str(what): number for what, number in {**seen, **risen}.items()}
+        replace_file(state / SEEN_FILE, canonical_bytes({**merged}), private=True)

@@ -13,12 +13,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from mediator.adapters.owner_flock import own
+from mediator.adapters.owner_flock import own, take_turns
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 
@@ -108,3 +109,27 @@ def test_a_disk_that_knows_no_locks_is_refused(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     assert "no locks" in refusal_of(tmp_path / "owner.lock").detail
+
+
+def test_a_turn_is_waited_for_and_taken_as_soon_as_it_is_let_go(tmp_path: Path) -> None:
+    """Ours: two that each read a file and write it anew do so one after the other."""
+    lock = tmp_path / "seen.lock"
+    with another_owner(lock) as process, ThreadPoolExecutor(1) as pool:
+
+        def turn() -> None:
+            with take_turns(lock, seconds=5):
+                pass
+
+        waiting = pool.submit(turn)
+        process.kill()
+        waiting.result(timeout=5)
+
+
+@promise("P7")
+def test_a_turn_that_is_never_let_go_of_is_refused_in_time(tmp_path: Path) -> None:
+    """P7: every wait has a deadline."""
+    lock = tmp_path / "seen.lock"
+    with another_owner(lock) as process, pytest.raises(Refused) as stop, take_turns(lock, seconds=0.01):
+        pass
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE
+    assert f"`{process.pid}`" in stop.value.detail

@@ -5,10 +5,15 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mediator.adapters.owner_flock import take_turns
+from mediator.assembly import seen as seen_module
 from mediator.assembly.seen import Signed, read_seen, read_seen_pins, refuse_older, remember, remember_pins
 from mediator.manifest.put_back import NOTHING_SEEN
 from mediator.refusal import Reason, Refused
@@ -56,3 +61,40 @@ def test_what_stood_in_the_pins_is_remembered_beside_how_high_they_rose(tmp_path
         read_seen_pins(tmp_path)
     assert refusal.value.reason is Reason.MALFORMED
     assert "seen_pins.json" in refusal.value.detail
+
+
+REMEMBER = """
+import sys
+from pathlib import Path
+from mediator.assembly.seen import remember
+for number in range(1, 101):
+    remember(Path(sys.argv[1]), **{sys.argv[2]: number})
+"""
+
+
+@promise("P7")
+def test_two_processes_that_remember_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """Ours: `serve` renews while a command approves; a number that is forgotten lets an older file come back."""
+    names = ("trust", "policies", "accepted")
+    started = [
+        subprocess.Popen([sys.executable, "-c", REMEMBER, str(tmp_path), name], cwd=Path(__file__).parents[3])
+        for name in names
+    ]
+    assert [one.wait(timeout=60) for one in started] == [0, 0, 0]
+    assert read_seen(tmp_path) == {Signed(name): 100 for name in names}
+
+
+@promise("P7")
+def test_what_stood_in_the_pins_waits_for_who_is_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: what is written was read under the lock; and whoever never lets go is refused, not waited for."""
+    lock = approved(signed(manifest_of()))
+    monkeypatch.setattr(seen_module, "take_turns", partial(take_turns, seconds=0.01))
+    with take_turns(tmp_path / "seen.lock"):
+        with pytest.raises(Refused) as refusal:
+            remember_pins(tmp_path, lock, OPERATORS)
+        with pytest.raises(Refused):
+            remember(tmp_path, trust=1)
+    assert refusal.value.reason is Reason.STORE_UNAVAILABLE
+    assert read_seen_pins(tmp_path) == NOTHING_SEEN
+    remember_pins(tmp_path, lock, OPERATORS)
+    assert len(read_seen_pins(tmp_path).statements) == 1
