@@ -111,6 +111,7 @@ def approve(
             ),
             note=note,
             seen_serial=read_seen(set_up.folder.state).get(Signed.PINS, 0),
+            beside=before.resources,
         )
     approved = manifest_file(set_up, name).with_name(APPROVED_FILE)
     copies = copies_with(set_up, name, read_file(approved.with_name(ENVELOPE_FILE)), lock)

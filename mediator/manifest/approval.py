@@ -21,11 +21,12 @@ from mediator.effect import Effect
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
 from mediator.manifest.declaration import must_be_fit
-from mediator.manifest.entry import ManifestEntry
+from mediator.manifest.entry import ManifestEntry, ManifestResource
 from mediator.manifest.kind import EntryKey, ItemKind
 from mediator.manifest.lock import Approval, SignedApproval, parse_lock, words_that_verify, write_lock
 from mediator.manifest.manifest import LOCAL_NAME
 from mediator.manifest.names import natural_name, propose_name, why_not
+from mediator.manifest.pinned import PinnedResource, why_not_beside
 from mediator.manifest.signature import VerifiedManifest
 from mediator.manifest.standing import is_of_the_same, item_of
 from mediator.refusal import Reason, Refused
@@ -61,14 +62,15 @@ def approve_pins(
     acknowledged: Mapping[EntryKey, frozenset[str]] = MappingProxyType({}),
     note: str | None = None,
     seen_serial: int = 0,
+    beside: Sequence[PinnedResource] = (),
 ) -> bytes:
     """Return `pins.lock` with the reviewer's statements for these tools, prompts and resources added.
 
     `tools` None means all of the manifest, of every kind.
 
     `server` is the local name, `assigned` the names on `/mcp` by tool where one is assigned by hand, `acknowledged` the
-    codes of the findings that the reviewer accepts; `seen_serial` is the highest serial that this set-up ever saw. Raises
-    `Refused` for whatever `load_pins` would not accept.
+    codes of the findings that the reviewer accepts; `seen_serial` is the highest serial that this set-up ever saw; `beside` are
+    the families of resources that are pinned, of every server. Raises `Refused` for whatever `load_pins` would not accept.
     """
     # 1. Who approves may approve, and does not approve their own work.
     who = operators.get(reviewer.public.keyid)
@@ -85,6 +87,8 @@ def approve_pins(
     existing = [word for word in words if isinstance(word, SignedApproval)]
     _must_not_roll_back(server, manifest, existing)
     chosen_items = {(server, entry.kind, entry.name) for entry in chosen}
+    for entry in chosen:
+        _must_stand_apart(server, entry, beside)
     taken = {
         (one.approval.kind, one.approval.assigned.casefold())
         for one in existing
@@ -145,6 +149,11 @@ def _must_not_roll_back(server: str, manifest: VerifiedManifest, existing: Seque
     if manifest.manifest.serial < approved:
         told = f"serial {manifest.manifest.serial} is below {approved}, which was approved: an old manifest came back"
         raise Refused(Reason.BAD_CREDENTIAL, told)
+
+
+def _must_stand_apart(server: str, entry: ManifestEntry, beside: Sequence[PinnedResource]) -> None:
+    if isinstance(entry, ManifestResource) and (detail := why_not_beside(server, entry.family, beside)) is not None:
+        raise Refused(Reason.MALFORMED, f"`{entry.name}` cannot be pinned: {detail}")
 
 
 def _name(server: str, entry: ManifestEntry, by_hand: str | None, taken: frozenset[str]) -> str:

@@ -27,7 +27,15 @@ from mediator.identity.statement import Keyholders
 from mediator.manifest.kind import ItemKey, ItemKind
 from mediator.manifest.lock import parse_lock
 from mediator.manifest.names import why_not
-from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool, ReviewRule, pin_item
+from mediator.manifest.pinned import (
+    PinnedItem,
+    PinnedPrompt,
+    PinnedResource,
+    PinnedTool,
+    ReviewRule,
+    pin_item,
+    why_not_beside,
+)
 from mediator.manifest.signature import VerifiedManifest, verify_manifest
 from mediator.manifest.standing import StandingApproval, standing
 from mediator.manifest.trust import SKEW_MS, SignerTrust
@@ -169,7 +177,7 @@ def _told_apart(items: Sequence[PinnedItem], problems: list[PinProblem]) -> Iter
     resources: list[PinnedResource] = []
     for item in sorted(items, key=lambda item: item.pin_serial):
         if isinstance(item, PinnedResource):
-            if (detail := _why_not_family(item, resources)) is None:
+            if (detail := why_not_beside(item.server, item.family, resources)) is None:
                 resources.append(item)
         elif (wrong := why_not(item.assigned, item.server, frozenset(names[item.kind]))) is None:
             names[item.kind].add(item.assigned.casefold())
@@ -180,16 +188,6 @@ def _told_apart(items: Sequence[PinnedItem], problems: list[PinProblem]) -> Iter
             yield item
         else:
             problems.append(PinProblem(server=item.server, tool=item.name, detail=detail, kind=item.kind))
-
-
-def _why_not_family(resource: PinnedResource, earlier: Sequence[PinnedResource]) -> str | None:
-    for other in earlier:
-        if other.server != resource.server and other.family.overlaps(resource.family):
-            return (
-                f"it may name the same resource as `{other.family.text}` of `{other.server}`: revoke the approval of "
-                "one of them, or let an owner declare a narrower family"
-            )
-    return None
 
 
 def _manifest_of(

@@ -179,6 +179,17 @@ def pin_item(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewR
             assert_never(entry)
 
 
+def why_not_beside(server: str, family: ResourceFamily, others: Iterable[PinnedResource]) -> str | None:
+    """Say why this server's family cannot stand beside those of other servers, or None."""
+    for other in others:
+        if other.server != server and other.family.overlaps(family):
+            return (
+                f"it may name the same resource as `{other.family.text}` of `{other.server}`: revoke the approval of "
+                "one of them, or let an owner declare a narrower family"
+            )
+    return None
+
+
 class _Facts(TypedDict):
     server: str
     name: str

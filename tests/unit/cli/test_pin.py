@@ -288,3 +288,20 @@ def test_prompts_and_families_of_resources_are_reviewed_and_approved_as_tools_ar
     assert "memo://notes" in mediator.well("pin", "list").out
     assert set(pins(mediator)) == {"now", "set_alarm"}
     assert work.is_dir()
+
+
+@promise("P2")
+def test_a_family_that_another_servers_pins_cover_is_not_approved(
+    work: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """Ours: it is said when somebody can still decide, and nothing is signed that would not hold."""
+    clock.script.tools, clock.script.resources = [], [{"uri": "memo://notes", "name": "notes"}]
+    clock.save()
+    for name in ("clock", "diary"):
+        mediator.well("manifest", "import", name, "--command", " ".join(clock.command), "--yes")
+        mediator.well("manifest", "sign", name, "--accept-proposed")
+    approve(mediator)
+    before = content_of(work)
+    error = mediator.refused("pin", "approve", "diary", "--reviewer", OPERATOR)
+    assert "it may name the same resource as `memo://notes` of `clock`: revoke" in error
+    assert content_of(work) == before

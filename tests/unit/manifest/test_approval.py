@@ -15,7 +15,7 @@ from mediator.manifest.lock import approvals_that_verify, parse_lock
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.people import key_of, operators_of
-from tests.simulated.pins import OPERATORS, READ, approved, loaded, manifest_of, signed
+from tests.simulated.pins import OPERATORS, READ, approved, full_manifest, loaded, manifest_of, signed
 
 WRITE: JsonObject = {**READ, "name": "write"}
 ENVELOPE = signed(manifest_of(READ, WRITE))
@@ -172,3 +172,25 @@ def test_a_reviewer_adds_labels_and_takes_none_away() -> None:
     pins, problems = loaded(lock, {"files": envelope})
     assert problems == ()
     assert [tool.result_labels for tool in pins] == [frozenset({"untrusted", "confidential:payroll"})]
+
+
+@promise("P2", "P7")
+def test_a_family_that_may_name_what_another_servers_does_is_refused_and_signs_nothing() -> None:
+    """Ours: what would not load is not approved, and both are told what `load_pins` would say."""
+    mine, theirs = (
+        signed(full_manifest(prefixes=["x://h/"])),
+        signed(full_manifest(prefixes=["x://h/a/"], server="mail")),
+    )
+    lock = approved(mine)
+    pinned, _ = loaded(lock, {"files": mine})
+
+    refusal = refused(theirs, "mail", lock, beside=pinned.resources)
+
+    told = "it may name the same resource as `x://h/` of `files`: revoke the approval of one of them"
+    assert told in refusal.detail
+    assert "`x://h/a/` cannot be pinned" in refusal.detail
+    (problem,) = loaded(approved(theirs, "mail", lock), {"files": mine, "mail": theirs})[1]
+    assert problem.detail in refusal.detail
+    assert approved(mine, pins_lock=lock, beside=pinned.resources) != lock  # its own stands in nobody's way
+    tools = approved(theirs, "mail", lock, tools=frozenset({"read"}), beside=pinned.resources)
+    assert loaded(tools, {"files": mine, "mail": theirs})[1] == ()
