@@ -16,7 +16,7 @@ from mediator.assembly.folder import find_file, read_file, read_operators
 from mediator.assembly.seen import Signed, read_seen, remember_pins
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, load_pin_set
 from mediator.canonical import Json, JsonObject
-from mediator.cli.console import BAD, GOOD, NAME, QUIET, print_json, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, QUIET, WARN, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import APPROVED_FILE, NameArgument, manifest_file, read_verified
@@ -131,16 +131,17 @@ def approve(
 
 @group.command("list")
 def list_pins(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
-    """List the tools that exist for agents; and approvals that do not hold, with the reason."""
+    """List the tools that exist for agents, what waits for another reviewer, and approvals that do not hold."""
     set_up = open_set_up(folder)
     operators = read_operators(set_up.folder)
     with about(f"{set_up.manifests}", "`mediator doctor` looks at the whole set-up"):
         pins, problems = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
     if as_json:
-        failed: list[Json] = [{"server": one.server, "tool": one.tool, "detail": one.detail} for one in problems]
+        waiting: list[Json] = [_problem_form(one) for one in problems if one.waits]
+        failed: list[Json] = [_problem_form(one) for one in problems if not one.waits]
         others: list[Json] = [_other_form(one) for one in pins.items if not isinstance(one, PinnedTool)]
         told: list[Json] = [_form(one) for one in pins]
-        print_json({"digest": pins.digest, "pins": told, "others": others, "problems": failed})
+        print_json({"digest": pins.digest, "pins": told, "others": others, "waiting": waiting, "problems": failed})
         return
     if pins.tools:
         _show_pins(list(pins))
@@ -182,7 +183,11 @@ def _show_others(pinned: Iterable[PinnedItem]) -> None:
 def _say_problems(problems: list[PinProblem] | tuple[PinProblem, ...]) -> None:
     for problem in problems:
         tool = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
-        say(("not pinned: ", BAD), (tool, NAME), f": {problem.detail}")
+        say(("waiting: ", WARN) if problem.waits else ("not pinned: ", BAD), (tool, NAME), f": {problem.detail}")
+
+
+def _problem_form(problem: PinProblem) -> JsonObject:
+    return {"server": problem.server, "kind": problem.kind.value, "tool": problem.tool, "detail": problem.detail}
 
 
 def _other_form(pin: PinnedItem) -> JsonObject:

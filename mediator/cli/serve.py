@@ -55,7 +55,7 @@ def _tell_ready(mediator: Mediator, unreachable: Mapping[str, str]) -> None:
     pins = mediator.trust.snapshot().pins
     for problem in mediator.problems:
         where = problem.server if problem.tool is None else f"{problem.server}/{problem.tool}"
-        note(("not pinned ", WARN), (where, NAME), f": {problem.detail}")
+        note(("waiting " if problem.waits else "not pinned ", WARN), (where, NAME), f": {problem.detail}")
     for server, why in unreachable.items():
         note(("not there ", WARN), (server, NAME), f": {why}; it is compared with its pins when it is")
     servers = len({tool.server for tool in pins})

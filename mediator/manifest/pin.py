@@ -54,6 +54,8 @@ class PinProblem:
     """Its name, of whichever kind."""
     detail: str
     kind: ItemKind = ItemKind.TOOL
+    waits: bool = False
+    """Whether it is no fault: too few have approved it yet."""
 
 
 @final
@@ -153,7 +155,10 @@ def load_pins(
     cannot be read.
     """
     signed, fallen = standing(parse_lock(pins_lock), operators, now_ms, SKEW_MS, rule.reviewers)
-    problems = [PinProblem(server=one.server, tool=one.tool, detail=one.detail) for one in fallen]
+    problems = [
+        PinProblem(server=one.server, tool=one.tool, detail=one.detail, kind=one.kind, waits=one.waits)
+        for one in fallen
+    ]
     items: list[PinnedItem] = []
     instructions: dict[str, str] = {}
     for server in sorted({one.approval.server for one in signed}):

@@ -60,6 +60,9 @@ class Fallen:
     server: str
     tool: str | None
     detail: str
+    kind: ItemKind = ItemKind.TOOL
+    waits: bool = False
+    """Whether nothing is wrong with it: other voices are still to come."""
 
 
 def standing(
@@ -83,7 +86,7 @@ def standing(
             detail = (
                 f"{reviewers - missing} of {reviewers} approvals ({names}): another operator reviews and approves it"
             )
-            fallen.append(Fallen(server=item[0], tool=item[2], detail=detail))
+            fallen.append(Fallen(server=item[0], kind=item[1], tool=item[2], detail=detail, waits=True))
         else:
             stands.append(_together(agreed, reviewers))
     return tuple(stands), tuple(fallen)
@@ -178,4 +181,4 @@ def _thing(approval: Approval) -> Approval:
 
 def _fallen(word: SignedApproval | SignedRetraction, detail: str) -> Fallen:
     said = word.approval if isinstance(word, SignedApproval) else word.retraction
-    return Fallen(server=said.server, tool=said.tool, detail=detail)
+    return Fallen(server=said.server, kind=said.kind or ItemKind.TOOL, tool=said.tool, detail=detail)

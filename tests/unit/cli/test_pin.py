@@ -305,3 +305,21 @@ def test_a_family_that_another_servers_pins_cover_is_not_approved(
     error = mediator.refused("pin", "approve", "diary", "--reviewer", OPERATOR)
     assert "it may name the same resource as `memo://notes` of `clock`: revoke" in error
     assert content_of(work) == before
+
+
+@promise("P2")
+def test_an_approval_that_another_has_to_join_waits_and_is_no_fault(pinned: Path, mediator: Commands) -> None:
+    """Ours: with two reviewers asked for, the first one's word is half of the way."""
+    settings = pinned / "mediator.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("[manifests]", "[manifests]\nreviewers = 2", 1), encoding="utf-8")
+
+    listed = mediator.well("pin", "list", "--json").printed
+    assert (listed["pins"], listed["problems"]) == ([], [])
+    assert [(one["server"], one["kind"], one["tool"]) for one in listed["waiting"]] == [
+        ("clock", "tool", "now"),
+        ("clock", "tool", "set_alarm"),
+    ]
+    shown = mediator.well("pin", "list").out
+    assert f"waiting: clock/now: 1 of 2 approvals (`{OPERATOR}`): another operator reviews and approves it" in shown
+    assert "not pinned" not in shown
