@@ -16,7 +16,15 @@ from typing import Final
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
 from mediator.assembly.folder import Folder, find_file, naming, read_file, read_operators
-from mediator.assembly.seen import Signed, read_seen, read_seen_pins, refuse_older, remember, remember_pins
+from mediator.assembly.seen import (
+    Signed,
+    read_seen_pins,
+    read_seen_trust,
+    refuse_older,
+    remember,
+    remember_pins,
+    remember_trust,
+)
 from mediator.canonical import Digest, JsonObject, parse_object
 from mediator.identity.dsse import PublicKey
 from mediator.identity.keys import KeySet, key_set
@@ -98,8 +106,7 @@ def read_signer_trust(folder: Folder, settings: Settings, operators: Operators, 
     manifests = folder.manifests(settings)
     accepted = _accepted(folder, settings, operators)
     with naming(manifests / TRUST_FILE):
-        seen = read_seen(folder.state).get(Signed.TRUST, 0)
-        return verify_trust(read_file(manifests / TRUST_FILE), accepted.root, now_ms, seen)
+        return verify_trust(read_file(manifests / TRUST_FILE), accepted.root, now_ms, *read_seen_trust(folder.state))
 
 
 def _accepted(folder: Folder, settings: Settings, operators: Operators) -> Acceptance:
@@ -117,9 +124,10 @@ def remember_signed(folder: Folder, settings: Settings, operators: Operators, no
     remember(
         folder.state,
         accepted=_accepted(folder, settings, operators).serial,
-        trust=read_signer_trust(folder, settings, operators, now_ms).file.version,
         policies=0 if activation is None else verify_statement(activation, operators, Act.POLICY_ACTIVATE).serial,
     )
+    trust = read_signer_trust(folder, settings, operators, now_ms)
+    remember_trust(folder.state, trust.file.version, trust.digest)
     remember_pins(folder.state, find_file(manifests / PINS_FILE), operators)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mediator.assembly.folder import read_file, read_operators, replace_file
-from mediator.assembly.seen import Signed, read_seen, remember
+from mediator.assembly.seen import Signed, read_seen, read_seen_trust, remember, remember_trust
 from mediator.assembly.trust import TRUST_FILE, TRUST_STATEMENT_FILE
 from mediator.cli.folder import SetUp, about, next_serial, now_ms, replace_together
 from mediator.identity.dsse import SigningKey
@@ -49,9 +49,9 @@ def write_trust_file(set_up: SetUp, said: TrustFile, roots: Sequence[SigningKey]
         raw = sign_trust(said, roots)
         statement = read_file(path.with_name(TRUST_STATEMENT_FILE))
         accepted = read_acceptance(statement, read_operators(set_up.folder)).root
-        verify_trust(raw, accepted, now_ms(), read_seen(set_up.folder.state).get(Signed.TRUST, 0))
+        trust = verify_trust(raw, accepted, now_ms(), *read_seen_trust(set_up.folder.state))
     replace_file(path, raw)
-    remember(set_up.folder.state, trust=said.version)
+    remember_trust(set_up.folder.state, trust.file.version, trust.digest)
 
 
 def must_be_handed_on(set_up: SetUp) -> None:
@@ -72,7 +72,7 @@ def must_be_whole(set_up: SetUp) -> None:
 
 def _must_hold(set_up: SetUp, raw: bytes, root: RootRole) -> None:
     # Its end is not asked for: a file that has ended is renewed under a root that was accepted, so that comes first.
-    verify_trust(raw, root, parse_trust(raw).issued, read_seen(set_up.folder.state).get(Signed.TRUST, 0))
+    verify_trust(raw, root, parse_trust(raw).issued, *read_seen_trust(set_up.folder.state))
 
 
 def accept_operators(set_up: SetUp, operators: bytes, signer: SigningKey, who: str) -> None:

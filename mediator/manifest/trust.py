@@ -81,8 +81,13 @@ def sign_trust(said: TrustFile, keys: Sequence[SigningKey]) -> bytes:
     return raw
 
 
-def verify_trust(raw: bytes, accepted: RootRole, now_ms: int, seen_version: int) -> SignerTrust:
-    """Return what the root says, as the accepted root keys and the time bear it out; raises `Refused`, nothing else."""
+def verify_trust(
+    raw: bytes, accepted: RootRole, now_ms: int, seen_version: int, seen_digest: Digest | None = None
+) -> SignerTrust:
+    """Return what the root says, as the accepted root keys and the time bear it out; raises `Refused`, nothing else.
+
+    `seen_digest` is of what the highest version that was seen said, where that is known.
+    """
     envelope = parse_envelope(raw)
     said = read_trust_file(parse_object(envelope.payload))
     known = {key.keyid: key for role in (said.root, accepted) for key in role.keys.values()}
@@ -99,6 +104,11 @@ def verify_trust(raw: bytes, accepted: RootRole, now_ms: int, seen_version: int)
     if said.version < seen_version:
         detail = f"version {said.version} is below {seen_version}, which was seen before: an old trust file came back"
         raise Refused(Reason.BAD_CREDENTIAL, detail)
+    # Ours: a version says one thing once. Two of them are two truths, of which everybody sees the one they are shown.
+    if said.version == seen_version and seen_digest not in {None, signed.digest}:
+        detail = f"version {said.version} was seen before: same version, other content; the root's holder looks at both"
+        remedy = "put the file back that was there, or let the root's holder sign a higher version"
+        raise Refused(Reason.BAD_CREDENTIAL, detail, remedy=remedy)
     if said.issued > now_ms + SKEW_MS:
         raise Refused(Reason.BAD_CREDENTIAL, f"issued in the future, at {write_moment(said.issued)}")
     # TUF 5.3.10: no freeze.

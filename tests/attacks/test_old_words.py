@@ -6,10 +6,13 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mediator.assembly.folder import read_key
+from mediator.manifest.trust import parse_trust, sign_trust
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, Commands
 from tests.simulated.tool_server_stdio import SimulatedStdioServer, tool
@@ -75,3 +78,18 @@ def test_what_was_signed_before_is_not_obeyed_after(
 
     refused = [line for line in mediator("doctor").out.splitlines() if line.startswith("error: ")]
     assert any(told in line for line in refused), refused
+
+
+@promise("P2", "P7")
+def test_a_trust_file_of_the_same_version_says_nothing_else(pinned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours: both are really signed by the root; which of them counts is nobody's to choose by a copy (A7)."""
+    mediator, file = Commands(capsys), pinned / "tool_manifests" / "trust.json"
+    root = read_key(pinned / ".mediator" / "keys" / "root.pem")
+    mediator.well("trust", "revoke-key", "local-signer", "--why", "it was stolen")
+    said = parse_trust(file.read_bytes())
+    signers = {keyid: replace(signer, revoked=None) for keyid, signer in said.signers.items()}
+    file.write_bytes(sign_trust(replace(said, signers=signers), [root]))
+
+    assert "same version, other content" in mediator.refused("policy", "check")
+    assert "same version, other content" in mediator.refused("pin", "list")
+    assert mediator("doctor").code == 1

@@ -14,7 +14,17 @@ import pytest
 
 from mediator.adapters.owner_flock import take_turns
 from mediator.assembly import seen as seen_module
-from mediator.assembly.seen import Signed, read_seen, read_seen_pins, refuse_older, remember, remember_pins
+from mediator.assembly.seen import (
+    Signed,
+    read_seen,
+    read_seen_pins,
+    read_seen_trust,
+    refuse_older,
+    remember,
+    remember_pins,
+    remember_trust,
+)
+from mediator.canonical import digest_of
 from mediator.manifest.put_back import NOTHING_SEEN
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -35,7 +45,19 @@ def test_what_was_seen_only_rises(tmp_path: Path) -> None:
     assert "trust.json" in refusal.value.detail
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"trust": -1}', '{"trust": true}', '{"other": 1}', '{"pins": "1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"trust": -1}',
+        '{"trust": true}',
+        '{"other": 1}',
+        '{"pins": "1"}',
+        '{"trust": 1, "trust_digest": 1}',
+        '{"trust_digest": "x"}',
+    ],
+)
 @promise("P7")
 def test_a_file_in_any_other_form_stops_whoever_asks(tmp_path: Path, text: str) -> None:
     """P7: what was seen is not guessed."""
@@ -61,6 +83,24 @@ def test_what_stood_in_the_pins_is_remembered_beside_how_high_they_rose(tmp_path
         read_seen_pins(tmp_path)
     assert refusal.value.reason is Reason.MALFORMED
     assert "seen_pins.json" in refusal.value.detail
+
+
+@promise("P7")
+def test_what_a_version_of_the_trust_file_said_is_remembered_with_it(tmp_path: Path) -> None:
+    """Ours: and where an earlier release remembered the number alone, its content is added once."""
+    one, other = digest_of("one"), digest_of("other")
+    assert read_seen_trust(tmp_path) == (0, None)
+    remember(tmp_path, trust=2)
+    assert read_seen_trust(tmp_path) == (2, None)
+    remember_trust(tmp_path, 1, other)
+    assert read_seen_trust(tmp_path) == (2, None)
+    remember_trust(tmp_path, 2, one)
+    remember_trust(tmp_path, 2, other)
+    remember(tmp_path, pins=7)
+    assert read_seen_trust(tmp_path) == (2, one)
+    remember_trust(tmp_path, 3, other)
+    assert read_seen_trust(tmp_path) == (3, other)
+    assert read_seen(tmp_path) == {Signed.TRUST: 3, Signed.PINS: 7}
 
 
 REMEMBER = """

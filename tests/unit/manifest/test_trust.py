@@ -98,6 +98,20 @@ def test_an_old_trust_file_does_not_come_back() -> None:
 
 
 @promise("P7")
+def test_a_version_says_one_thing_once() -> None:
+    """Ours: with one version and two contents, each reader trusts whom they are shown."""
+    trust = verify_trust(by(SAID), ROOT, NOW_MS, 0)
+    other = by(replace(SAID, expires=SAID.expires + 1000))
+    with pytest.raises(Refused) as refusal:
+        verify_trust(other, ROOT, NOW_MS, 1, trust.digest)
+    assert refusal.value.reason is Reason.BAD_CREDENTIAL
+    assert "same version, other content" in refusal.value.detail
+    assert refusal.value.remedy
+    assert verify_trust(by(SAID), ROOT, NOW_MS, 1, trust.digest) == trust
+    assert verify_trust(other, ROOT, NOW_MS, 0, trust.digest).file.version == 1  # of another version it says nothing
+
+
+@promise("P7")
 def test_a_trust_file_that_has_ended_trusts_nobody() -> None:
     """TUF 5.3.10: freeze."""
     refusal = refused(by(SAID), now_ms=SAID.expires)
