@@ -15,6 +15,7 @@ from typing import Final, TypeVar, final
 import anyio
 import anyio.to_thread
 
+from mediator.assembly.asked import keep_asked, read_asked
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators
 from mediator.assembly.pending import find_publication, keep_publication, read_publications
 from mediator.assembly.trust import ENVELOPE_FILE, PINS_FILE, read_signer_trust
@@ -103,8 +104,6 @@ class PublishingDesk:
         self._known: dict[str, Entry] | None = None
         self._per_hour_max: Final = settings.manifests.publications_per_key_per_hour_max
         self._taken_in: dict[str, list[int]] = {}
-        self._used: dict[tuple[str, str], int] = {}
-        self._started_ms: Final = clock.now_ms() // 1000 * 1000
 
     async def publish(self, envelope: bytes, source: str) -> tuple[Receipt, JsonObject]:
         """Take in a signed manifest as pending, if it is one; return what its publisher is told.
@@ -142,7 +141,7 @@ class PublishingDesk:
             keys = {keyid: one.key for keyid, one in signers.items()}
             names = {keyid: one.name for keyid, one in signers.items()}
             asked = verify_signed_request(request, keys, names, audiences, now_ms)
-            self._use(asked, now_ms)
+            await anyio.to_thread.run_sync(self._use, asked, now_ms)
             rule = trust.find_rule(name)
             if rule is None or asked.keyid not in rule.signers:
                 return None
@@ -233,16 +232,14 @@ class PublishingDesk:
                     yield Known(serial=manifest.serial, digest=manifest.digest)
 
     def _use(self, asked: SignedRequest, now_ms: int) -> None:
-        """Remember a request until it has expired; it may be made once. One from before the start may have been."""
-        if asked.issued_ms < self._started_ms:
-            raise Refused(Reason.BAD_CREDENTIAL, "made before this mediator was started: ask again")
-        self._used = {used: until for used, until in self._used.items() if until > now_ms}
-        key = (asked.keyid, asked.token_id)
-        if key in self._used:
+        """Remember a request until it has expired, over restarts too; it may be made once."""
+        used = {one: until for one, until in self._ours(lambda: read_asked(self._folder)).items() if until > now_ms}
+        request = f"{asked.keyid} {asked.token_id}"
+        if request in used:
             raise Refused(Reason.PROOF_REPLAYED, "used before: make another for each request")
-        if sum(keyid == asked.keyid for keyid, _ in self._used) >= _REMEMBERED_MAX:
+        if sum(one.startswith(f"{asked.keyid} ") for one in used) >= _REMEMBERED_MAX:
             raise Refused(Reason.RATE_LIMITED, "too many requests in this minute")
-        self._used[key] = asked.forgotten_ms
+        self._ours(lambda: keep_asked(self._folder, used | {request: asked.forgotten_ms}))
 
     def _ours(self, read: Callable[[], _T]) -> _T:
         """Do what only our own files can make fail; a publisher learns nothing of them."""

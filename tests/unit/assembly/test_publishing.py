@@ -178,11 +178,22 @@ async def test_a_request_is_answered_once_and_remembered_while_it_holds(desk: De
     assert await desk.tell() is None
 
 
-async def test_a_request_from_before_the_start_may_have_been_used_then(desk: Desk) -> None:
-    """Ours: what was remembered is gone with the process."""
-    with pytest.raises(Refused, match="before this mediator was started") as stop:
-        await desk.tell(sign_request(key_of("signer"), "signer", ASKED, "early", NOW_MS - 1000))
-    assert stop.value.reason is Reason.BAD_CREDENTIAL
+@promise("P7")
+async def test_a_request_that_was_used_is_used_after_a_restart_too(home: Folder) -> None:
+    """Ours: in the same second, and with a clock that ran ahead when it was made."""
+    async with opened(home) as mediator:
+        desk = Desk(mediator)
+        ahead = sign_request(key_of("signer"), "signer", ASKED, "ahead", NOW_MS + 20_000)
+        assert await desk.tell() is None
+        assert await desk.tell(ahead) is None
+    async with opened(home) as mediator:
+        desk = Desk(mediator)
+        assert await desk.reason() is Reason.PROOF_REPLAYED
+        desk.clock.advance(seconds=15)
+        with pytest.raises(Refused) as stop:
+            await desk.tell(ahead)
+        assert stop.value.reason is Reason.PROOF_REPLAYED
+        assert await desk.tell(once="another") is None
 
 
 @promise("P7")
