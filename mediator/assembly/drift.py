@@ -1,23 +1,28 @@
-"""Drift, looked for when somebody asks: what live servers offer now, against the pins, item by item.
+"""Drift, looked for when somebody asks: what live servers are and offer now, against what was reviewed, item by item.
 
 Where a mediator runs it asks as that does for itself, and what differs is quarantined. Without one, servers are asked
-once, beside everything, and nothing is changed: the next start compares for itself.
+once, beside everything, and nothing is changed: the next start compares for itself. Neither starts a program that is not
+what was reviewed; which file it is stands in the answer.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
+import anyio.to_thread
+
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import open_engine
 from mediator.adapters.tool_servers_routed import each_alone
+from mediator.adapters.tool_servers_stdio.held_files import Mismatch
 from mediator.assembly.folder import Folder, read_operators
 from mediator.assembly.mediator import Mediator
-from mediator.assembly.servers import introduce, promise_of
+from mediator.assembly.servers import find_mismatch, introduce, promise_of
 from mediator.assembly.trust import load_pin_set
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.manifest.drift import compare
@@ -36,7 +41,12 @@ _Asking: TypeAlias = "Callable[[str], Awaitable[Offer]]"
 async def check_running(mediator: Mediator, server: str | None) -> JsonObject:
     """Return what pinned servers offer now, as this mediator sees it; raises `Refused` for one that is not pinned."""
     pins = mediator.trust.snapshot().all_pins
-    servers = await _check(pins, server, mediator.ports.tool_servers.offered)
+
+    def mismatch(name: str) -> Mismatch | None:
+        configured = mediator.renewal.configured.get(name)
+        return None if configured is None else find_mismatch(mediator.folder, configured, pins.items_of_server(name))
+
+    servers = await _check(pins, server, mediator.ports.tool_servers.offered, mismatch)
     return _report(servers, mediator.trust.snapshot().quarantined.values())
 
 
@@ -48,10 +58,14 @@ async def check_beside(folder: Folder, settings: Settings, server: str | None, n
         configured = settings.find_tool_server(name)
         if configured is None:
             raise Refused(Reason.TOOL_SERVER_UNAVAILABLE, f"no `[[tool_server]]` says how to reach `{name}`")
-        promised = promise_of(folder, configured, pins.items_of_server(name))
-        return offer_of(await introduce(folder, settings, configured, lambda: promised))
+        promise = promise_of(folder, configured, pins.items_of_server(name))
+        return offer_of(await introduce(folder, settings, configured, lambda: promise))
 
-    return _report(await _check(pins, server, offered), read_quarantined(folder, settings, pins))
+    def mismatch(name: str) -> Mismatch | None:
+        configured = settings.find_tool_server(name)
+        return None if configured is None else find_mismatch(folder, configured, pins.items_of_server(name))
+
+    return _report(await _check(pins, server, offered, mismatch), read_quarantined(folder, settings, pins))
 
 
 def read_quarantined(folder: Folder, settings: Settings, pins: PinSet) -> tuple[Quarantined, ...]:
@@ -63,7 +77,9 @@ def read_quarantined(folder: Folder, settings: Settings, pins: PinSet) -> tuple[
     return tuple(one for one in written if one.key in pinned)
 
 
-async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, JsonObject]:
+async def _check(
+    pins: PinSet, wanted: str | None, ask: _Asking, mismatch: Callable[[str], Mismatch | None]
+) -> dict[str, JsonObject]:
     names = sorted({item.server for item in pins.items})
     if wanted is not None and wanted not in names:
         known = f"pinned are {', '.join(f'`{name}`' for name in names)}" if names else "nothing is pinned"
@@ -74,11 +90,15 @@ async def _check(pins: PinSet, wanted: str | None, ask: _Asking) -> dict[str, Js
         offer = await ask(name)
         comparison = compare(pins.items_of_server(name), pins.instructions(name), offer)
         items = _short(item_forms(comparison))
-        found[name] = {"unreachable": None, "items": items, "is_as_pinned": not comparison.differs}
+        found[name] = {"unreachable": None, "file": None, "items": items, "is_as_pinned": not comparison.differs}
 
     asked = names if wanted is None else [wanted]
     for name, why in (await each_alone({name: partial(compare_one, name) for name in asked})).items():
-        found[name] = {"unreachable": why, "items": [], "is_as_pinned": False}
+        wrong: Mismatch | None = None
+        with contextlib.suppress(Refused):  # then that is why it was not asked
+            wrong = await anyio.to_thread.run_sync(mismatch, name)
+        file = None if wrong is None else wrong.form()
+        found[name] = {"unreachable": why, "file": file, "items": [], "is_as_pinned": False}
     return found
 
 

@@ -9,14 +9,20 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mediator import __version__
 from mediator.adapters.credentials_references import resolve_secret
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.server import HttpToolServer
-from mediator.adapters.tool_servers_stdio.held_files import Promise, PromiseSource, promise_nothing
+from mediator.adapters.tool_servers_stdio.held_files import (
+    Mismatch,
+    Promise,
+    PromiseSource,
+    check,
+    promise_nothing,
+)
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.program import MismatchWatch, tell_nobody
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
@@ -94,12 +100,25 @@ def resolve_bearers(settings: Settings) -> dict[str, Secret]:
     }
 
 
+def find_mismatch(folder: Folder, server: ToolServerSettings, pinned: Iterable[PinnedItem]) -> Mismatch | None:
+    """Return the file of a server over stdio that is not what was reviewed, if there is one; it reads whole files.
+
+    Raises `Refused` where a secret that its environment names cannot be had.
+    """
+    promise = promise_of(folder, server, pinned)
+    if not server.command or promise.is_empty:
+        return None
+    found = check(server.command, _environment_of(server), str(folder.root / (server.cwd or ".")), promise)
+    return found if isinstance(found, Mismatch) else None
+
+
 async def introduce(
     folder: Folder, settings: Settings, server: ToolServerSettings, promise: PromiseSource = promise_nothing
 ) -> Introduction:
     """Return what a server says of itself and all that it offers, for review; it is ended again.
 
-    Raises `Refused` saying why it could not be asked, or that its files are not as promised.
+    What is promised of its files is held to before it is started; of one that is to be reviewed nothing is. Raises
+    `Refused` saying why it could not be asked.
     """
     adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call, promise)
     try:
@@ -145,16 +164,12 @@ def _make(
             freshness_seconds=freshness_seconds,
             own_credential=None if server.credential is None else resolve_secret(server.credential, os.environ),
         )
-    environment: dict[str, Secret | str] = {
-        name: value.text if isinstance(value, Literally) else resolve_secret(value, os.environ)
-        for name, value in server.environment.items()
-    }
     return StdioToolServer(
         server.name,
         server.command or (),
         watch=watch,
         fence=fence,
-        environment=environment,
+        environment=_environment_of(server),
         cwd=str(folder.root / (server.cwd or ".")),
         era=era,
         instance=instance,
@@ -164,3 +179,10 @@ def _make(
         promise=promise,
         mismatch=mismatch,
     )
+
+
+def _environment_of(server: ToolServerSettings) -> Mapping[str, Secret | str]:
+    return {
+        name: value.text if isinstance(value, Literally) else resolve_secret(value, os.environ)
+        for name, value in server.environment.items()
+    }

@@ -63,7 +63,9 @@ def _show(report: dict[str, Any]) -> None:
     held = {(one["server"], one["kind"], one["name"]): one for one in report["quarantined"]}
     rows: list[tuple[Part, ...]] = []
     for name, server in report["servers"].items():
-        if server["unreachable"] is not None:
+        if server["file"] is not None:
+            rows.append((name, ("not started", BAD), _of_file(server["file"]), ""))
+        elif server["unreachable"] is not None:
             rows.append((name, ("not asked", BAD), server["unreachable"], ""))
         for item in server["items"]:
             state = item["state"]
@@ -74,11 +76,17 @@ def _show(report: dict[str, Any]) -> None:
         show_table(("Item", "Offered", "What moved", ""), rows)
     else:
         say(("nothing is pinned", QUIET))
+    if any(server["file"] is not None for server in report["servers"].values()):
+        note((" next: ", NAME), "find out who changed the file; what was reviewed, put back, is started again")
     if not report["is_as_pinned"]:
         note((" next: ", NAME), "`mediator manifest import SERVER --again`, sign it, `mediator pin review SERVER`, and")
         note(("       ", NAME), "approve what you accept: only a new approval ends a quarantine")
     else:
         say(("as pinned", GOOD))
+
+
+def _of_file(file: dict[str, str]) -> str:
+    return f"{file['file']} is not what was reviewed: expected {file['expected']}, found {file['found']}"
 
 
 def _moved(item: dict[str, Any]) -> Iterator[str]:

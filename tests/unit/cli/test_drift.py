@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import open_engine
 from mediator.assembly.folder import read_operators
@@ -71,6 +73,36 @@ def test_a_server_that_cannot_be_asked_is_no_server_that_is_as_pinned(
     assert ran.code == 1
     assert "not asked" in ran.out
     assert pinned.is_dir()
+
+
+@promise("P2", "P3")
+@pytest.mark.parametrize("which", ["executable", "lock file"])
+def test_a_program_that_is_not_what_was_reviewed_is_named_and_not_started(
+    which: str, pinned: Path, clock: SimulatedStdioServer, mediator: Commands
+) -> None:
+    """Ours: which file, what was expected, what is there, what to do; a check starts nothing that nobody reviewed."""
+    settings = pinned / "tool_servers.d" / "clock.toml"
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith("executable_digest")]
+    promised = f"sha256:{64 * '0'}"
+    if which == "executable":
+        told, lines = "", [*lines, f'executable_digest = "{promised}"']
+    else:
+        (pinned / "clock.lock").write_text("another")
+        told, lines = "clock.lock", [*lines, 'lock_file = "clock.lock"', f'lock_digest = "{promised}"']
+    settings.write_text("\n".join([*lines, ""]))
+    started = len(clock.started)
+
+    ran = mediator("drift", "check")
+    said = " ".join(ran.out.split())
+
+    assert ran.code == 1
+    assert "not started" in said
+    assert "find out who changed the file" in ran.err
+    assert len(clock.started) == started
+    file = mediator("drift", "check", "--json").printed["servers"]["clock"]["file"]
+    assert file["file"].endswith(told)
+    assert promised in file["expected"]
+    assert file["found"].startswith("sha256:")
 
 
 def test_where_nothing_is_pinned_that_is_said(work: Path, mediator: Commands) -> None:
