@@ -5,12 +5,18 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mediator.assembly.folder import read_key
 from mediator.assembly.seen import read_seen
+from mediator.cli.trust import DAY_MS
 from mediator.identity.dsse import SigningKey
+from mediator.manifest.trust import parse_trust, sign_trust
+from mediator.manifest.trust_file import TrustFile
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, Commands, content_of
 
@@ -96,6 +102,46 @@ def test_who_is_not_there_cannot_be_revoked_and_a_name_keeps_its_key(work: Path,
     assert "is `other`'s already" in mediator.refused("trust", "add-signer", "third", *add, KEY)
     assert "not a public key" in mediator.refused("trust", "add-signer", "third", *add, "x")
     assert work.is_dir()
+
+
+def resigned(work: Path, change: Callable[[TrustFile], TrustFile]) -> None:
+    """Put a trust file there that the root signed with something changed."""
+    file = work / "tool_manifests" / "trust.json"
+    said = parse_trust(file.read_bytes())
+    root = read_key(work / ".mediator" / "keys" / "root.pem")
+    file.write_bytes(sign_trust(replace(change(said), version=said.version + 1), [root]))
+
+
+@promise("P7")
+def test_a_trust_file_that_has_ended_is_renewed_before_anything_is_added_to_it(work: Path, mediator: Commands) -> None:
+    """The issue: what is wrong, and the next step; nothing half-written."""
+    resigned(work, lambda said: replace(said, issued=said.issued - DAY_MS, expires=said.issued - 1000))
+    before = content_of(work)
+    error = mediator.refused("trust", "revoke-key", "local-signer", "--why", "it was stolen")
+    assert "the trust file ended at 20" in error
+    assert "`mediator trust renew` first" in error
+    assert content_of(work) == before
+    mediator.well("trust", "renew")
+    mediator.well("trust", "revoke-key", "local-signer", "--why", "it was stolen")
+
+
+def test_keys_that_count_for_nothing_are_shown_with_the_reason(work: Path, mediator: Commands) -> None:
+    """Issue 3: validity and revocation; a table in which all look good would be read as one in which all are."""
+    mediator.well("trust", "add-signer", "early", "--key", KEY, "--prefix", "io.example/")
+
+    def ended(said: TrustFile) -> TrustFile:
+        signers = {
+            keyid: replace(one, valid_from=said.issued - 2 * DAY_MS, valid_until=said.issued - DAY_MS)
+            if one.name == "early"
+            else one
+            for keyid, one in said.signers.items()
+        }
+        return replace(said, signers=signers)
+
+    resigned(work, ended)
+    assert "good from" in mediator.well("trust", "show").out
+    mediator.well("trust", "revoke-key", "early", "--why", "lost")
+    assert "(lost)" in mediator.well("trust", "show").out
 
 
 KEY = SigningKey.generate().public.text
