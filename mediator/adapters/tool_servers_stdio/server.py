@@ -37,6 +37,8 @@ from mediator.wire.hearing import Introduction, unavailable
 from mediator.wire.methods import Era
 from mediator.wire.speech import traceparent_of
 
+_LOOK: Final = "a look"
+
 
 class StdioToolServer:
     """One configured tool server.
@@ -111,9 +113,12 @@ class StdioToolServer:
         return introduction
 
     async def offered(self) -> Offer:
-        """Return all that a new process offers, and let the watch see it."""
+        """Return all that a new process offers, and let the watch see it; that process is no more afterwards."""
         offer = offer_of(await self.introduce())
-        self._watch.observe(self.name, offer)
+        try:
+            self._watch.observe(self.name, offer, _LOOK)
+        finally:
+            self._watch.forget(self.name, _LOOK)
         return offer
 
     async def look_again(self) -> None:

@@ -77,6 +77,26 @@ async def test_a_process_is_shared_as_the_settings_and_the_manifest_say(
         assert adapted.processes == processes
 
 
+@promise("P3")
+async def test_what_a_look_saw_is_forgotten_with_its_process(tmp_path: Path) -> None:
+    """Ours: the next process is no other face of one that is no more, also where the look found what is refused."""
+
+    class Refusing(RecordingWatch):
+        def observe(self, server: str, offer: Offer, connection: str = "") -> None:
+            super().observe(server, offer, connection)
+            if len(self.seen) > 1:
+                raise Refused(Reason.LEDGER_UNAVAILABLE, "disk full")
+
+    watch = Refusing()
+    async with Adapted(tmp_path, {"watch": watch}) as adapted:
+        await adapted.adapter.offered()
+        assert watch.forgotten == watch.connections
+        with pytest.raises(Refused):
+            await adapted.adapter.offered()
+        assert watch.forgotten == watch.connections
+        assert len(watch.forgotten) == 2
+
+
 @promise("P3", "P11")
 async def test_after_a_death_the_next_call_begins_another_and_the_offer_is_looked_at_again(tmp_path: Path) -> None:
     """Ours: whenever a server process begins."""
