@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, final
 from mediator.canonical import Json, JsonObject, canonical_bytes, pointer_to
 from mediator.manifest.inclusion import is_included
 from mediator.manifest.keywords import SchemaSide
+from mediator.manifest.subschemas import subschemas_of
 from mediator.refusal import Refused
 
 
@@ -55,6 +56,39 @@ def schema_verdict(old: JsonObject, new: JsonObject) -> Kind:
     """
     closed = _verdict(old, new, is_closed=True)
     return result_verdict(old, new) if closed is Kind.REWORDS else closed
+
+
+def arguments_verdict(old: JsonObject, new: JsonObject, old_opens: frozenset[str], new_opens: frozenset[str]) -> Kind:
+    """Return the same where the manifest opens places of the schema, before or now.
+
+    A place that is opened takes keys that nobody named: there a property less is one whose value may be anything. So it is
+    proven only for a schema that is the same but for its words: with more places opened it widens, with fewer it narrows.
+    """
+    if not old_opens and not new_opens:
+        return schema_verdict(old, new)
+    moved = changes_between({"inputSchema": old}, {"inputSchema": new})
+    is_the_same = not moved or (
+        all(one.kind is Kind.REWORDS for one in moved) and schema_verdict(old, new) is Kind.REWORDS
+    )
+    if not is_the_same:
+        return Kind.UNCLEAR
+    if old_opens == new_opens:
+        return Kind.REWORDS
+    if not (old_opens < new_opens or new_opens < old_opens) or not _adds_alone(new, old_opens ^ new_opens):
+        return Kind.UNCLEAR
+    return Kind.WIDENS if old_opens < new_opens else Kind.NARROWS
+
+
+def _adds_alone(schema: JsonObject, opened: frozenset[str]) -> bool:
+    """Tell whether opening these places refuses nothing: what a map says of its values holds for a name beside it, too."""
+    try:
+        schemas = subschemas_of(schema)
+    except Refused:
+        return False
+    stand_beside = any(isinstance(one, dict) and not one.keys().isdisjoint(_IN_PLACE) for one in schemas.values())
+    places = (schemas.get(pointer) for pointer in opened)
+    maps = (isinstance(one, dict) and any(isinstance(one.get(said), dict) for said in _MAPS) for one in places)
+    return not (stand_beside and any(maps))
 
 
 def result_verdict(old: JsonObject, new: JsonObject) -> Kind:
@@ -98,6 +132,11 @@ _CONSTRAINTS: Final[frozenset[str | int]] = frozenset(
     {"const", "enum", "multipleOf", "pattern", "required", "type", "uniqueItems"}
 )
 _OPENNESS: Final[frozenset[str | int]] = frozenset({"additionalProperties"})
+_MAPS: Final = ("additionalProperties", "unevaluatedProperties")
+# What applies a schema to the place where it stands itself.
+_IN_PLACE: Final = frozenset(
+    {"$ref", "allOf", "anyOf", "dependencies", "dependentSchemas", "else", "if", "oneOf", "then"}
+)
 _OPPOSITE: Final[Mapping[Kind, Kind]] = MappingProxyType({Kind.NARROWS: Kind.WIDENS, Kind.WIDENS: Kind.NARROWS})
 
 

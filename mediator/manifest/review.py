@@ -17,7 +17,7 @@ from typing import Final, final
 
 from mediator.canonical import Digest, JsonObject, canonical_bytes
 from mediator.manifest.acknowledgement import findings_in
-from mediator.manifest.changes import FieldChange, Kind, changes_between, result_verdict, schema_verdict
+from mediator.manifest.changes import FieldChange, Kind, arguments_verdict, changes_between, result_verdict
 from mediator.manifest.entry import ManifestEntry, ManifestTool
 from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Neighbour, Severity
@@ -139,15 +139,24 @@ def review_manifest(
     )
 
 
-def verdicts_on(old: JsonObject, new: JsonObject) -> Mapping[str, Kind]:
-    """Return of each schema that differs what that does to the values that fit: proven of arguments, or of results."""
+def verdicts_on(
+    old: JsonObject, new: JsonObject, old_opens: frozenset[str] = frozenset(), new_opens: frozenset[str] = frozenset()
+) -> Mapping[str, Kind]:
+    """Return of each schema that differs what that does to the values that fit: proven of arguments, or of results.
+
+    Of the arguments' schema also where it is the same, and the manifest opens other places of it.
+    """
     verdicts: dict[str, Kind] = {}
-    for member, verdict in (("inputSchema", schema_verdict), ("outputSchema", result_verdict)):
+    for member in ("inputSchema", "outputSchema"):
         before, now = old.get(member), new.get(member)
-        if before != now:
-            verdicts[member] = Kind.UNCLEAR
-            if isinstance(before, dict) and isinstance(now, dict):
-                verdicts[member] = verdict(before, now)
+        is_input = member == "inputSchema"
+        if before == now and not (is_input and old_opens != new_opens):
+            continue
+        verdicts[member] = Kind.UNCLEAR
+        if isinstance(before, dict) and isinstance(now, dict):
+            verdicts[member] = (
+                arguments_verdict(before, now, old_opens, new_opens) if is_input else result_verdict(before, now)
+            )
     return verdicts
 
 
@@ -184,9 +193,15 @@ def _of_entry(
         entry=entry,
         why=tuple(why),
         changes=() if before is None else changes_between(before.definition, entry.definition),
-        verdicts={} if before is None else verdicts_on(before.definition, entry.definition),
+        verdicts={}
+        if before is None
+        else verdicts_on(before.definition, entry.definition, _opened(before), _opened(entry)),
         moved=() if before is None else tuple(_moved_facts(before, entry)),
     )
+
+
+def _opened(entry: ManifestEntry) -> frozenset[str]:
+    return entry.opens if isinstance(entry, ManifestTool) else frozenset()
 
 
 _FACTS: Final = ("effect", "sensitivity", "reads_from", "sends_to", "result_labels")

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject, canonical_bytes
-from mediator.manifest.changes import Kind, changes_between
+from mediator.manifest.changes import Kind, arguments_verdict, changes_between
+from mediator.manifest.schema import prepare
+from mediator.refusal import Refused
 from tests.promises import promise
 
 
@@ -122,3 +124,58 @@ OBJECTS = st.dictionaries(st.sampled_from(["name", "inputSchema", "description",
 def test_no_change_is_told_exactly_where_the_canonical_bytes_are_equal(old: JsonObject, new: JsonObject) -> None:
     """Design 5.4: the digest decides; the report never disagrees with it."""
     assert (changes_between(old, new) == ()) is (canonical_bytes(old) == canonical_bytes(new))
+
+
+OPEN = frozenset({""})
+DEEP = frozenset({"/properties/a"})
+OBJECT: JsonObject = {"type": "object", "properties": {"a": {"type": "object"}, "x": {"type": "integer"}}}
+TOLD: JsonObject = {**OBJECT, "description": "Other words."}
+LESS: JsonObject = {"type": "object", "properties": {"a": {"type": "object"}}}
+
+MAP: JsonObject = {"type": "object", "additionalProperties": {"type": "object", "properties": {}}}
+BESIDE: JsonObject = {"type": "object", "allOf": [{"properties": {"x": {"properties": {"k": {}}}}}, MAP]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "old_opens", "new_opens", "kind"),
+    [
+        (OBJECT, OBJECT, frozenset(), DEEP, Kind.WIDENS),
+        (OBJECT, OBJECT, OPEN | DEEP, DEEP, Kind.NARROWS),
+        (OBJECT, TOLD, DEEP, OPEN | DEEP, Kind.WIDENS),
+        (OBJECT, TOLD, DEEP, DEEP, Kind.REWORDS),
+        (OBJECT, TOLD, DEEP, OPEN, Kind.UNCLEAR),
+        (OBJECT, LESS, OPEN, OPEN, Kind.UNCLEAR),
+        (OBJECT, LESS, frozenset(), OPEN, Kind.UNCLEAR),
+        (OBJECT, LESS, frozenset(), frozenset(), Kind.NARROWS),
+        (MAP, MAP, frozenset(), OPEN, Kind.WIDENS),
+        (BESIDE, BESIDE, frozenset(), frozenset({"/allOf/0"}), Kind.WIDENS),
+        # Opened, what it says of a map's values is said of `x`, too, which may hold `k` no more.
+        (BESIDE, BESIDE, frozenset(), frozenset({"/allOf/1"}), Kind.UNCLEAR),
+        (
+            {"$ref": "https://elsewhere.example/"},
+            {"$ref": "https://elsewhere.example/"},
+            OPEN,
+            OPEN | DEEP,
+            Kind.UNCLEAR,
+        ),
+        # The words of a value are no words of the schema.
+        ({"const": {"title": "a"}}, {"const": {"title": "b"}}, OPEN, OPEN, Kind.UNCLEAR),
+    ],
+)
+def test_what_is_opened_counts_in_what_a_change_does_to_the_arguments(
+    old: JsonObject, new: JsonObject, old_opens: frozenset[str], new_opens: frozenset[str], kind: Kind
+) -> None:
+    """Ours: a verdict is proven, or it is unclear."""
+    assert arguments_verdict(old, new, old_opens, new_opens) is kind
+
+
+def test_a_property_less_is_one_that_takes_anything_where_the_schema_is_opened() -> None:
+    """Ours: why the closed world proves nothing there."""
+    prepare(LESS, None, OPEN).check_arguments({"x": "no integer"})
+    with pytest.raises(Refused):
+        prepare(OBJECT, None, OPEN).check_arguments({"x": "no integer"})
+    with pytest.raises(Refused):
+        prepare(LESS, None, frozenset()).check_arguments({"x": 1})
+    prepare(BESIDE, None, frozenset()).check_arguments({"x": {"k": 1}})
+    with pytest.raises(Refused):
+        prepare(BESIDE, None, frozenset({"/allOf/1"})).check_arguments({"x": {"k": 1}})

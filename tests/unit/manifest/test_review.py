@@ -157,6 +157,18 @@ def test_a_changed_schema_is_told_by_what_it_does_to_the_values() -> None:
     }
 
 
+@promise("P2")
+def test_a_place_that_is_opened_widens_what_an_agent_may_send_though_the_schema_is_the_same() -> None:
+    """Ours: `opens` is declared beside the definition, and is read by who reads the schema's verdict."""
+    whole: JsonObject = {**READ, "inputSchema": {"type": "object", "properties": {"headers": {"type": "object"}}}}
+    closed, opened = (declared(manifest_of(whole), opens=list[Json](opens)) for opens in ([], ["/properties/headers"]))
+
+    (item,) = reviewed(closed, opened).items
+    assert (item.verdicts, item.grew, item.changes) == ({"inputSchema": Kind.WIDENS}, True, ())
+    (item,) = reviewed(opened, closed).items
+    assert (item.verdicts, item.grew) == ({"inputSchema": Kind.NARROWS}, False)
+
+
 def with_prompt(manifest: JsonObject, **definition: Json) -> JsonObject:
     """Return the manifest with a prompt that says this, declared to read."""
     whole: JsonObject = {"name": "read", **definition}
