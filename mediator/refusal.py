@@ -8,8 +8,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, TypeAlias
+
+Told: TypeAlias = "str | list[str] | dict[str, Told]"
+"""What the protocol wants to be told beside an error."""
 
 
 @unique
@@ -38,8 +42,10 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     HEADER_MISMATCH = "HEADER_MISMATCH"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
-    # Does the tool exist for this caller, and do the arguments fit?
+    # Does it exist for this caller, and do the arguments fit?
     UNKNOWN_TOOL = "UNKNOWN_TOOL"
+    UNKNOWN_PROMPT = "UNKNOWN_PROMPT"
+    UNKNOWN_RESOURCE = "UNKNOWN_RESOURCE"
     ARGUMENTS_INVALID = "ARGUMENTS_INVALID"
     # May it?
     NOT_COVERED = "NOT_COVERED"
@@ -86,7 +92,7 @@ class Refused(Exception):  # noqa: N818 - the house's word; it is an answer, not
         sentence: str | None = None,
         remedy: str | None = None,
         code: int | None = None,
-        data: dict[str, str | list[str]] | None = None,
+        data: Mapping[str, Told] | None = None,
         decision_id: str | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))

@@ -1,11 +1,16 @@
-"""Authority: which tools, to which effects. A set of rights; no I/O and no time.
+"""Authority: which items, to which effects. A set of rights; no I/O and no time.
 
-Two questions are asked of it. *Matches* decides what is visible; *covers* decides what may be called. Rules:
+Two questions are asked of it. *Matches* decides what is visible; *covers* decides what may be called, got or read.
 
-- A pattern is `<server>/<tool>`; `*` stands for any run of characters inside its half. Nothing else is special.
-- Patterns are closed at granting: a tool pinned after `pin_serial` is not matched, whatever its name (P4).
+An item goes by its server's local name and its *grant name*: of a tool that is its own name, of a prompt
+`prompt:NAME`, of a family of resources `resource:FAMILY`, its URI, template or prefix as it is pinned. So a pattern
+means one kind by how its second half begins, and all kinds by a `*` there. (No tool that is named as the others are can
+be pinned: `manifest/declaration.py`.) Rules:
+
+- A pattern is `<server>/<grant name>`; `*` stands for any run of characters inside its half. Nothing else is special.
+- Patterns are closed at granting: what is pinned after `pin_serial` is not matched, whatever its name (P4).
 - A privileged effect must be *named* (P6): write by a pattern with a literal server, delete, send and exec by
-  the full name of the tool. `*` alone names nothing.
+  the full grant name of the item. `*` alone names nothing; nor, for these three, does a template that has a `*`.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -19,24 +24,28 @@ from typing import Final, assert_never
 from mediator.effect import Effect
 from mediator.refusal import Reason, Refused
 
-_PATTERN: Final = re.compile(r"[A-Za-z0-9_.\-*]{1,128}/[A-Za-z0-9_.\-*/]{1,128}\Z")
+_SERVER: Final = r"[A-Za-z0-9_.\-*]{1,128}"
+_TOOL: Final = r"[A-Za-z0-9_.\-*/]{1,128}"
+# RFC 3986 §2: all that a URI may hold; RFC 6570 §2.2: and what makes a template of it.
+_OTHER: Final = r"(?:prompt|resource):[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%{}]{1,512}"
+_PATTERN: Final = re.compile(rf"{_SERVER}/(?:{_TOOL}|{_OTHER})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of authority: tools that match the pattern, to these effects."""
+    """One line of authority: items that match the pattern, to these effects."""
 
     pattern: str
     effects: frozenset[Effect]
 
-    def matches(self, server: str, tool: str) -> bool:
-        """Tell whether the pattern holds for this tool."""
-        server_half, tool_half = self.pattern.split("/", 1)
-        return _is_match(server_half, server) and _is_match(tool_half, tool)
+    def matches(self, server: str, name: str) -> bool:
+        """Tell whether the pattern holds for the item of this grant name."""
+        server_half, name_half = self.pattern.split("/", 1)
+        return _is_match(server_half, server) and _is_match(name_half, name)
 
-    def names(self, server: str, tool: str, effect: Effect) -> bool:
+    def names(self, server: str, name: str, effect: Effect) -> bool:
         """Tell whether this entry lists the effect and is specific enough for it (P6)."""
-        if effect not in self.effects or not self.matches(server, tool):
+        if effect not in self.effects or not self.matches(server, name):
             return False
         match effect:
             case Effect.READ:
@@ -51,18 +60,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """What a grant gives: entries over the tools that were pinned when it was given."""
+    """What a grant gives: entries over what was pinned when it was given."""
 
     entries: tuple[Entry, ...]
     pin_serial: int
 
-    def matches(self, server: str, tool: str, pinned_at: int) -> bool:
-        """Tell whether the tool is within sight: matched by a pattern, and pinned when this was granted."""
-        return pinned_at <= self.pin_serial and any(entry.matches(server, tool) for entry in self.entries)
+    def matches(self, server: str, name: str, pinned_at: int) -> bool:
+        """Tell whether the item is within sight: matched by a pattern, and pinned when this was granted."""
+        return pinned_at <= self.pin_serial and any(entry.matches(server, name) for entry in self.entries)
 
-    def covers(self, server: str, tool: str, effect: Effect, pinned_at: int) -> bool:
-        """Tell whether the tool may be called to this effect."""
-        return pinned_at <= self.pin_serial and any(entry.names(server, tool, effect) for entry in self.entries)
+    def covers(self, server: str, name: str, effect: Effect, pinned_at: int) -> bool:
+        """Tell whether the item may be called to this effect."""
+        return pinned_at <= self.pin_serial and any(entry.names(server, name, effect) for entry in self.entries)
 
 
 def parse_pattern(text: str) -> str:
@@ -72,7 +81,10 @@ def parse_pattern(text: str) -> str:
     """
     pattern = "*/*" if text == "*" else text
     if not _PATTERN.match(pattern):
-        detail = f"tool pattern `{text[:64]}` is not `<server>/<tool>` (letters, digits, `_`, `-`, `.`, `*`)"
+        detail = (
+            f"tool pattern `{text[:64]}` is not `<server>/<tool>` (letters, digits, `_`, `-`, `.`, `*`), "
+            "`<server>/prompt:<name>` or `<server>/resource:<URI, template or prefix>`"
+        )
         raise Refused(Reason.MALFORMED, detail)
     return pattern
 

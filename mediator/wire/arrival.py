@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from mediator.evidence import Secret
+from mediator.wire.methods import LogLevel
+from mediator.wire.receiver import NO_CAPABILITIES, Capabilities
 
 
 @unique
@@ -21,11 +23,16 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacySession:
-    """A handshake that was made (protocol versions before 2026-07-28): its version, and whose it is."""
+    """A handshake that was made (protocol versions before 2026-07-28): its version, and whose it is.
+
+    `capabilities` are what its client declared, `log_level` what it asked for since.
+    """
 
     id: str
     version: str
     holder: str  # the identity that opened it, as `Identified.holder`: anyone else's session is not found
+    capabilities: Capabilities = NO_CAPABILITIES
+    log_level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

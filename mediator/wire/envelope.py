@@ -48,7 +48,14 @@ PARAM_HEADER_PREFIX: Final = "mcp-param-"
 TRACE_HEADER: Final = "traceparent"
 _ROUTING_HEADERS: Final = frozenset({VERSION_HEADER, METHOD_HEADER, NAME_HEADER})
 
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED_BY: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",  # SEP-2663, "Streamable HTTP: Routing Headers"
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Which member of `params` the header `Mcp-Name` repeats; of all methods that have one, not only of those we serve."""
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from mediator.canonical import Json, JsonLimits, JsonObject
 from mediator.refusal import Reason, Refused
-from mediator.wire.jsonrpc import Notification, Request, RequestId, Response, parse_message
+from mediator.wire.glance import Glance, Sight
+from mediator.wire.jsonrpc import Message, Notification, Request, RequestId, Response, parse_message
 from mediator.wire.methods import LEGACY_VERSIONS, LIST_CHANGES, MODERN_VERSIONS
 from mediator.wire.speech import ENVELOPE, Tongue, legacy, modern
 
@@ -33,21 +34,42 @@ class HearingLimits:
     pages_max: int = 100  # the MCP SDK's own walk of a list ends there too
     items_max: int = 10_000  # of one list
     offer_bytes_max: int = 16 * 1024 * 1024  # all pages of one list together: as one result
-    noise_max: int = 10_000  # notifications and requests beside one answer
+    noise_max: int = 10_000  # notifications and requests beside one answer that are dropped
     noise_bytes_max: int = 1024 * 1024
+    told_max: int = (
+        100_000  # beside one answer, that are told on: no faster than they are taken, so it bounds work alone
+    )
+    told_bytes_max: int = 64 * 1024 * 1024
+    large_bytes: int = (
+        128 * 1024
+    )  # design, part 7: an answer over this is read and inspected apart, if anybody does that
+    # What is over `large_bytes` and no result is read here all the same, up to as much as an agent may send: design 5.2.
+    other_bytes_max: int = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer to one request of ours: `result` or `error`, and the size of the message that brought it."""
+    """One answer to one request of ours: `result` or `error`, and the size of the message that brought it.
+
+    Of a large one there is neither: `raw` is the whole message, and `glance` is what it is known to be.
+    """
 
     result: JsonObject | None
     error: JsonObject | None
     size_bytes: int
+    raw: bytes | None = None
+    glance: Glance | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is an error."""
+        return self.error is not None or (self.glance is not None and self.glance.sight is Sight.ERROR)
 
     @property
     def error_code(self) -> int | None:
         """The JSON-RPC code of an error, if it has a usable one."""
+        if self.glance is not None:
+            return self.glance.code
         code = None if self.error is None else self.error.get("code")
         return code if isinstance(code, int) and not isinstance(code, bool) else None
 
@@ -56,14 +78,15 @@ class Answer:
 class Introduction:
     """What a server says of itself, and all that it offers. Not believed: for review and for drift.
 
-    `capabilities` are the lists that it says it has (`tools`, `prompts`, `resources`); `ttl_ms` is the shortest time
-    that anything it said gives itself.
+    `capabilities` are the lists that it says it has (`tools`, `prompts`, `resources`); `says_changes` is whether it says
+    when any of them changes; `ttl_ms` is the shortest time that anything it said gives itself.
     """
 
     tongue: Tongue
     instructions: str | None
     server_info: JsonObject | None
     capabilities: frozenset[str] = frozenset()
+    says_changes: bool = False
     tools: tuple[JsonObject, ...] = ()
     prompts: tuple[JsonObject, ...] = ()
     resources: tuple[JsonObject, ...] = ()
@@ -71,12 +94,24 @@ class Introduction:
     ttl_ms: int | None = None
 
 
-def read_message(raw: bytes, limits: HearingLimits) -> Request | Notification | Response:
+def large_answer(raw: bytes, glance: Glance) -> Answer:
+    """Return an answer that is not read here, as it came."""
+    return Answer(result=None, error=None, size_bytes=len(raw), raw=raw, glance=glance)
+
+
+def read_message(raw: bytes, limits: HearingLimits) -> Message:
     """Read one message of a server, strictly; raises `Refused(TOOL_SERVER_INVALID)` for anything else."""
     try:
         return parse_message(raw, _json_limits(limits.json_depth_max, limits.json_values_max))
     except Refused as stop:
         raise nonsense(f"no message of JSON-RPC: {stop.detail}") from stop
+
+
+def read_other(raw: bytes, limits: HearingLimits) -> Message:
+    """Read a large message that was found to be no result; raises as `read_message`, and for one that is larger yet."""
+    if len(raw) > limits.other_bytes_max:
+        raise nonsense(f"{len(raw)} bytes that are no result, where {limits.other_bytes_max} are allowed")
+    return read_message(raw, limits)
 
 
 def _nobody_listens() -> None:
@@ -87,8 +122,8 @@ def _nobody_listens() -> None:
 class Listener:
     """Waits for the one answer to one request, in a stream of messages that is this request's alone.
 
-    What else comes is dropped and counted in `noise`; `asked` are the ids of the server's own requests, and `changed`
-    is called for each word that its lists have changed.
+    `take` is for a request of the mediator's own: what else comes is dropped and counted in `noise`, and `changed` is
+    called for each word that its lists have changed. `hear` leaves it to whoever asked what becomes of a message.
     """
 
     request_id: int
@@ -97,25 +132,37 @@ class Listener:
     changed: Callable[[], None] = _nobody_listens
     noise: int = 0
     noise_bytes: int = 0
-    asked: list[RequestId] = field(default_factory=list)
+    told: int = 0
 
-    def take(self, raw: bytes) -> Answer | None:
-        """Read the next message; return the answer if that is what it was.
+    def is_large(self, raw: bytes) -> bool:
+        """Tell whether it is better looked at apart first; one that is too large is not looked at."""
+        return self.limits.large_bytes < len(raw) <= self.result_bytes_max
 
-        Raises `Refused`: `RESULT_TOO_LARGE`, and `TOOL_SERVER_INVALID` for nonsense, for an answer to what we did
-        not ask here, and for too much noise.
+    def hear(self, raw: bytes, seen: Glance | Refused | None = None) -> Answer | Request | Notification:
+        """Read the next message; a large one that was `seen` to be the answer is left unread.
+
+        Raises `Refused`: `RESULT_TOO_LARGE`, and `TOOL_SERVER_INVALID` for nonsense and for an answer to what we did
+        not ask here.
         """
         if len(raw) > self.result_bytes_max:
             raise Refused(Reason.RESULT_TOO_LARGE, f"{len(raw)} bytes where {self.result_bytes_max} are allowed")
-        message = read_message(raw, self.limits)
+        if isinstance(seen, Refused):
+            raise seen
+        if seen is not None and seen.sight is not Sight.OTHER:
+            self._check_id(seen.id, is_error=seen.sight is Sight.ERROR)
+            return large_answer(raw, seen)
+        message = read_message(raw, self.limits) if seen is None else read_other(raw, self.limits)
         if isinstance(message, Response):
-            # JSON-RPC 2.0 §5: an error may stand under null where the id could not be read.
-            if message.id != self.request_id and not (message.id is None and message.error is not None):
-                raise nonsense("it answered a request that was not asked here")
+            self._check_id(message.id, is_error=message.error is not None)
             return Answer(result=message.result, error=message.error, size_bytes=len(raw))
-        if isinstance(message, Request):
-            self.asked.append(message.id)
-        elif message.method in LIST_CHANGES:
+        return message
+
+    def take(self, raw: bytes, seen: Glance | Refused | None = None) -> Answer | None:
+        """Read the next message; return the answer if that is what it was. Raises as `hear`, and for too much noise."""
+        message = self.hear(raw, seen)
+        if isinstance(message, Answer):
+            return message
+        if message.method in LIST_CHANGES:
             self.changed()
         self.drop(len(raw))
         return None
@@ -125,6 +172,17 @@ class Listener:
         self.noise += 1
         self.noise_bytes += size_bytes
         if self.noise > self.limits.noise_max or self.noise_bytes > self.limits.noise_bytes_max:
+            raise nonsense("it says too much beside its answer")
+
+    def _check_id(self, request_id: RequestId | None, *, is_error: bool) -> None:
+        # JSON-RPC 2.0 §5: an error may stand under null where the id could not be read.
+        if request_id != self.request_id and not (request_id is None and is_error):
+            raise nonsense("it answered a request that was not asked here")
+
+    def tell(self) -> None:
+        """Count something that is told on; raises `Refused(TOOL_SERVER_INVALID)` when there was too much of it."""
+        self.told += 1
+        if self.told > self.limits.told_max:
             raise nonsense("it says too much beside its answer")
 
 
@@ -137,13 +195,24 @@ def read_initialize(answer: Answer, client_version: str) -> Introduction:
     return _introduction(result, legacy(client_version, version), result.get("serverInfo"))
 
 
+def is_worth_another_discover(answer: Answer) -> bool:
+    """Tell whether a server refused our version and names it among its own: it may be asked with it once more.
+
+    MCP 2026-07-28, versioning: a client that is refused so selects one of the versions that are named and tries again.
+    """
+    return MODERN_VERSIONS[-1] in (_versions_instead(answer) or ())
+
+
 def read_discover(answer: Answer, client_version: str) -> Introduction | None:
     """Read the answer to `server/discover`: nothing, if it is no sign of the modern era (ask `initialize` then).
 
-    Raises `Refused(TOOL_SERVER_INVALID)` where the server is modern but shares no version with us.
+    Raises `Refused(TOOL_SERVER_INVALID)` where the server is modern but shares no version with us, or refuses the one
+    that it says it speaks.
     """
     if answer.result is None:
-        if answer.error_code == UNSUPPORTED_VERSION and _knows_no_version_of_ours(answer.error):
+        if is_worth_another_discover(answer):
+            raise nonsense("it refuses a protocol version that it says it speaks")
+        if (versions := _versions_instead(answer)) is not None and not versions & {*LEGACY_VERSIONS}:
             raise nonsense("it speaks no protocol version that we speak")
         return None
     supported = answer.result.get("supportedVersions")
@@ -170,22 +239,25 @@ def unavailable(detail: str) -> Refused:
     return Refused(Reason.TOOL_SERVER_UNAVAILABLE, detail)
 
 
-def _knows_no_version_of_ours(error: JsonObject | None) -> bool:
-    data = None if error is None else error.get("data")
+def _versions_instead(answer: Answer) -> frozenset[str] | None:
+    """Return the versions that a server names where it refuses ours; nothing where it does not do so."""
+    data = None if answer.error is None or answer.error_code != UNSUPPORTED_VERSION else answer.error.get("data")
     supported = data.get("supported") if isinstance(data, dict) else None
-    return isinstance(supported, list) and not any(version in supported for version in LEGACY_VERSIONS)
+    return frozenset(one for one in supported if isinstance(one, str)) if isinstance(supported, list) else None
 
 
 def _introduction(result: JsonObject, tongue: Tongue, info: Json) -> Introduction:
     instructions = result.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
         raise nonsense("instructions that are no text")
-    capabilities = result.get("capabilities")
+    said = result.get("capabilities")
+    capabilities = said if isinstance(said, dict) else {}
     return Introduction(
         tongue=tongue,
         instructions=instructions,
         server_info=info if isinstance(info, dict) else None,
-        capabilities=frozenset(capabilities) if isinstance(capabilities, dict) else frozenset(),
+        capabilities=frozenset(capabilities),
+        says_changes=any(isinstance(one, dict) and one.get("listChanged") is True for one in capabilities.values()),
         ttl_ms=lifetime_of(result),
     )
 

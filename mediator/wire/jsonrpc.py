@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,7 +22,11 @@ INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
+# MCP: a resource that is not there (until 2025-11-25), a client that cannot be asked (2026-07-28)
+RESOURCE_NOT_FOUND: Final = -32002
+MISSING_CAPABILITY: Final = -32021
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_$-]+(?:[./][A-Za-z0-9_$-]+)*")
 _ID_LENGTH_MAX: Final = 256  # ours: an id goes into records and spans; a UUID has 36 characters
 
 
@@ -86,6 +91,8 @@ def _parse_call(value: JsonObject) -> Request | Notification:
     if "result" in value or "error" in value:
         raise _invalid("a message with a `method` has no `result` and no `error`")
     if "id" not in value:
+        if not _NAME.fullmatch(method):  # nobody is told that it names nothing, so it is said here
+            raise _invalid("the `method` of a notification is no name")
         return Notification(method=method, params=params)
     request_id = find_request_id(value)
     if request_id is None:  # MCP: the id must not be null

@@ -18,9 +18,9 @@ from typing import Final, TypeAlias
 from mediator.canonical import Digest, Json, JsonObject, digest_of_bytes, pointer_to
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Transport
+from mediator.wire.call import Call
 from mediator.wire.envelope import HEADER_MISMATCH
 from mediator.wire.methods import Era
-from mediator.wire.tool_call import ToolCall
 
 ANNOTATION: Final = "x-mcp-header"
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
@@ -64,7 +64,7 @@ def declared_headers(input_schema: JsonObject) -> tuple[ParamHeader, ...]:
     return tuple(found.values())
 
 
-def check_param_headers(declared: tuple[ParamHeader, ...], call: ToolCall) -> None:
+def check_param_headers(declared: tuple[ParamHeader, ...], call: Call) -> None:
     """Raise `Refused(HEADER_MISMATCH)` (-32020) unless each declared header and its argument agree."""
     if call.era is not Era.MODERN or call.transport is not Transport.HTTP:
         return

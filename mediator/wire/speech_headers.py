@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
+from mediator.wire.methods import MCP_TASK_METHODS, CallMethod
 from mediator.wire.param_headers import ParamHeader
-from mediator.wire.speech import Tongue
+from mediator.wire.speech import Forwarded, Tongue
 
 _PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_NAMED: Final = MCP_TASK_METHODS | {CallMethod.TOOL, CallMethod.PROMPT, CallMethod.RESOURCE}
 _WRAPPED: Final = re.compile(r"=\?base64\?.*\?=")
 
 
@@ -34,11 +36,12 @@ def request_headers(tongue: Tongue, method: str) -> list[tuple[str, str]]:
 
 
 def call_headers(
-    tongue: Tongue, name: str, declared: tuple[ParamHeader, ...], arguments: JsonObject
+    tongue: Tongue, forwarded: Forwarded, declared: tuple[ParamHeader, ...], arguments: JsonObject
 ) -> list[tuple[str, str]]:
-    """Return the headers of one modern `tools/call`, with each argument that the pinned schema declares."""
-    headers = request_headers(tongue, "tools/call")
-    headers.append(("Mcp-Name", encode_header_value(name)))
+    """Return the headers of one modern call, with each argument that the pinned schema declares."""
+    headers = request_headers(tongue, forwarded.method)
+    if forwarded.method in _NAMED:
+        headers.append(("Mcp-Name", encode_header_value(forwarded.name)))
     headers.extend(_params(declared, arguments))
     return headers
 

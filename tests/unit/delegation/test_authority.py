@@ -48,6 +48,17 @@ PRIVILEGED = [effect for effect in Effect if effect.is_privileged]
         ("clock/a/b", "clock", "a/b", True),
         ("*/b", "clock/a", "b", True),
         ("clock/b", "clock/a", "b", False),
+        ("clock/*", "clock", "prompt:now", True),
+        ("clock/*", "clock", "resource:file:///a", True),
+        ("clock/prompt:*", "clock", "prompt:now", True),
+        ("clock/prompt:*", "clock", "now", False),
+        ("clock/now", "clock", "prompt:now", False),
+        ("clock/prompt:now", "clock", "now", False),
+        ("clock/prompt:now", "clock", "resource:now", False),
+        ("files/resource:file:///srv/*", "files", "resource:file:///srv/a", True),
+        ("files/resource:file:///srv/*", "files", "resource:file:///etc/a", False),
+        ("files/resource:file:///srv{/path*}", "files", "resource:file:///srv{/path*}", True),
+        ("files/resource:file:///{+path}", "files", "resource:file:///a", False),
     ],
 )
 def test_a_star_stands_for_any_run_of_characters_in_its_half(
@@ -99,6 +110,21 @@ def test_what_cannot_be_undone_is_named_in_full(effect: Effect) -> None:
     assert not authority(f"files/* {effect}").covers("files", "*", effect, 7)
 
 
+@promise("P6")
+def test_prompts_and_resources_are_named_as_closely_as_tools() -> None:
+    """Ours: a family's template is literal text; one that has a `*` of its own cannot be named in full, and is not."""
+    template = "resource:file:///srv/{name}"
+    assert authority("files/* read").covers("files", template, Effect.READ, 7)
+    assert authority("files/resource:* write").covers("files", template, Effect.WRITE, 7)
+    assert not authority("*/resource:* write").covers("files", template, Effect.WRITE, 7)
+    assert authority(f"files/{template} send").covers("files", template, Effect.SEND, 7)
+    assert not authority("files/resource:* send").covers("files", template, Effect.SEND, 7)
+    assert authority("files/prompt:ask exec").covers("files", "prompt:ask", Effect.EXEC, 7)
+    assert not authority("files/ask exec").covers("files", "prompt:ask", Effect.EXEC, 7)
+    exploding = "resource:file:///srv{/path*}"
+    assert not authority(f"files/{exploding} send").covers("files", exploding, Effect.SEND, 7)
+
+
 def test_an_entry_names_the_effects_that_it_lists() -> None:
     """Ours: one effect brings no other."""
     assert not authority("files/save write").covers("files", "save", Effect.READ, 7)
@@ -125,7 +151,22 @@ def test_no_entry_gives_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "pattern"), [("*", "*/*"), ("clock/*", "clock/*"), ("a-b.c_d/E*", "a-b.c_d/E*"), ("s/a/b", "s/a/b")]
+    ("text", "pattern"),
+    [
+        ("*", "*/*"),
+        ("clock/*", "clock/*"),
+        ("a-b.c_d/E*", "a-b.c_d/E*"),
+        ("s/a/b", "s/a/b"),
+        ("clock/prompt:*", "clock/prompt:*"),
+        ("*/prompt:time-of_day", "*/prompt:time-of_day"),
+        ("files/resource:file:///srv/", "files/resource:file:///srv/"),
+        ("files/resource:file:///srv{/path*}", "files/resource:file:///srv{/path*}"),
+        (
+            "web/resource:https://a.example:8080/x?y=[1]&z=(2)!#t",
+            "web/resource:https://a.example:8080/x?y=[1]&z=(2)!#t",
+        ),
+        ("web/resource:" + "c" * 512, "web/resource:" + "c" * 512),
+    ],
 )
 def test_a_pattern_is_read(text: str, pattern: str) -> None:
     """Ours."""
@@ -152,6 +193,26 @@ def test_a_pattern_is_read(text: str, pattern: str) -> None:
         "c" * 129 + "/x",
         "x/" + "c" * 129,
         "�/x",
+        "clock/prompt:",
+        "clock/prompt:a b",
+        "clock/prompt:a\n",
+        "clock/prompt:a\x00",
+        "clock/prompt:a\x7f",
+        "clock/prompt:é",
+        "clock/other:a",
+        "clock/Prompt:a",
+        "prompt:a/b",
+        "files/resource:",
+        "files/resource:file:///a b",
+        "files/resource:file:///\t",
+        "files/resource:file:///\x1b[31m",
+        "files/resource:file:///a\u2028",
+        'files/resource:"a"',
+        "files/resource:<a>",
+        "files/resource:a\\b",
+        "files/resource:a|b",
+        "files/resource:a^b`",
+        "files/resource:" + "c" * 513,
     ],
 )
 def test_what_is_no_pattern_is_refused(text: str) -> None:

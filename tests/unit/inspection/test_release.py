@@ -15,6 +15,7 @@ from mediator.inspection.release import Released, inspect
 from mediator.inspection.result import ToolResult
 from mediator.manifest.pinned import PinnedTool
 from mediator.refusal import Reason, Refused
+from mediator.wire.methods import CallMethod
 from tests.promises import promise
 from tests.simulated.judged import a_tool
 from tests.simulated.pins import pinned
@@ -40,19 +41,19 @@ def answered(result: JsonObject | None = None, error: JsonObject | None = None, 
 
 
 def released(result: JsonObject, tool: PinnedTool = TOOL) -> Released:
-    return inspect(answered(result), tool, 1 << 20)
+    return inspect(answered(result), tool, CallMethod.TOOL, 1 << 20)
 
 
 def stop_of(result: ToolResult, tool: PinnedTool = TOOL, bytes_max: int = 1 << 20) -> Refused:
     with pytest.raises(Refused) as stop:
-        inspect(result, tool, bytes_max)
+        inspect(result, tool, CallMethod.TOOL, bytes_max)
     return stop.value
 
 
 def test_a_result_is_released_with_what_the_record_says_of_it() -> None:
     """Design 5.8: digests and counts, no text."""
     result: JsonObject = {"content": [{"type": "text", "text": "rain"}], "isError": False}
-    out = inspect(answered(result, noise=2), TOOL, 1 << 20)
+    out = inspect(answered(result, noise=2), TOOL, CallMethod.TOOL, 1 << 20)
     assert out.body == result
     assert out.facts() == {
         "digest": digest_of(result),
@@ -82,7 +83,7 @@ def test_a_result_over_the_limit_is_withheld() -> None:
     """Ours: one byte is enough."""
     result = ToolResult(result={"content": []}, error=None, size_bytes=101, noise=0)
     assert stop_of(result, bytes_max=100).reason is Reason.RESULT_TOO_LARGE
-    inspect(result, TOOL, 101)
+    inspect(result, TOOL, CallMethod.TOOL, 101)
 
 
 # --- 2. form ---------------------------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def test_neither_a_result_nor_an_error_is_withheld() -> None:
 def test_a_tool_servers_own_error_passes_as_it_is() -> None:
     """Must show 7: nothing is lost on the way."""
     error: JsonObject = {"code": -32602, "message": "no such city" * 1000, "data": {"city": "Olso"}, "more": [1]}
-    out = inspect(answered(error=error), TOOL, 1 << 20)
+    out = inspect(answered(error=error), TOOL, CallMethod.TOOL, 1 << 20)
     assert (out.body, out.is_protocol_error, out.is_error) == (error, True, True)
     assert out.body_digest == digest_of(error)
 
@@ -148,7 +149,7 @@ def test_an_error_that_is_none_or_is_not_the_tools_to_give_is_withheld(case: str
 @pytest.mark.parametrize("code", [-31999, -32100, -32700, -32603, -1, 0, 401, 2**53 - 1])
 def test_any_other_code_is_the_tools_own(code: int) -> None:
     """JSON-RPC 2.0 §5.1."""
-    assert inspect(answered(error={"code": code, "message": ""}), TOOL, 1 << 20).is_protocol_error
+    assert inspect(answered(error={"code": code, "message": ""}), TOOL, CallMethod.TOOL, 1 << 20).is_protocol_error
 
 
 # --- 3. schema -------------------------------------------------------------------------------------------------------

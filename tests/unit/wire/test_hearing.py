@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 from mediator.canonical import canonical_bytes
 from mediator.refusal import Reason, Refused
+from mediator.wire.glance import Glance, Sight
 from mediator.wire.hearing import (
     Answer,
     HearingLimits,
     Listener,
+    is_worth_another_discover,
     nonsense,
     read_discover,
     read_initialize,
     read_message,
     unavailable,
 )
-from mediator.wire.jsonrpc import Notification
+from mediator.wire.jsonrpc import Notification, Request
 from mediator.wire.methods import Era
 from tests.promises import promise
 
@@ -64,15 +66,34 @@ def test_an_error_is_an_answer_too_and_may_stand_under_null() -> None:
     assert listener().take(nobodys) == answered(error={"code": -32700}, size=len(nobodys))
 
 
-def test_what_is_no_answer_is_dropped_and_counted_and_requests_are_noted() -> None:
-    """Ours: nothing that a server volunteers reaches an agent; its requests get -32601."""
+def test_what_is_no_answer_is_dropped_and_counted() -> None:
+    """Ours: nothing that a server volunteers beside an answer to the mediator itself is of use to anybody."""
     hearing = listener()
 
     assert hearing.take(said(method="notifications/progress", params={"progress": 1})) is None
     assert hearing.take(said(id="q1", method="sampling/createMessage")) is None
 
     assert hearing.noise == 2
-    assert hearing.asked == ["q1"]
+
+
+def test_what_is_heard_is_left_to_whoever_asked() -> None:
+    """Ours: a call's notifications and questions are its caller's; nothing is counted here."""
+    hearing = listener()
+    note, ask = said(method="notifications/message", params={"data": 1}), said(id="q", method="roots/list")
+
+    assert hearing.hear(note) == Notification(method="notifications/message", params={"data": 1})
+    assert hearing.hear(ask) == Request(id="q", method="roots/list", params={})
+    assert hearing.noise == 0
+
+
+def test_what_is_told_has_a_limit_of_its_own() -> None:
+    """Ours: thousands of progress notifications are no noise; a server that talks for ever is."""
+    hearing = listener(told_max=2, noise_max=0)
+    hearing.tell()
+    hearing.tell()
+    with pytest.raises(Refused) as caught:
+        hearing.tell()
+    assert caught.value.reason is Reason.TOOL_SERVER_INVALID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +191,15 @@ def test_an_initialize_result_names_the_version_and_may_bring_instructions() -> 
     assert (introduction.tongue.era, introduction.tongue.version) == (Era.LEGACY, "2024-11-05")
     assert introduction.instructions == "hi"
     assert introduction.server_info == {"name": "s"}
-    assert introduction.capabilities == {"tools", "prompts"}
+    assert (sorted(introduction.capabilities), introduction.says_changes) == (["prompts", "tools"], True)
     assert (introduction.tools, introduction.ttl_ms) == ((), None)
+
+
+@pytest.mark.parametrize("said", [None, {}, {"tools": {}}, {"tools": {"listChanged": 1}}, {"tools": True}])
+def test_who_does_not_say_that_its_lists_change_does_not(said: Any) -> None:
+    """MCP: `listChanged` is a boolean, and false where nothing is said."""
+    result = {"protocolVersion": "2025-11-25", "capabilities": said}
+    assert not read_initialize(answered(result=result), "1").says_changes
 
 
 @pytest.mark.parametrize(
@@ -243,6 +271,28 @@ def test_a_modern_server_that_shares_no_version_is_refused() -> None:
     assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
 
 
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        (answered(error={"code": -32022, "data": {"supported": [1, "2026-07-28"]}}), True),
+        (answered(error={"code": -32022, "data": {"supported": ["2025-11-25"]}}), False),
+        (answered(error={"code": -32601, "data": {"supported": ["2026-07-28"]}}), False),
+        (answered(result={"supportedVersions": ["2026-07-28"]}), False),
+    ],
+    ids=["names ours", "names an older one", "another error", "an answer"],
+)
+def test_a_server_that_refuses_our_version_and_names_it_may_be_asked_again(answer: Answer, again: bool) -> None:
+    """MCP 2026-07-28, versioning: the client selects one of the versions that are named, and tries again."""
+    assert is_worth_another_discover(answer) is again
+
+
+def test_a_server_that_refuses_the_version_that_it_names_once_more_is_refused() -> None:
+    """Ours: once; then it contradicts itself."""
+    with pytest.raises(Refused) as caught:
+        read_discover(answered(error={"code": -32022, "data": {"supported": ["2026-07-28"]}}), "1")
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
 def test_the_code_of_an_answer_is_its_errors_code() -> None:
     """Ours."""
     assert answered(result={}).error_code is None
@@ -263,3 +313,51 @@ def test_a_message_of_more_values_than_are_read_is_nonsense_before_it_is_read() 
             b'{"jsonrpc":"2.0","id":1,"result":{"x":[' + b"0," * 100 + b"0]}}", HearingLimits(json_values_max=99)
         )
     assert stop.value.reason is Reason.TOOL_SERVER_INVALID
+
+
+# --- large ones ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_over_the_threshold_and_not_too_large_is_better_looked_at_apart() -> None:
+    """Design, part 7: 128 kB."""
+    assert LIMITS.large_bytes == 128 * 1024
+    hears = listener(large_bytes=10)
+    assert [hears.is_large(b"x" * size) for size in (10, 11, 1000, 1001)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("sight", [Sight.RESULT, Sight.ERROR])
+def test_what_was_seen_to_be_the_answer_is_left_unread(sight: Sight) -> None:
+    """Ours: the bytes are not even JSON here."""
+    seen = Glance(sight=sight, id=7, code=5 if sight is Sight.ERROR else None)
+    answer = listener().take(b"raw", seen)
+    assert answer == Answer(result=None, error=None, size_bytes=3, raw=b"raw", glance=seen)
+    assert (answer.is_error, answer.error_code) == (sight is Sight.ERROR, seen.code)
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "seen", [Glance(sight=Sight.RESULT, id=8), Glance(sight=Sight.RESULT), Glance(sight=Sight.ERROR, id=8)]
+)
+def test_what_was_seen_to_answer_another_request_is_nonsense(seen: Glance) -> None:
+    """JSON-RPC 2.0 §5: under null stands an error alone."""
+    with pytest.raises(Refused) as caught:
+        listener().hear(b"raw", seen)
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+    assert listener().take(b"raw", Glance(sight=Sight.ERROR)) is not None
+
+
+def test_what_was_seen_to_be_no_result_is_read_up_to_a_bound() -> None:
+    """Ours: as much as an agent may send."""
+    other = Glance(sight=Sight.OTHER)
+    raw = said(method="a", params={})
+    assert listener().hear(raw, other) == Notification(method="a", params={})
+    with pytest.raises(Refused) as caught:
+        listener(other_bytes_max=len(raw) - 1).hear(raw, other)
+    assert reason_of(caught) is Reason.TOOL_SERVER_INVALID
+
+
+def test_what_could_not_be_looked_at_is_refused_for_that_reason() -> None:
+    """Ours."""
+    with pytest.raises(Refused) as caught:
+        listener().hear(b"{}", Refused(Reason.OVERLOADED))
+    assert reason_of(caught) is Reason.OVERLOADED

@@ -15,9 +15,9 @@ from mcp.shared.inbound import find_invalid_x_mcp_header, validate_mcp_param_hea
 from mediator.canonical import Json, JsonObject
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
+from mediator.wire.call import Call
 from mediator.wire.param_headers import ParamHeader, check_param_headers, declared_headers
 from mediator.wire.reading import read
-from mediator.wire.tool_call import ToolCall
 from tests.promises import promise
 from tests.simulated.arrivals import SESSION, enveloped, header_value, message, modern_headers, over_http, over_stdio
 
@@ -34,13 +34,13 @@ SCHEMA: Final[JsonObject] = {
 Headers = tuple[tuple[str, str], ...]
 
 
-def call_of(arrival: Arrival) -> ToolCall:
+def call_of(arrival: Arrival) -> Call:
     call = read(arrival)
-    assert isinstance(call, ToolCall)
+    assert isinstance(call, Call)
     return call
 
 
-def modern_call(arguments: JsonObject, headers: Headers) -> ToolCall:
+def modern_call(arguments: JsonObject, headers: Headers) -> Call:
     body = enveloped("tools/call", {"name": "a", "arguments": arguments})
     return call_of(over_http(body, (*modern_headers(body), *headers)))
 

@@ -10,10 +10,10 @@ import pytest
 from mediator.canonical import Json, JsonLimits, JsonObject
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, Transport
+from mediator.wire.call import Call
 from mediator.wire.jsonrpc import RequestId
-from mediator.wire.methods import Era, NoticePath
-from mediator.wire.reading import Discover, Frame, Initialize, ListTools, Notice, Ping, frame_of, read
-from mediator.wire.tool_call import ToolCall
+from mediator.wire.methods import Era, ListMethod, NoticePath
+from mediator.wire.reading import Discover, Frame, Initialize, ListItems, Notice, Ping, frame_of, read
 from tests.promises import promise
 from tests.simulated.arrivals import (
     LEGACY,
@@ -50,7 +50,7 @@ def test_a_call_is_read_in_either_era() -> None:
         legacy_arrival(message("tools/call", {"name": "a"})),
     ):
         call = read(arrival)
-        assert isinstance(call, ToolCall)
+        assert isinstance(call, Call)
         assert call.frame.method == "tools/call"
 
 
@@ -59,8 +59,12 @@ def test_a_listing_is_read_in_either_era() -> None:
     modern = read(modern_arrival(enveloped("tools/list", {"cursor": ""})))
     legacy = read(legacy_arrival(message("tools/list")))
 
-    assert modern == ListTools(frame=frame(Era.MODERN, "tools/list", version=MODERN), cursor="")
-    assert legacy == ListTools(frame=frame(Era.LEGACY, "tools/list", version=LEGACY), cursor=None)
+    assert modern == ListItems(
+        frame=frame(Era.MODERN, "tools/list", version=MODERN), method=ListMethod.TOOLS, cursor=""
+    )
+    assert legacy == ListItems(
+        frame=frame(Era.LEGACY, "tools/list", version=LEGACY), method=ListMethod.TOOLS, cursor=None
+    )
 
 
 @pytest.mark.parametrize("cursor", [None, 7, {}])
@@ -100,13 +104,21 @@ def test_a_ping_is_read() -> None:
     [
         *(
             modern_arrival(enveloped(method))
-            for method in ("ping", "initialize", "prompts/list", "resources/list", "subscriptions/listen", "x")
+            for method in (
+                "ping",
+                "initialize",
+                "logging/setLevel",
+                "resources/subscribe",
+                "tasks/list",
+                "tasks/result",
+                "x",
+            )
         ),
         *(
             legacy_arrival(message(method))
             for method in (
                 "server/discover",
-                "logging/setLevel",
+                "subscriptions/listen",
                 "tasks/get",
                 "Tools/Call",
                 "tools/call ",
@@ -124,6 +136,13 @@ def test_a_method_that_the_table_does_not_name_is_refused(arrival: Arrival) -> N
 
     assert (stop.reason, stop.code) == (Reason.METHOD_NOT_ALLOWED, -32601)
     assert len(stop.detail) <= 66
+
+
+@pytest.mark.parametrize("asked", [[], {"resourceSubscriptions": {}}, {"resourceSubscriptions": ["x:"] * 101}])
+def test_a_wish_to_listen_that_has_not_its_form_is_refused(asked: Json) -> None:
+    """MCP 2026-07-28, `basic/patterns/subscriptions`; the bound is ours."""
+    stop = stop_of(modern_arrival(enveloped("subscriptions/listen", {"notifications": asked})))
+    assert stop.code == -32602
 
 
 @pytest.mark.parametrize(

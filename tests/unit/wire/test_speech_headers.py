@@ -12,11 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared import inbound
 
+from mediator.kind import ItemKind
+from mediator.wire.methods import CallMethod
 from mediator.wire.param_headers import declared_headers
-from mediator.wire.speech import modern
+from mediator.wire.speech import Forwarded, modern
 from mediator.wire.speech_headers import call_headers, encode_header_value, request_headers
 
 TONGUE: Final = modern("1")
+
+
+def a_call(name: str, method: CallMethod = CallMethod.TOOL) -> Forwarded:
+    return Forwarded(method=method, kind=ItemKind.TOOL, name=name, arguments=b"{}", traceparent="")
 
 
 @given(st.text() | st.text(alphabet="=?base64 \t\r\nAQ", max_size=20))
@@ -49,7 +55,7 @@ SCHEMA: Final[dict[str, Any]] = {
 
 
 def params(arguments: Any) -> dict[str, str]:
-    headers = call_headers(TONGUE, "t", declared_headers(SCHEMA), arguments)
+    headers = call_headers(TONGUE, a_call("t"), declared_headers(SCHEMA), arguments)
     return {name: value for name, value in headers if name.startswith("Mcp-Param-")}
 
 
@@ -58,7 +64,9 @@ def test_a_call_repeats_its_tool_and_its_declared_arguments() -> None:
     arguments: Any = {"region": "eu\n", "deep": {"n": -3}, "dry": True, "plain": "x"}
     wanted = inbound.mcp_param_headers(inbound.x_mcp_header_map(SCHEMA), arguments)
 
-    assert call_headers(TONGUE, "t\xe9", (), arguments)[2:] == [("Mcp-Name", "=?base64?dMOp?=")]
+    assert call_headers(TONGUE, a_call("t\xe9"), (), arguments)[2:] == [("Mcp-Name", "=?base64?dMOp?=")]
+    assert call_headers(TONGUE, a_call("t", CallMethod.COMPLETE), (), {})[2:] == []
+    assert call_headers(TONGUE, a_call("id", CallMethod.TASK_GET), (), {})[2:] == [("Mcp-Name", "id")]
     assert params(arguments) == {
         name.lower().replace("mcp-param", "Mcp-Param"): value for name, value in wanted.items()
     }
