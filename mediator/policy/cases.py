@@ -1,7 +1,8 @@
 """Cases of a policy set: a request, and what the set must answer. Read from JSON, so that an author needs no Python.
 
-A file is `{"tools": [...], "cases": [...]}`: it carries the facts of its own tools and needs no pins. Whatever a case
-leaves out has a plain value, so that a case says only what it is about: a covered call of one bearer agent's task.
+A file is `{"tools": [...], "prompts": [...], "resources": [...], "cases": [...]}`: it carries the facts of its own items
+and needs no pins. Whatever a case leaves out has a plain value, so that a case says only what it is about: a covered call
+of one bearer agent's task. A case names its item by `tool`, `prompt` or `resource`.
 A word that is not known is an error: a misspelt fact would test something else.
 
 SPDX-License-Identifier: Apache-2.0
@@ -9,28 +10,41 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn, TypeVar, final
+from types import MappingProxyType
+from typing import Final, NoReturn, TypeVar, assert_never, final
 
 from mediator.canonical import Json, JsonObject, parse_object
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
 from mediator.policy.request import (
+    CALL_GROUPS,
+    RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
     AgentFacts,
     ApprovalFacts,
+    AskFacts,
     BaseFacts,
     ChainFacts,
     GrantFacts,
+    ItemFacts,
     TaskFacts,
-    ToolFacts,
+    prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
 
 _T = TypeVar("_T", str, int, bool)
 _SEP: Final = ", "
+_PLAIN_NAMES: Final[Mapping[ItemKind, str]] = MappingProxyType(
+    {ItemKind.TOOL: "read", ItemKind.PROMPT: "summarise", ItemKind.RESOURCE: "file:///srv/"}
+)
+_PLAIN_METHODS: Final[Mapping[ItemKind, str]] = MappingProxyType(
+    {ItemKind.TOOL: "tools/call", ItemKind.PROMPT: "prompts/get", ItemKind.RESOURCE: "resources/read"}
+)
 
 
 @final
@@ -67,9 +81,9 @@ class PolicyCase:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
-    """The tools and cases of one file."""
+    """The items and cases of one file."""
 
-    tools: tuple[ToolFacts, ...]
+    items: tuple[ItemFacts, ...]
     cases: tuple[PolicyCase, ...]
 
 
@@ -103,12 +117,16 @@ def parse_cases(raw: bytes) -> CaseFile:
     Raises `Refused` (`MALFORMED`), which says where, for anything that is not such a file.
     """
     file = _Fields(parse_object(raw), "the file")
-    tools = tuple(_tool(_Fields(tool, f"tools/{index}")) for index, tool in enumerate(file.list_of("tools")))
+    items = tuple(
+        _item(kind, _Fields(item, f"{kind}s/{index}"))
+        for kind in ItemKind
+        for index, item in enumerate(file.list_of(f"{kind}s"))
+    )
     cases = tuple(_case(_Fields(case, f"cases/{index}")) for index, case in enumerate(file.list_of("cases")))
     file.end()
     if not cases:
         _wrong("the file", "holds no case")
-    return CaseFile(tools=tools, cases=cases)
+    return CaseFile(items=items, cases=cases)
 
 
 class _Fields:
@@ -159,10 +177,11 @@ class _Fields:
             _wrong(f"{self._where}/{name}", "is not known")
 
 
-def _tool(fields: _Fields) -> ToolFacts:
-    tool = ToolFacts(
+def _item(kind: ItemKind, fields: _Fields) -> ItemFacts:
+    item = ItemFacts(
+        kind=kind,
         server=fields.take("server", "files"),
-        tool=fields.take("tool", "read"),
+        name=fields.take(kind.value, _PLAIN_NAMES[kind]),
         effect=_one_of(Effect, fields.take("effect", "read")),
         sensitivity=fields.take("sensitivity", 0),
         reads_from=fields.words("reads_from"),
@@ -170,31 +189,60 @@ def _tool(fields: _Fields) -> ToolFacts:
         result_labels=fields.words("result_labels"),
         digest=fields.take("digest", "sha256:" + "0" * 64),
         targets=fields.texts("targets"),
-        input_schema=fields.object("input_schema"),
+        input_schema=_input_schema(kind, fields),
         domain=fields.take("domain", ""),
     )
     fields.end()
-    return tool
+    return item
+
+
+def _input_schema(kind: ItemKind, fields: _Fields) -> JsonObject:
+    match kind:
+        case ItemKind.TOOL:
+            return fields.object("input_schema")
+        case ItemKind.PROMPT:
+            return prompt_input_schema(fields.texts("arguments"))
+        case ItemKind.RESOURCE:
+            return RESOURCE_INPUT_SCHEMA
+        case _:
+            assert_never(kind)
 
 
 def _case(fields: _Fields) -> PolicyCase:
     name = fields.take("name", "")
     if not name:
         _wrong("a case", "has no name")
-    server, _, tool = fields.take("tool", "files/read").partition("/")
-    action = _one_of(Action, fields.take("action", "call_tool"))
-    is_call = action is Action.CALL
+    kind = next((kind for kind in ItemKind if fields.has(kind.value)), ItemKind.TOOL)
+    server, _, item = fields.take(kind.value, f"files/{_PLAIN_NAMES[kind]}").partition("/")
+    action = _action(kind, fields.take("action", CALL_GROUPS[kind]))
     request = AccessRequest(
         principal=_agent(fields.fields("agent")),
         action=action,
+        kind=kind,
         server=server,
-        tool=tool,
-        base=_base(fields.fields("context")) if is_call else None,
-        arguments=fields.object("arguments") if is_call else None,
+        name=item,
+        base=_base(kind, fields.fields("context")) if action is not Action.LIST else None,
+        arguments=fields.object("arguments") if action is Action.CALL else None,
+        ask=_ask(fields.fields("ask")) if action is Action.ELICIT else None,
     )
     expected = _expected(fields.fields("expect"))
     fields.end()
     return PolicyCase(name=name, request=request, expected=expected)
+
+
+def _action(kind: ItemKind, word: str) -> Action:
+    if word == CALL_GROUPS[kind]:
+        return Action.CALL
+    known = [CALL_GROUPS[kind], *(action for action in Action if action is not Action.CALL)]
+    if word not in known:
+        _wrong(f"`{word}`", f"is none of {_SEP.join(known)}")
+    return Action(word)
+
+
+def _ask(fields: _Fields) -> AskFacts:
+    ask = AskFacts(mode=fields.take("mode", "form"), url=fields.take("url", "") if fields.has("url") else None)
+    fields.end()
+    return ask
 
 
 def _agent(fields: _Fields) -> AgentFacts:
@@ -208,7 +256,7 @@ def _agent(fields: _Fields) -> AgentFacts:
     return agent
 
 
-def _base(fields: _Fields) -> BaseFacts:
+def _base(kind: ItemKind, fields: _Fields) -> BaseFacts:
     base = BaseFacts(
         chain=_chain(fields.fields("chain")),
         grant=_grant(fields.fields("grant")),
@@ -219,6 +267,7 @@ def _base(fields: _Fields) -> BaseFacts:
         justified=fields.take("justified", default=False),
         now_ms=fields.take("now", 1_000_000),
         protocol=fields.take("protocol", "2026-07-28"),
+        method=fields.take("method", _PLAIN_METHODS[kind]),
         request_hash=fields.take("request_hash", "sha256:this-request"),
         provenance=fields.words("provenance"),
     )
@@ -280,7 +329,7 @@ def _expected(fields: _Fields) -> Expected:
     return expected
 
 
-_E = TypeVar("_E", Effect, Action, Verdict, Reason)
+_E = TypeVar("_E", Effect, Verdict, Reason)
 
 
 def _one_of(kind: type[_E], word: str) -> _E:

@@ -1,4 +1,4 @@
-"""The base context: what every policy may read about the circumstances of a call, whatever the tool.
+"""The base context: what every policy may read about the circumstances of a call, whatever the item.
 
 A table of attributes, each with its type and with how it is read from the facts; the rest of the room is made from it.
 Booleans, longs, strings and small sets of strings only, since anything else costs the engine ten times as much. Times
@@ -9,6 +9,9 @@ Two attributes are not read but computed here, so that no policy can forget to:
 - An approval of another request is none. `context has approval` means: a human approved exactly this request.
 - A declared target that lies within an opaque part, or holds one, is itself listed in `opaque`.
 
+Where a server asks for something in the course of a call, no arguments are read, so what reading them would bring to
+light is not there at all: an empty set would look like a guard, and never fire. The pin is `resource.digest`.
+
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -18,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
-from mediator.policy.request import ApprovalFacts, BaseFacts, ToolFacts
+from mediator.policy.request import Action, ApprovalFacts, AskFacts, BaseFacts, ItemFacts
 from mediator.policy.types import Leaf, Member, Path, Paths, Record, Type, below
 
 _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
@@ -40,6 +43,7 @@ _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
     ("justified",): (Leaf.BOOL, lambda base: base.justified),
     ("now",): (Leaf.LONG, lambda base: base.now_ms),
     ("protocol",): (Leaf.STRING, lambda base: base.protocol),
+    ("method",): (Leaf.STRING, lambda base: base.method),
     ("request_hash",): (Leaf.STRING, lambda base: base.request_hash),
     ("provenance",): (Leaf.STRINGS, lambda base: _sorted(base.provenance)),
 }
@@ -48,7 +52,7 @@ _APPROVAL: Final[Mapping[str, tuple[Leaf, Callable[[ApprovalFacts], Json]]]] = {
     "at": (Leaf.LONG, lambda approval: approval.at_ms),
     "request_hash": (Leaf.STRING, lambda approval: approval.request_hash),
 }
-# What no fact holds: the tool's pin, and what reading the arguments brought to light.
+# What no fact holds: the item's pin, and what reading the arguments brought to light.
 _COMPUTED: Final[Mapping[str, Leaf]] = {"pin": Leaf.STRING, "opaque": Leaf.STRINGS, "nulls": Leaf.STRINGS}
 
 
@@ -67,12 +71,20 @@ def _record_of_base() -> Record:
 
 
 BASE: Final = _record_of_base()
-"""The type of the context, without the arguments that a tool's own action adds."""
+"""The type of the context, without the arguments that an item's own action adds."""
+
+_ASK: Final = Record(members={"mode": Member(type=Leaf.STRING), "url": Member(type=Leaf.STRING, required=False)})
 
 
 def context_of_call(arguments: Type) -> Record:
-    """Return the type of the whole context of a tool's own action."""
+    """Return the type of the whole context of an item's own action."""
     return Record(members={**BASE.members, "args": Member(type=arguments)})
+
+
+def context_of_ask(action: Action) -> Record:
+    """Return the type of the whole context of what a server asks."""
+    members = {name: member for name, member in BASE.members.items() if name not in _COMPUTED}
+    return Record(members={**members, "ask": Member(type=_ASK)} if action is Action.ELICIT else members)
 
 
 def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
@@ -97,6 +109,17 @@ def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
     return of
 
 
+def reader_of_ask(wanted: Paths) -> Callable[[AskFacts], JsonObject]:
+    """Return a function that reads the wanted attributes of how a server asks."""
+    wants_mode, wants_url = _is_wanted(("ask", "mode"), wanted), _is_wanted(("ask", "url"), wanted)
+
+    def of(ask: AskFacts) -> JsonObject:
+        mode: JsonObject = {"mode": ask.mode} if wants_mode else {}
+        return mode | ({"url": ask.url} if wants_url and ask.url is not None else {})
+
+    return of
+
+
 def approval_of_this_request(base: BaseFacts) -> ApprovalFacts | None:
     """Return the approval if it is of exactly this request; one of any other request is none."""
     if base.approval is None or base.approval.request_hash != base.request_hash:
@@ -104,10 +127,10 @@ def approval_of_this_request(base: BaseFacts) -> ApprovalFacts | None:
     return base.approval
 
 
-def opaque_with_targets(opaque: Iterable[str], tool: ToolFacts) -> frozenset[str]:
+def opaque_with_targets(opaque: Iterable[str], item: ItemFacts) -> frozenset[str]:
     """Return the opaque pointers and, with them, each declared target that is one, lies in one, or holds one."""
     found = frozenset(opaque)
-    return found | {target for target in tool.targets for pointer in found if _overlap(target, pointer)}
+    return found | {target for target in item.targets for pointer in found if _overlap(target, pointer)}
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -3,11 +3,12 @@
 What the engine alone can do (compile a text, validate a type) it is asked for through `PolicyCompiler`. Rules:
 
 - every text compiles to exactly one policy, with what `policy.py` asks of it; an `@id` stands once in the whole set
-- a policy that names tools is validated against the schema of each of them, arguments included
-- any other is validated once against the base context, which is the same for all tools; if a condition of it asks for
-  the action, against every tool as well, for then the answer may differ by tool
-- what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its tool is,
-  and a tool that is gone does not take the whole set with it
+- a policy that names items is validated against the schema of each of them, arguments included
+- any other is validated once against the base context, which is the same for all items, and against what servers may
+  ask; if a condition of it asks for the action, against every item that it may apply to as well, for then the answer
+  may differ by item
+- what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its item is,
+  and an item that is gone does not take the whole set with it
 
 An engine skips a policy whose evaluation fails, be it a forbid: validation is what keeps such policies out.
 
@@ -21,18 +22,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from mediator.canonical import JsonObject
-from mediator.policy.context import BASE
 from mediator.policy.finding import PolicyFinding, Severity
-from mediator.policy.policy import Policy, Uid, finding_of, is_tool_action, policy_from
+from mediator.policy.policy import OPEN_GROUPS, Policy, Uid, finding_of, is_item_action, policy_from
 from mediator.policy.projection import ACTION_TYPE
-from mediator.policy.schema import LIST_ACTION, ToolSchema, schema_text
+from mediator.policy.request import Action
+from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item
+from mediator.policy.slicing import may_matter
 from mediator.policy.source import Source, excess_of, split_policies
 from mediator.policy.types import quoted
 
-_ANY_TOOL: Final = "any-tool"  # stands for every tool in validation; no policy can name it
 _REMEDIES: Final = (
     ("optional attribute", "ask for it first: `context has ... && ...`, or `context.args has ... && ...`"),
-    ("not found", "see the attributes in policies/README.md; a tool's arguments are under `context.args`"),
+    ("not found", "see the attributes in policies/README.md; an item's arguments are under `context.args`"),
     ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
 )
 _EMPTY_SO_FAR: Final = frozenset(
@@ -66,7 +67,7 @@ class LoadedPolicies(NamedTuple):
 
 
 def load_policies(
-    policy_text: Mapping[str, str], tools: Mapping[str, ToolSchema], compiler: PolicyCompiler
+    policy_text: Mapping[str, str], items: Mapping[str, ItemSchema], compiler: PolicyCompiler
 ) -> LoadedPolicies:
     """Return the policies of these files, by file name, and what is wrong with them."""
     policies: list[Policy] = []
@@ -79,9 +80,9 @@ def load_policies(
             else:
                 findings += found
     findings += _same_ids(policies)
-    findings += _ill_typed(policies, tools, compiler)
+    findings += _ill_typed(policies, items, compiler)
     for policy in policies:
-        findings += _unknown_names(policy, tools)
+        findings += _unknown_names(policy, items)
         findings += _always_empty(policy)
     if not any(not policy.forbids for policy in policies):
         findings.append(_about_the_set("no policy permits anything: every call would be denied"))
@@ -112,47 +113,55 @@ def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:
 
 
 def _ill_typed(
-    policies: Iterable[Policy], tools: Mapping[str, ToolSchema], compiler: PolicyCompiler
+    policies: Iterable[Policy], items: Mapping[str, ItemSchema], compiler: PolicyCompiler
 ) -> Iterator[PolicyFinding]:
-    # Those that are checked for the same tool, and name the same actions, are checked in one go.
+    # Those that are checked for the same item, and name the same actions, are checked in one go.
     groups: defaultdict[tuple[str, frozenset[str]], list[Policy]] = defaultdict(list)
     for policy in policies:
-        for checked_for in _checked_for(policy, tools):
+        for checked_for in _checked_for(policy, items):
             groups[checked_for, policy.actions].append(policy)
     told: set[tuple[str, str]] = set()
     for (checked_for, actions), group in groups.items():
-        schema = tools[checked_for].text(actions) if checked_for else _text_for_any_tool(actions)
+        schema = items[checked_for].text(actions) if checked_for else _text_for_any_item(actions)
         for index, message in compiler.validate([policy.source.text for policy in group], schema):
             policy, text = (
                 group[index],
-                _one_line(message).replace(f" for {ACTION_TYPE}::{quoted(checked_for or _ANY_TOOL)}", ""),
+                _without_actions(_one_line(message), [checked_for] if checked_for else ANY_ITEM.values()),
             )
-            if (policy.id, text) not in told:  # the same fault under every tool's schema is one fault
+            if (policy.id, text) not in told:  # the same fault under every item's schema is one fault
                 told.add((policy.id, text))
                 remedy = next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY)
-                yield finding_of(policy, f"{text} (checked for {checked_for or 'any tool'})", remedy)
+                yield finding_of(policy, f"{text} (checked for {checked_for or 'any item'})", remedy)
 
 
-def _checked_for(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[str]:
-    """Yield the tools under whose schemas the policy must be well typed; the empty name stands for any tool."""
-    if not policy.tools:
+def _checked_for(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[str]:
+    """Yield the items under whose schemas the policy must be well typed; the empty name stands for any item."""
+    if not policy.names_items_only:
         yield ""
-    if policy.tools or policy.mentions.asks_for_action:
-        yield from (key for key in policy.tools or tools if key in tools)
+    yield from (key for key in policy.items if key in items)
+    if not policy.items and policy.mentions.asks_for_action:
+        for key, item in items.items():
+            if may_matter(policy, item.action(Action.CALL), item.resource()):
+                yield key
 
 
-def _text_for_any_tool(actions: frozenset[str]) -> str:
-    groups = [name for name in actions if not is_tool_action(name) and name != LIST_ACTION]
-    return schema_text(_ANY_TOOL, groups, BASE, actions)
+def _text_for_any_item(actions: frozenset[str]) -> str:
+    return text_for_any_item([name for name in actions if name.startswith(OPEN_GROUPS)], actions)
 
 
-def _unknown_names(policy: Policy, tools: Mapping[str, ToolSchema]) -> Iterator[PolicyFinding]:
-    known_actions = {name for tool in tools.values() for name in tool.groups}
+def _without_actions(message: str, names: Iterable[str]) -> str:
+    for name in names:
+        message = message.replace(f" for {ACTION_TYPE}::{quoted(name)}", "")
+    return message
+
+
+def _unknown_names(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[PolicyFinding]:
+    known_actions = {name for item in items.values() for name in item.groups}
     for name in sorted(policy.actions):
         is_open = name.startswith(("server:", "domain:"))
-        if (is_tool_action(name) and name not in tools) or (is_open and name not in known_actions):
+        if (is_item_action(name) and name not in items) or (is_open and name not in known_actions):
             yield _not_pinned(policy, name)
-    known_places = {uid for tool in tools.values() for uid in _places(tool)}
+    known_places = {uid for item in items.values() for uid in _places(item)}
     for uid in policy.resource.uids:
         if uid not in known_places:
             yield _not_pinned(policy, uid.id)
@@ -165,8 +174,8 @@ def _always_empty(policy: Policy) -> Iterator[PolicyFinding]:
         yield finding_of(policy, message, "do not rely on it yet: docs/limits.md", Severity.WARNING)
 
 
-def _places(tool: ToolSchema) -> frozenset[Uid]:
-    resource = tool.resource()
+def _places(item: ItemSchema) -> frozenset[Uid]:
+    resource = item.resource()
     return resource.within | {resource.uid}
 
 

@@ -18,12 +18,15 @@ from mediator.effect import Effect
 from mediator.policy.decision import Obligation
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.projection import ACTION_TYPE, Mentions, mentions_of
+from mediator.policy.request import CALL_GROUPS, Action
 from mediator.policy.source import Source
 
 REASON_MAX: Final = 300  # characters: one sentence, which an agent reads
 _KNOWN_ANNOTATIONS: Final = frozenset({"id", "reason", "obligation"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
-_GROUPS: Final = ("effect:", "server:", "domain:")
+OPEN_GROUPS: Final = ("effect:", "server:", "domain:")  # of actions, of items of every kind
+_SHARED_ACTIONS: Final = tuple(action.value for action in Action if action is not Action.CALL)
+_KNOWN_ACTIONS: Final = (*CALL_GROUPS.values(), *_SHARED_ACTIONS)
 
 
 class Uid(NamedTuple):
@@ -59,10 +62,14 @@ class Policy:
     mentions: Mentions
 
     @property
-    def tools(self) -> tuple[str, ...]:
-        """The tools that the scope names one by one; none if it names a group, or nothing."""
-        names = tuple(uid.id for uid in self.action.uids)
-        return names if all(map(is_tool_action, names)) else ()
+    def items(self) -> tuple[str, ...]:
+        """The items that the scope names one by one, by their own actions."""
+        return tuple(uid.id for uid in self.action.uids if is_item_action(uid.id))
+
+    @property
+    def names_items_only(self) -> bool:
+        """Tell whether it applies to calls of those items and to nothing else: then their arguments may be read."""
+        return bool(self.items) and len(self.items) == len(self.action.uids)
 
     @property
     def actions(self) -> frozenset[str]:
@@ -70,9 +77,9 @@ class Policy:
         return self.mentions.actions | {uid.id for uid in self.action.uids}
 
 
-def is_tool_action(name: str) -> bool:
-    """Tell whether the action is a tool's own (`server/tool`), not a group."""
-    return "/" in name and not name.startswith(_GROUPS)
+def is_item_action(name: str) -> bool:
+    """Tell whether the action is an item's own (`server/tool`), not a group."""
+    return "/" in name and not name.startswith(OPEN_GROUPS)
 
 
 def policy_from(compiled: JsonObject, source: Source) -> Policy | list[PolicyFinding]:
@@ -129,23 +136,24 @@ def _faults_of_scope(policy: Policy) -> Iterator[PolicyFinding]:
     for name in sorted(policy.actions):
         if name.startswith("effect:") and name.removeprefix("effect:") not in set(Effect):
             yield finding_of(policy, f"there is no effect `{name}`", f"effects are {', '.join(Effect)}")
-        elif not (name in {"call_tool", "list"} or name.startswith(_GROUPS) or is_tool_action(name)):
+        elif not (name in _KNOWN_ACTIONS or name.startswith(OPEN_GROUPS) or is_item_action(name)):
             yield finding_of(
                 policy,
                 f"there is no action `{name}`",
-                "actions are `call_tool`, `list`, `effect:...`, `server:...`, `domain:...` and `server/tool`",
+                f"actions are {', '.join(f'`{known}`' for known in _KNOWN_ACTIONS)}, `effect:...`, `server:...`, "
+                "`domain:...`, `server/tool`, `server/prompt:NAME` and `server/resource:FAMILY`",
             )
-    if policy.action.op == "==" and not policy.tools and policy.action.uids[0].id != "list":
+    if policy.action.op == "==" and not policy.items and policy.action.uids[0].id not in _SHARED_ACTIONS:
         yield finding_of(
             policy,
             f"the action is never equal to the group `{policy.action.uids[0].id}`: the policy would never apply",
             "write `action in`",
         )
-    if policy.mentions.reads("args") and not policy.tools:
+    if policy.mentions.reads("args") and not policy.names_items_only:
         yield finding_of(
             policy,
-            "a policy that is scoped to a group of actions reads `context.args`, which every tool types differently",
-            f'name the tools in its scope: `action == {ACTION_TYPE}::"server/tool"`',
+            "a policy that is scoped to a group of actions reads `context.args`, which every item types differently",
+            f'name the items in its scope: `action == {ACTION_TYPE}::"server/tool"`',
         )
 
 

@@ -1,28 +1,75 @@
-"""What the decision point is asked: who, does what, with which tool, under which circumstances.
+"""What the decision point is asked: who, does what, with which item, under which circumstances.
+
+An item is what a server offers: a tool, a prompt, a family of resources. Names of one kind say nothing of another.
 
 Plain values only, gathered and computed by others: nothing here verifies, resolves or decides. Times are integers in
 milliseconds, since policies compare longs. `pin`, `opaque` and `nulls` of a policy's context are not asked for: the
-engine computes them from the tool facts that it was prepared with.
+engine computes them from the facts of the item that it was prepared with.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import final
+from types import MappingProxyType
+from typing import Final, final
 
 from mediator.canonical import JsonObject
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 
 
 @unique
 class Action(StrEnum):
-    """What an agent wants of a tool: to call it, or merely to see that it is there."""
+    """What is wanted: by an agent of an item, or by a server of the agent's client in the course of a call of an item.
 
-    CALL = "call_tool"
+    A `CALL` is whatever reaches the server for an item: to call a tool, to get a prompt, to read a resource, to
+    complete an argument of one, to subscribe to one. `context.method` tells them apart.
+    """
+
+    CALL = "call"
     LIST = "list"
+    ELICIT = "elicit"
+    SAMPLE = "sample"
+    LIST_ROOTS = "list_roots"
+
+    @property
+    def is_ask(self) -> bool:
+        """Tell whether it is a server that asks."""
+        return self in _ASKS
+
+
+_ASKS: Final = frozenset({Action.ELICIT, Action.SAMPLE, Action.LIST_ROOTS})
+CALL_GROUPS: Final[Mapping[ItemKind, str]] = MappingProxyType(
+    {ItemKind.TOOL: "call_tool", ItemKind.PROMPT: "get_prompt", ItemKind.RESOURCE: "read_resource"}
+)
+"""The group of the own actions of each kind, in policies."""
+
+KIND_PREFIXES: Final = tuple(f"{kind}:" for kind in ItemKind if kind is not ItemKind.TOOL)
+"""How no tool's name may begin: its own action could not be told from a prompt's or a resource's."""
+
+RESOURCE_INPUT_SCHEMA: Final[JsonObject] = {
+    "type": "object",
+    "properties": {"uri": {"type": "string"}},
+    "required": ["uri"],
+}
+"""What a policy may read of the reading of a resource."""
+
+
+def prompt_input_schema(arguments: Iterable[str]) -> JsonObject:
+    """Return what a policy may read of the getting of a prompt with arguments of these names.
+
+    All are optional, whatever the prompt requires: while an argument is being completed the others may not be there.
+    """
+    return {"type": "object", "properties": {name: {"type": "string"} for name in arguments}}
+
+
+def key_of(kind: ItemKind, server: str, name: str) -> str:
+    """Return the name of an item's own action in policies, by which no two items go."""
+    return f"{server}/{name}" if kind is ItemKind.TOOL else f"{server}/{kind}:{name}"
 
 
 @final
@@ -38,14 +85,15 @@ class AgentFacts:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolFacts:
-    """The resource: one pinned tool, as its owner declared it and its reviewer pinned it.
+class ItemFacts:
+    """The resource: one pinned item, as its owner declared it and its reviewer pinned it.
 
     `digest` is the pin's. `targets` are JSON pointers into the arguments: what names a path, an address, an amount.
     """
 
+    kind: ItemKind
     server: str
-    tool: str
+    name: str
     effect: Effect
     sensitivity: int
     reads_from: frozenset[str]
@@ -58,8 +106,8 @@ class ToolFacts:
 
     @property
     def key(self) -> str:
-        """`server/tool`: the name of the tool's own action in policies."""
-        return f"{self.server}/{self.tool}"
+        """`server/tool`, `server/prompt:NAME` or `server/resource:FAMILY`: the item's own action in policies."""
+        return key_of(self.kind, self.server, self.name)
 
 
 @final
@@ -76,7 +124,7 @@ class ChainFacts:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantFacts:
-    """The grant that the call stands on. `covers` is the core's own answer: tool, arguments, effect, and P6."""
+    """The grant that the call stands on. `covers` is the core's own answer: item, arguments, effect, and P6."""
 
     id: str
     covers: bool
@@ -108,9 +156,19 @@ class ApprovalFacts:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaseFacts:
-    """The circumstances that every policy may read, whatever the tool.
+class AskFacts:
+    """How a server asks the human: `form` or `url`, and then where the human is sent. The server's own words."""
 
+    mode: str
+    url: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseFacts:
+    """The circumstances that every policy may read, whatever the item.
+
+    `method` is the agent's, also where a server asks for something in the course of it.
     `proof` says how the credential was presented (`bearer`, `dpop`, ..., `none`). `justified` tells whether an intent
     names this call (P6). `provenance` names where the arguments' values came from.
     """
@@ -124,6 +182,7 @@ class BaseFacts:
     justified: bool
     now_ms: int
     protocol: str
+    method: str
     request_hash: str
     provenance: frozenset[str]
 
@@ -133,18 +192,21 @@ class BaseFacts:
 class AccessRequest:
     """One question to the decision point.
 
-    A `LIST` is asked on stable facts alone (agent, tool, server, domain), for listings are cached by them: `base` and
-    `arguments` are None. A `CALL` carries both; one that lacks either is denied, not guessed at.
+    A `LIST` is asked on stable facts alone (agent, item, server, domain), for listings are cached by them: `base` and
+    `arguments` are None. A `CALL` carries both. What a server asks carries `base`, and if it is an `ELICIT` the `ask`.
+    A request that lacks what it should carry is denied, not guessed at.
     """
 
     principal: AgentFacts
     action: Action
+    kind: ItemKind
     server: str
-    tool: str
+    name: str
     base: BaseFacts | None
     arguments: JsonObject | None = field(hash=False)
+    ask: AskFacts | None = None
 
     @property
     def key(self) -> str:
-        """`server/tool`, as `ToolFacts.key`."""
-        return f"{self.server}/{self.tool}"
+        """The item's own action, as `ItemFacts.key`."""
+        return key_of(self.kind, self.server, self.name)

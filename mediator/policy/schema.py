@@ -1,8 +1,10 @@
-"""The small Cedar schema of one pinned tool, and the context of one call of it.
+"""The small Cedar schema of one pinned item, and the context of one call of it, or of what its server asks meanwhile.
 
-`ToolSchema` is a tool prepared: the type of its arguments, its place among actions and entities, its schema's text for
+`ItemSchema` is an item prepared: the type of its arguments, its place among actions and entities, its schema's text for
 any choice of wanted attributes, and readers that turn a call into exactly what that text declares. Knows the engine's
-words and not the engine. One schema to each tool, since one for ten thousand takes sixteen seconds to validate.
+words and not the engine. One schema to each item, since one for ten thousand takes sixteen seconds to validate.
+
+Each kind has an entity type and a group of actions of its own; effects, servers and domains are groups of all kinds.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -10,24 +12,45 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias, final
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias, assert_never, final
 
 from mediator.canonical import Json, JsonObject
+from mediator.kind import ItemKind
 from mediator.policy.arguments import Findings, reader_of
-from mediator.policy.context import context_of_call, opaque_with_targets, reader_of_base
+from mediator.policy.context import (
+    BASE,
+    context_of_ask,
+    context_of_call,
+    opaque_with_targets,
+    reader_of_ask,
+    reader_of_base,
+)
 from mediator.policy.policy import Uid
 from mediator.policy.projection import ACTION_TYPE
-from mediator.policy.request import AgentFacts, BaseFacts, ToolFacts
+from mediator.policy.request import (
+    CALL_GROUPS,
+    KIND_PREFIXES,
+    Action,
+    AgentFacts,
+    AskFacts,
+    BaseFacts,
+    ItemFacts,
+)
 from mediator.policy.shape import type_of_arguments
 from mediator.policy.slicing import Entity
 from mediator.policy.types import EVERYTHING, Paths, Record, Type, below, pruned, quoted, text_of
 
-LIST_ACTION: Final = "list"
-CALL_GROUP: Final = "call_tool"
+ANY_ITEM: Final[Mapping[ItemKind, str]] = MappingProxyType({kind: f"any-{kind}" for kind in ItemKind})
+"""What stands for every item of a kind in validation; no policy can name it."""
 
-_SERVER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)  # a local name: the tool's action stays unambiguous
+_TYPES: Final[Mapping[ItemKind, str]] = MappingProxyType(
+    {ItemKind.TOOL: "Tool", ItemKind.PROMPT: "Prompt", ItemKind.RESOURCE: "Resource"}
+)
+
+_SERVER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)  # a local name: the item's action stays unambiguous
 _ENTITIES: Final = """\
   entity User { name: String };
   entity AgentClass;
@@ -35,7 +58,7 @@ _ENTITIES: Final = """\
   entity Agent in [AgentClass, Team] { owner: User };
   entity Domain;
   entity Server in [Domain];
-  entity Tool in [Server, Domain] {
+  entity Tool, Prompt, Resource in [Server, Domain] {
     server: String, name: String, domain: String, effect: String, sensitivity: Long, reads_from: Set<String>,
     sends_to: Set<String>, result_labels: Set<String>, targets: Set<String>, digest: String
   };"""
@@ -49,38 +72,52 @@ class CallContext(NamedTuple):
 
 
 ContextReader: TypeAlias = Callable[[BaseFacts, JsonObject], CallContext]
+AskReader: TypeAlias = Callable[[BaseFacts, AskFacts | None], JsonObject]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class ToolSchema:
-    """One tool, prepared for policies."""
+class ItemSchema:
+    """One item, prepared for policies."""
 
-    tool: ToolFacts
+    item: ItemFacts
     arguments: Type
     context: Record
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups of actions that the tool's own action is in."""
-        tool = self.tool
-        domains = (f"domain:{tool.domain}",) if tool.domain else ()
-        return (CALL_GROUP, f"effect:{tool.effect}", f"server:{tool.server}", *domains)
+        """The groups of actions that the item's own action is in."""
+        item = self.item
+        domains = (f"domain:{item.domain}",) if item.domain else ()
+        return (CALL_GROUPS[item.kind], f"effect:{item.effect}", f"server:{item.server}", *domains)
 
     def text(self, others: Iterable[str] = ()) -> str:
-        """Return the schema to validate policies against; `others` are actions that they name beside the tool's own."""
-        return schema_text(self.tool.key, self.groups, self.context, others)
+        """Return the schema to validate policies against; `others` are actions that they name beside the item's own."""
+        return _schema_text([_Applied(self.item.key, self.groups, (self.item.kind,), self.context)], others)
 
-    def question_text(self, wanted: Paths = EVERYTHING) -> str:
+    def question_text(self, action: Action, wanted: Paths = EVERYTHING) -> str:
         """Return the schema to ask with: of the context, what is wanted; of all else, the names alone."""
-        return question_text(self.tool.key, pruned(self.context, wanted))
+        asked = _Applied(self.action(action).uid.id, (), (self.item.kind,), pruned(self._context_of(action), wanted))
+        kind = _TYPES[self.item.kind]
+        return f"namespace Mediator {{ entity Agent; entity {kind}; action {quoted(asked.action)} {_application(asked)}; }}\n"
+
+    def _context_of(self, action: Action) -> Record:
+        match action:
+            case Action.CALL:
+                return self.context
+            case Action.LIST:
+                return _LISTED.context
+            case Action.ELICIT | Action.SAMPLE | Action.LIST_ROOTS:
+                return context_of_ask(action)
+            case _:
+                assert_never(action)
 
     def reader(self, wanted: Paths = EVERYTHING) -> ContextReader:
         """Return the function that reads a call's context, exactly as `question_text` of the same paths declares it.
 
         What it returns raises `Refused` (`ARGUMENTS_INVALID`) for arguments that do not fit the pinned schema.
         """
-        tool, read_base = self.tool, reader_of_base(wanted)
+        item, read_base = self.item, reader_of_base(wanted)
         wants_args, wants_pin, wants_opaque, wants_nulls = (
             bool(below(wanted, name)) for name in ("args", "pin", "opaque", "nulls")
         )
@@ -89,12 +126,12 @@ class ToolSchema:
         def read(base: BaseFacts, arguments: JsonObject) -> CallContext:
             findings = Findings()
             args = read_arguments(arguments, (), findings)
-            opaque = opaque_with_targets(findings.opaque, tool) if findings.opaque else frozenset()
+            opaque = opaque_with_targets(findings.opaque, item) if findings.opaque else frozenset()
             context = read_base(base)
             if wants_args:
                 context["args"] = args
             if wants_pin:
-                context["pin"] = tool.digest
+                context["pin"] = item.digest
             if wants_opaque:
                 context["opaque"] = [*sorted(opaque)]
             if wants_nulls:
@@ -103,49 +140,89 @@ class ToolSchema:
 
         return read
 
-    def action(self, name: str) -> Entity:
-        """Return the tool's own action, or `list`, with the groups that it is in."""
-        groups = () if name == LIST_ACTION else self.groups
-        return Entity(uid=Uid(ACTION_TYPE, name), within=frozenset(Uid(ACTION_TYPE, group) for group in groups))
+    @staticmethod
+    def ask_reader(wanted: Paths = EVERYTHING) -> AskReader:
+        """Return the function that reads the context of what a server asks, likewise; it is the same for all items."""
+        read_base, read_ask, wants_ask = reader_of_base(wanted), reader_of_ask(wanted), bool(below(wanted, "ask"))
+
+        def read(base: BaseFacts, ask: AskFacts | None) -> JsonObject:
+            context = read_base(base)
+            if wants_ask and ask is not None:
+                context["ask"] = read_ask(ask)
+            return context
+
+        return read
+
+    def action(self, action: Action) -> Entity:
+        """Return the item's own action with the groups that it is in, or an action that all items share."""
+        if action is not Action.CALL:
+            return Entity(uid=Uid(ACTION_TYPE, action.value), within=frozenset())
+        groups = frozenset(Uid(ACTION_TYPE, group) for group in self.groups)
+        return Entity(uid=Uid(ACTION_TYPE, self.item.key), within=groups)
 
     def resource(self) -> Entity:
-        """Return the tool in its server in its domain."""
-        return Entity(uid=_tool_uid(self.tool), within=frozenset({_server_uid(self.tool), *_domain_uids(self.tool)}))
+        """Return the item in its server in its domain."""
+        return Entity(uid=_item_uid(self.item), within=frozenset({_server_uid(self.item), *_domain_uids(self.item)}))
 
 
-def prepare_tool(tool: ToolFacts) -> ToolSchema:
-    """Return the tool, prepared.
+def prepare_item(item: ItemFacts) -> ItemSchema:
+    """Return the item, prepared.
 
-    Raises `ValueError` if its server's name is no local name: its actions could not be told from groups.
+    Raises `ValueError` if its server's name is no local name, or a tool's begins as other kinds do: its actions could
+    not be told from groups, or from theirs.
     """
-    if not _SERVER.fullmatch(tool.server) or not tool.tool:
-        message = f"`{tool.key}` is no name of a tool: `server/tool`, with a local server name, was expected"
+    is_ambiguous = item.kind is ItemKind.TOOL and item.name.startswith(KIND_PREFIXES)
+    if not _SERVER.fullmatch(item.server) or not item.name or is_ambiguous:
+        message = (
+            f"`{item.key}` is no name of a {item.kind}: `server/{item.kind}`, with a local server name, was expected"
+        )
         raise ValueError(message)
-    arguments = type_of_arguments(tool.input_schema)
-    return ToolSchema(tool, arguments, context_of_call(arguments))
+    arguments = type_of_arguments(item.input_schema)
+    return ItemSchema(item, arguments, context_of_call(arguments))
 
 
-def schema_text(action: str, groups: Iterable[str], context: Record, others: Iterable[str] = ()) -> str:
-    """Return a schema with one action that may be asked about (and `list`), and others that are only known by name."""
-    own = [group for group in groups if group != CALL_GROUP]
-    known = sorted({*own, *others} - {action, CALL_GROUP, LIST_ACTION})
+def text_for_any_item(groups: Iterable[str], others: Iterable[str]) -> str:
+    """Return a schema that stands for all items, of every kind, each in all of these groups; and for what is asked."""
+    shared = tuple(groups)
+    items = [_Applied(ANY_ITEM[kind], (CALL_GROUPS[kind], *shared), (kind,), BASE) for kind in ItemKind]
+    asks = [_Applied(action, (), tuple(ItemKind), context_of_ask(action)) for action in Action if action.is_ask]
+    return _schema_text([*items, *asks], others)
+
+
+class _Applied(NamedTuple):
+    """An action that may be asked about: the groups that it is in, and to what it is done, with which context."""
+
+    action: str
+    groups: tuple[str, ...]
+    kinds: tuple[ItemKind, ...]
+    context: Record
+
+
+_LISTED: Final = _Applied(Action.LIST, (), tuple(ItemKind), Record(members={}))
+
+
+def _schema_text(applied: Iterable[_Applied], others: Iterable[str]) -> str:
+    """Return a schema with these actions, with `list`, and with others that are only known by name."""
+    all_applied = (*applied, _LISTED)
+    groups = {group for one in all_applied for group in one.groups}
+    known = sorted({*CALL_GROUPS.values(), *groups, *others} - {one.action for one in all_applied})
     lines = [
         "namespace Mediator {",
         _ENTITIES,
-        f"  action {quoted(CALL_GROUP)};",
-        *(f"  action {quoted(name)} in [{quoted(CALL_GROUP)}];" for name in known),
-        f"  action {quoted(LIST_ACTION)} appliesTo {{ principal: [Agent], resource: [Tool], context: {{}} }};",
-        f"  action {quoted(action)} in [{', '.join(map(quoted, [CALL_GROUP, *own]))}]",
-        f"    appliesTo {{ principal: [Agent], resource: [Tool], context: {text_of(context)} }};",
+        *(f"  action {quoted(name)};" for name in known),
+        *(f"  action {quoted(one.action)}{_membership(one)} {_application(one)};" for one in all_applied),
         "}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def question_text(action: str, context: Record) -> str:
-    """Return a schema with this action alone: what a question is held to, since validation is done with by then."""
-    applies = f"appliesTo {{ principal: [Agent], resource: [Tool], context: {text_of(context)} }}"
-    return f"namespace Mediator {{ entity Agent; entity Tool; action {quoted(action)} {applies}; }}\n"
+def _membership(applied: _Applied) -> str:
+    return f" in [{', '.join(map(quoted, applied.groups))}]" if applied.groups else ""
+
+
+def _application(applied: _Applied) -> str:
+    kinds = ", ".join(_TYPES[kind] for kind in applied.kinds)
+    return f"appliesTo {{ principal: [Agent], resource: [{kinds}], context: {text_of(applied.context)} }}"
 
 
 def agent_entity(agent: AgentFacts) -> Entity:
@@ -154,43 +231,43 @@ def agent_entity(agent: AgentFacts) -> Entity:
     return Entity(uid=Uid("Mediator::Agent", agent.id), within=frozenset(uid for uid in groups if uid.id))
 
 
-def entities_of(agent: AgentFacts, action: Entity, tool: ToolFacts) -> list[Json]:
-    """Return the entities of an evaluation, in the engine's JSON form: agent, action and tool, and what they are in."""
+def entities_of(agent: AgentFacts, action: Entity, item: ItemFacts) -> list[Json]:
+    """Return the entities of an evaluation, in the engine's JSON form: agent, action and item, and what they are in."""
     owner = Uid("Mediator::User", agent.owner)
     own: JsonObject = {
-        "server": tool.server,
-        "name": tool.tool,
-        "domain": tool.domain,
-        "effect": str(tool.effect),
-        "sensitivity": tool.sensitivity,
-        "reads_from": [*sorted(tool.reads_from)],
-        "sends_to": [*sorted(tool.sends_to)],
-        "result_labels": [*sorted(tool.result_labels)],
-        "targets": [*sorted(tool.targets)],
-        "digest": tool.digest,
+        "server": item.server,
+        "name": item.name,
+        "domain": item.domain,
+        "effect": str(item.effect),
+        "sensitivity": item.sensitivity,
+        "reads_from": [*sorted(item.reads_from)],
+        "sends_to": [*sorted(item.sends_to)],
+        "result_labels": [*sorted(item.result_labels)],
+        "targets": [*sorted(item.targets)],
+        "digest": item.digest,
     }
-    groups, domains = agent_entity(agent).within, _domain_uids(tool)
+    groups, domains = agent_entity(agent).within, _domain_uids(item)
     return [
         _entity(Uid("Mediator::Agent", agent.id), {"owner": {"__entity": _uid_json(owner)}}, groups),
         _entity(owner, {"name": agent.owner}),
         _entity(action.uid, {}, action.within),
         *(_entity(group) for group in groups),
-        _entity(_tool_uid(tool), own, [_server_uid(tool)]),
-        _entity(_server_uid(tool), {}, domains),
+        _entity(_item_uid(item), own, [_server_uid(item)]),
+        _entity(_server_uid(item), {}, domains),
         *(_entity(domain) for domain in domains),
     ]
 
 
-def _tool_uid(tool: ToolFacts) -> Uid:
-    return Uid("Mediator::Tool", tool.key)
+def _item_uid(item: ItemFacts) -> Uid:
+    return Uid(f"Mediator::{_TYPES[item.kind]}", f"{item.server}/{item.name}")
 
 
-def _server_uid(tool: ToolFacts) -> Uid:
-    return Uid("Mediator::Server", tool.server)
+def _server_uid(item: ItemFacts) -> Uid:
+    return Uid("Mediator::Server", item.server)
 
 
-def _domain_uids(tool: ToolFacts) -> tuple[Uid, ...]:
-    return (Uid("Mediator::Domain", tool.domain),) if tool.domain else ()
+def _domain_uids(item: ItemFacts) -> tuple[Uid, ...]:
+    return (Uid("Mediator::Domain", item.domain),) if item.domain else ()
 
 
 def _entity(uid: Uid, attributes: JsonObject | None = None, parents: Iterable[Uid] = ()) -> JsonObject:

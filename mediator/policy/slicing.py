@@ -1,4 +1,4 @@
-"""Which policies can possibly matter for one agent, one action and one tool.
+"""Which policies can possibly matter for one agent, one action and one item.
 
 Looks at the policies' scopes alone. A policy is left out only if its scope cannot match, so the answer over the slice
 is the answer over the whole set; a policy that is left out costs nothing, however many there are.
@@ -55,6 +55,15 @@ class PolicyIndex:
             if _are_of_types(policy, principal, action, resource)
         }
         return tuple(found[name] for name in sorted(found))
+
+
+def may_matter(policy: Policy, action: Entity, resource: Entity) -> bool:
+    """Tell whether the policy's scope matches this action and resource, whoever asks."""
+    sides = ((policy.action, action), (policy.resource, resource))
+    return all(
+        not set(_asked_by(scope)).isdisjoint(_answered_by(entity)) and scope.type in {"", entity.uid.type}
+        for scope, entity in sides
+    )
 
 
 def _asked_by(scope: Scope) -> list[_Key]:

@@ -10,16 +10,20 @@ from typing import Any, Final
 
 from mediator.canonical import JsonObject
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.policy.request import (
+    RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
     AgentFacts,
     ApprovalFacts,
+    AskFacts,
     BaseFacts,
     ChainFacts,
     GrantFacts,
+    ItemFacts,
     TaskFacts,
-    ToolFacts,
+    prompt_input_schema,
 )
 
 THIS_REQUEST: Final = "sha256:this"
@@ -34,12 +38,14 @@ BASE: Final = BaseFacts(
     justified=False,
     now_ms=1_000,
     protocol="2026-07-28",
+    method="tools/call",
     request_hash=THIS_REQUEST,
     provenance=frozenset(),
 )
-TOOL: Final = ToolFacts(
+TOOL: Final = ItemFacts(
+    kind=ItemKind.TOOL,
     server="files",
-    tool="read",
+    name="read",
     effect=Effect.READ,
     sensitivity=1,
     reads_from=frozenset({"disk"}),
@@ -52,13 +58,21 @@ TOOL: Final = ToolFacts(
 )
 
 
-def tool(key: str = "files/read", **changes: Any) -> ToolFacts:
+def tool(key: str = "files/read", **changes: Any) -> ItemFacts:
     server, _, name = key.partition("/")
-    return replace(TOOL, server=server, tool=name, **changes)
+    return replace(TOOL, server=server, name=name, **changes)
 
 
-def with_arguments(properties: JsonObject, key: str = "files/read", **keywords: Any) -> ToolFacts:
+def with_arguments(properties: JsonObject, key: str = "files/read", **keywords: Any) -> ItemFacts:
     return tool(key, input_schema={"type": "object", "properties": properties, **keywords})
+
+
+def prompt(key: str = "files/summarise", *arguments: str, **changes: Any) -> ItemFacts:
+    return tool(key, kind=ItemKind.PROMPT, input_schema=prompt_input_schema(arguments), **changes)
+
+
+def resource(key: str = "files/file:///srv/", **changes: Any) -> ItemFacts:
+    return tool(key, kind=ItemKind.RESOURCE, input_schema=RESOURCE_INPUT_SCHEMA, **changes)
 
 
 def base(**changes: Any) -> BaseFacts:
@@ -78,8 +92,9 @@ def call(key: str = "files/read", arguments: JsonObject | None = None, **changes
     request = AccessRequest(
         principal=AGENT,
         action=Action.CALL,
+        kind=ItemKind.TOOL,
         server=server,
-        tool=name,
+        name=name,
         base=BASE,
         arguments={} if arguments is None else arguments,
     )
@@ -88,3 +103,8 @@ def call(key: str = "files/read", arguments: JsonObject | None = None, **changes
 
 def listing(key: str = "files/read", **changes: Any) -> AccessRequest:
     return replace(call(key), action=Action.LIST, base=None, arguments=None, **changes)
+
+
+def ask(action: Action, key: str = "files/read", **changes: Any) -> AccessRequest:
+    how = AskFacts(mode="form") if action is Action.ELICIT else None
+    return replace(call(key), **{"action": action, "arguments": None, "ask": how, **changes})

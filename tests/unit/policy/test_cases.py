@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from mediator.canonical import canonical_bytes
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.policy.cases import CaseResult, parse_cases, result_of
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.request import AccessRequest, Action, ApprovalFacts
+from mediator.policy.request import (
+    RESOURCE_INPUT_SCHEMA,
+    AccessRequest,
+    Action,
+    ApprovalFacts,
+    AskFacts,
+    prompt_input_schema,
+)
 from mediator.refusal import Reason, Refused
 
 ALLOWED = Decision(verdict=Verdict.ALLOW, determining=("a", "b"), policy_digest="sha256:x")
@@ -48,7 +56,7 @@ def test_a_case_that_says_nothing_is_a_covered_call_of_a_bearer_agent() -> None:
     """Ours: so that a case says only what it is about."""
     file = parse_cases(a_file())
     request = file.cases[0].request
-    assert request.key == file.tools[0].key == "files/read"
+    assert request.key == file.items[0].key == "files/read"
     assert request.action is Action.CALL
     assert request.arguments == {}
     assert request.base is not None
@@ -94,6 +102,45 @@ def test_a_listing_has_no_circumstances() -> None:
         request_of({"action": "list", "context": {"now": 1}})
 
 
+def test_a_case_names_a_prompt_or_a_resource_instead() -> None:
+    """Ours: with the action and the method of its kind, unless it says another."""
+    prompted = request_of({"prompt": "files/summarise", "arguments": {"topic": "x"}})
+    assert (prompted.key, prompted.kind, prompted.action) == ("files/prompt:summarise", ItemKind.PROMPT, Action.CALL)
+    assert prompted.base is not None
+    assert prompted.base.method == "prompts/get"
+    read = request_of(
+        {"resource": "files/file:///srv/", "action": "read_resource", "arguments": {"uri": "file:///srv/a"}}
+    )
+    assert (read.key, read.kind, read.action) == ("files/resource:file:///srv/", ItemKind.RESOURCE, Action.CALL)
+    assert read.base is not None
+    assert read.base.method == "resources/read"
+    completed = request_of({"prompt": "files/summarise", "context": {"method": "completion/complete"}})
+    assert completed.base is not None
+    assert completed.base.method == "completion/complete"
+
+
+def test_a_case_is_of_what_a_server_asks() -> None:
+    """Ours: in the course of a call of the item that it names; without arguments."""
+    asked = request_of({"action": "elicit", "ask": {"mode": "url", "url": "https://a.example"}})
+    assert (asked.action, asked.arguments, asked.key) == (Action.ELICIT, None, "files/read")
+    assert asked.ask == AskFacts(mode="url", url="https://a.example")
+    assert request_of({"action": "elicit"}).ask == AskFacts(mode="form")
+    sampled = request_of({"action": "sample", "prompt": "files/summarise"})
+    assert (sampled.action, sampled.ask, sampled.key) == (Action.SAMPLE, None, "files/prompt:summarise")
+    assert sampled.base is not None
+
+
+def test_prompts_and_resources_are_described_too() -> None:
+    """Ours: a prompt by the names of its arguments; what can be read of a resource is its URI."""
+    found = parse_cases(a_file(prompts=[{"prompt": "p", "arguments": ["topic"]}], resources=[{"sensitivity": 2}])).items
+    assert [(one.kind, one.name) for one in found] == [
+        (ItemKind.TOOL, "read"),
+        (ItemKind.PROMPT, "p"),
+        (ItemKind.RESOURCE, "file:///srv/"),
+    ]
+    assert [one.input_schema for one in found[1:]] == [prompt_input_schema(["topic"]), RESOURCE_INPUT_SCHEMA]
+
+
 def test_a_tool_is_described_as_its_manifest_describes_it() -> None:
     """Ours."""
     (found,) = parse_cases(
@@ -109,7 +156,7 @@ def test_a_tool_is_described_as_its_manifest_describes_it() -> None:
                 "domain": "office",
             }
         )
-    ).tools
+    ).items
     assert (found.key, found.effect, found.sensitivity) == ("mail/send", Effect.SEND, 3)
     assert (found.sends_to, found.targets, found.domain) == (frozenset({"abroad"}), ("/to",), "office")
 
@@ -127,7 +174,17 @@ def test_a_tool_is_described_as_its_manifest_describes_it() -> None:
         (a_file({"name": ""}), "a case has no name"),
         (a_file({"tool": 1}), "cases/0/tool is not of the type of `files/read`"),
         (a_file({"arguments": []}), "cases/0/arguments is no object"),
-        (a_file({"action": "delete"}), "`delete` is none of call_tool, list"),
+        (a_file({"action": "delete"}), "`delete` is none of call_tool, list, elicit, sample, list_roots"),
+        (a_file({"action": "call"}), "`call` is none of call_tool, list"),
+        (a_file({"action": "get_prompt"}), "`get_prompt` is none of call_tool, list"),
+        (a_file({"prompt": "files/a", "action": "call_tool"}), "`call_tool` is none of get_prompt, list"),
+        (a_file({"prompt": "files/a", "tool": "files/a"}), "cases/0/prompt is not known"),
+        (a_file({"ask": {}}), "cases/0/ask is not known"),
+        (a_file({"action": "elicit", "arguments": {}}), "cases/0/arguments is not known"),
+        (a_file({"action": "sample", "ask": {}}), "cases/0/ask is not known"),
+        (a_file({"action": "elicit", "ask": {"way": "url"}}), "cases/0/ask/way is not known"),
+        (a_file(prompts=[{"arguments": [1]}]), "prompts/0/arguments holds something that is no text"),
+        (a_file(resources=[{"input_schema": {}}]), "resources/0/input_schema is not known"),
         (a_file({"context": {"labels": []}}), "cases/0/context/labels is not known"),
         (a_file({"context": {"grant": {"covers": 1}}}), "cases/0/context/grant/covers is not of the type of `True`"),
         (a_file({"context": {"task": {"labels": [1]}}}), "cases/0/context/task/labels holds something that is no text"),

@@ -12,11 +12,14 @@ import pytest
 from mediator.policy.context import (
     BASE,
     approval_of_this_request,
+    context_of_ask,
     context_of_call,
     opaque_with_targets,
+    reader_of_ask,
     reader_of_base,
 )
-from mediator.policy.types import EVERYTHING, Leaf, text_of
+from mediator.policy.request import Action, AskFacts
+from mediator.policy.types import EVERYTHING, Leaf, Paths, text_of
 from tests.promises import promise
 from tests.unit.policy.facts import approved, base, tool
 
@@ -35,7 +38,7 @@ def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
         '"chain": { "depth": Long, "root": String, "members": Set<String>, "connectors": Set<String> }, '
         '"destination": Set<String>, '
         '"grant": { "id": String, "covers": Bool, "purpose": String, "expires": Long }, '
-        '"justified": Bool, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
+        '"justified": Bool, "method": String, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
         '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
         '"task": { "id": String, "labels": Set<String>, "calls": Long, "age": Long, "novel": Set<String> } }'
     )
@@ -45,6 +48,30 @@ def test_a_tools_own_action_adds_its_arguments_and_a_group_has_none() -> None:
     """Ours (design 5.5): `context.args` exists only where a policy names the tool."""
     assert "args" not in BASE.members
     assert context_of_call(Leaf.OPAQUE).members["args"].type is Leaf.OPAQUE
+
+
+@pytest.mark.parametrize("action", [Action.ELICIT, Action.SAMPLE, Action.LIST_ROOTS])
+def test_what_a_server_asks_has_no_arguments_and_nothing_of_them(action: Action) -> None:
+    """Ours: an attribute that would always be empty looks like a guard. How the human is asked is there, if one is."""
+    members = context_of_ask(action).members
+    assert BASE.members.keys() - members.keys() == {"opaque", "nulls", "pin"}
+    assert members.keys() - BASE.members.keys() == ({"ask"} if action is Action.ELICIT else set())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen"),
+    [
+        (EVERYTHING, {"mode": "url", "url": "https://a.example"}),
+        (frozenset({("ask",)}), {"mode": "url", "url": "https://a.example"}),
+        (frozenset({("ask", "mode")}), {"mode": "url"}),
+        (frozenset({("ask", "url")}), {"url": "https://a.example"}),
+        (frozenset({("now",)}), {}),
+    ],
+)
+def test_of_how_a_server_asks_only_what_is_wanted_is_read(wanted: Paths, seen: dict[str, str]) -> None:
+    """Ours: a form has no address, and then there is none."""
+    assert reader_of_ask(wanted)(AskFacts(mode="url", url="https://a.example")) == seen
+    assert "url" not in reader_of_ask(wanted)(AskFacts(mode="form"))
 
 
 def test_the_whole_of_the_facts_is_read() -> None:
@@ -58,6 +85,7 @@ def test_the_whole_of_the_facts_is_read() -> None:
         "justified": True,
         "now": 1_000,
         "protocol": "2026-07-28",
+        "method": "tools/call",
         "request_hash": "sha256:this",
         "provenance": [],
         "approval": {"approver": "bob@example.com", "at": 900, "request_hash": "sha256:this"},

@@ -13,9 +13,9 @@ from mediator.adapters.engine_cedar import check_policies
 from mediator.canonical import JsonObject
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.loading import load_policies
-from mediator.policy.request import ToolFacts
+from mediator.policy.request import ItemFacts
 from tests.promises import promise
-from tests.unit.policy.facts import tool, with_arguments
+from tests.unit.policy.facts import prompt, resource, tool, with_arguments
 
 READ = with_arguments(
     {"path": {"type": "string"}, "encoding": {"type": "string"}, "amount": {"type": "number"}}, required=["path"]
@@ -26,7 +26,7 @@ ON_READ = 'principal, action == Mediator::Action::"files/read", resource'
 ON_CALLS = 'principal, action in Mediator::Action::"call_tool", resource'
 
 
-def check(*texts: str, tools: Sequence[ToolFacts] = (READ, WRITE)) -> list[PolicyFinding]:
+def check(*texts: str, tools: Sequence[ItemFacts] = (READ, WRITE)) -> list[PolicyFinding]:
     return check_policies({f"{index}.cedar": text for index, text in enumerate((ALLOW, *texts))}, tools)
 
 
@@ -124,6 +124,62 @@ def test_a_policy_is_checked_for_every_tool_that_it_names() -> None:
     assert found.endswith("(checked for files/write)")
 
 
+def test_a_policy_over_items_and_more_is_checked_for_both() -> None:
+    """Ours: what is asked in the course of a call has other attributes than the call."""
+    both = 'principal, action in [Mediator::Action::"files/read", Mediator::Action::"elicit"], resource'
+    assert check(named(f"forbid({both}) unless {{ context.grant.covers }};")) == []
+    found = message_of(check(named(f'forbid({both}) when {{ context.ask.mode == "url" }};')))
+    assert "attribute `ask`" in found
+    assert found.endswith("(checked for files/read)")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        'action in Mediator::Action::"server:mail", resource',
+        'action in Mediator::Action::"effect:read", resource is Mediator::Prompt',
+        'action, resource == Mediator::Tool::"mail/send"',
+        'action == Mediator::Action::"elicit", resource',
+        'action in Mediator::Action::"read_resource", resource is Mediator::Resource',
+    ],
+)
+def test_a_policy_that_asks_for_the_action_is_checked_for_the_items_that_it_may_apply_to(scope: str) -> None:
+    """Ours: for another it would be ill typed for no other reason than that it never applies there."""
+    items = [READ, tool("mail/send"), prompt("mail/send"), resource("mail/file:///a")]
+    policy = named(f'forbid(principal, {scope}) when {{ action == Mediator::Action::"mail/send" }};')
+    assert check(policy, tools=items) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ('action == Mediator::Action::"files/prompt:read", resource) when { context.args.topic == "x"', "optional"),
+        ('action == Mediator::Action::"files/prompt:read", resource) when { context.args.path == "x"', "`args.path`"),
+        ('action == Mediator::Action::"files/resource:file:///a", resource) when { context.args.id == 1', "`args.id`"),
+        ('action == Mediator::Action::"files/prompt:read", resource is Mediator::Tool) when { true', "applicable"),
+        ('action in Mediator::Action::"call_tool", resource is Mediator::Resource) when { true', "applicable"),
+        ('action == Mediator::Action::"sample", resource) when { context.args.uri == "x"', "scoped to a group"),
+        ('action in Mediator::Action::"effect:read", resource) when { context.nope', "attribute `nope`"),
+    ],
+)
+def test_policies_over_prompts_resources_and_asks_are_checked_alike(policy: str, message: str) -> None:
+    """Ours: a prompt's arguments may be absent, a resource's URI never is; a fault of all kinds is told once."""
+    items = [READ, prompt("files/read", "topic"), resource("files/file:///a")]
+    found = check(named(f"forbid(principal, {policy} }};"), tools=items)
+    assert len({finding.message for finding in found}) == len(found)
+    assert any(message in finding.message for finding in found), found
+    good = [
+        named('forbid(principal, action == Mediator::Action::"files/resource:file:///a", resource) '
+              'unless { context.args.uri like "file:*" };', "a"),
+        named('forbid(principal, action == Mediator::Action::"files/prompt:read", resource) '
+              'when { context.args has topic && context.args.topic == "x" };', "b"),
+        named('forbid(principal, action == Mediator::Action::"elicit", resource) '
+              'when { context.ask has url && context.ask.url like "http:*" };', "c"),
+        named('forbid(principal, action, resource == Mediator::Prompt::"files/read");', "d"),
+    ]  # fmt: skip
+    assert check(*good, tools=items) == []
+
+
 def test_the_same_fault_under_many_tools_is_told_once() -> None:
     """Ours: a policy that asks for the action is checked for each tool; a list of the same sentence helps nobody."""
     policy = named(f'forbid({ON_CALLS}) when {{ action == Mediator::Action::"files/read" || context.nope }};')
@@ -174,6 +230,9 @@ def test_what_a_policy_lacks_is_told_with_all_else_that_is_wrong() -> None:
         'principal, action in Mediator::Action::"server:mail", resource',
         'principal, action in Mediator::Action::"domain:abroad", resource',
         'principal, action, resource == Mediator::Tool::"mail/send"',
+        'principal, action, resource == Mediator::Prompt::"files/read"',
+        'principal, action == Mediator::Action::"files/prompt:read", resource',
+        'principal, action == Mediator::Action::"files/resource:file:///{+path}", resource',
         'principal, action, resource in Mediator::Server::"mail"',
     ],
 )
@@ -230,8 +289,8 @@ def test_a_fault_is_told_in_one_line_with_a_remedy() -> None:
     loaded = load_policies({"a": "x;y;"}, {}, OneReading())
     assert not loaded.is_fit
     assert [(finding.policy_id, finding.message) for finding in loaded.findings] == [
-        ("x", "something is wrong withx; (checked for any tool)"),
-        ("y", "something is wrong withy; (checked for any tool)"),
+        ("x", "something is wrong withx; (checked for any item)"),
+        ("y", "something is wrong withy; (checked for any item)"),
     ]
     assert loaded.findings[0].remedy == "see policies/README.md for what a policy may read"
 

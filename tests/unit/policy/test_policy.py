@@ -13,7 +13,7 @@ import pytest
 from mediator.canonical import Json, JsonObject, parse_object
 from mediator.policy.decision import Obligation
 from mediator.policy.finding import PolicyFinding
-from mediator.policy.policy import Policy, Scope, Uid, is_tool_action, policy_from
+from mediator.policy.policy import Policy, Scope, Uid, is_item_action, policy_from
 from mediator.policy.source import Source
 from tests.promises import promise
 
@@ -70,19 +70,30 @@ def test_a_scope_is_read_as_it_was_written(scope: str, expected: Scope) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "tools"),
+    ("action", "items"),
     [
         ("action", ()),
         ('action == Mediator::Action::"a/b"', ("a/b",)),
         ('action in [Mediator::Action::"a/b", Mediator::Action::"c/d"]', ("a/b", "c/d")),
-        ('action in [Mediator::Action::"a/b", Mediator::Action::"effect:read"]', ()),
+        ('action == Mediator::Action::"a/prompt:b"', ("a/prompt:b",)),
+        ('action == Mediator::Action::"a/resource:file:///{+b}"', ("a/resource:file:///{+b}",)),
         ('action in Mediator::Action::"domain:http://x/y"', ()),
         ("action in []", ()),
     ],
 )
-def test_a_scope_names_tools_only_if_it_names_nothing_else(action: str, tools: tuple[str, ...]) -> None:
+def test_a_scope_names_items_by_their_own_actions(action: str, items: tuple[str, ...]) -> None:
     """Ours: only then are the arguments' types known."""
-    assert policy(f"{NAMED} permit(principal, {action}, resource);").tools == tools
+    found = policy(f"{NAMED} permit(principal, {action}, resource);")
+    assert (found.items, found.names_items_only) == (items, bool(items))
+
+
+@pytest.mark.parametrize("other", ["effect:read", "list", "elicit"])
+def test_a_scope_that_names_something_else_too_does_not_name_items_only(other: str) -> None:
+    """Ours: of the other the arguments' types are not known, or there are none."""
+    found = policy(
+        f'{NAMED} permit(principal, action in [Mediator::Action::"a/b", Mediator::Action::"{other}"], resource);'
+    )
+    assert (found.items, found.names_items_only) == (("a/b",), False)
 
 
 def test_a_scope_that_names_no_entity_names_none() -> None:
@@ -97,10 +108,11 @@ def test_a_scope_that_names_no_entity_names_none() -> None:
     assert found.action == Scope(op="in")
 
 
-def test_a_tools_action_is_told_from_a_group() -> None:
-    """Ours: no server's local name holds a colon, so no tool can take a group's name."""
-    assert is_tool_action("files/read")
-    assert not any(map(is_tool_action, ["call_tool", "list", "effect:read", "domain:a/b", "server:x/y"]))
+def test_an_items_action_is_told_from_a_group() -> None:
+    """Ours: no server's local name holds a colon, so no item can take a group's name."""
+    assert all(map(is_item_action, ["files/read", "files/prompt:read", "files/resource:file:///a"]))
+    others = ["call_tool", "get_prompt", "read_resource", "list", "elicit", "effect:read", "domain:a/b", "server:x/y"]
+    assert not any(map(is_item_action, others))
 
 
 @pytest.mark.parametrize(

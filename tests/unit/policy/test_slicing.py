@@ -12,7 +12,7 @@ import pytest
 
 from mediator.policy.policy import Policy, Scope, Uid
 from mediator.policy.projection import mentions_of
-from mediator.policy.slicing import Entity, PolicyIndex
+from mediator.policy.slicing import Entity, PolicyIndex, may_matter
 from mediator.policy.source import Source
 
 AGENT, OTHER_AGENT = Uid("Agent", "a"), Uid("Agent", "b")
@@ -82,6 +82,15 @@ def test_all_three_scopes_must_match() -> None:
     assert matters(replace(policy(), **right))
     for name in right:
         assert not matters(replace(policy(), **(right | {name: Scope(op="==", uids=(Uid("Else", "e"),))})))
+
+
+def test_whether_a_policy_may_matter_is_told_without_knowing_who_asks() -> None:
+    """Ours: by action and resource, which are what a policy is validated for."""
+    assert may_matter(policy(principal=Scope(op="==", uids=(OTHER_AGENT,))), ACTION, RESOURCE)
+    assert may_matter(policy(action=Scope(op="in", uids=(READ,)), resource=Scope(type="Tool")), ACTION, RESOURCE)
+    assert not may_matter(policy(action=Scope(op="==", uids=(READ,))), ACTION, RESOURCE)
+    assert not may_matter(policy(resource=Scope(op="==", uids=(SERVER,))), ACTION, RESOURCE)
+    assert not may_matter(policy(resource=Scope(type="Prompt")), ACTION, RESOURCE)
 
 
 def test_a_slice_stands_in_order_and_holds_each_policy_once() -> None:
