@@ -32,4 +32,4 @@ class ToolCredential:
 
 def credential_for(permit: Permit, bearer: Secret | None) -> ToolCredential:
     """Return the credential with which this permit's tool server is called."""
-    return ToolCredential(server=permit.tool.server, bearer=bearer, seal=_SEAL)
+    return ToolCredential(server=permit.item.server, bearer=bearer, seal=_SEAL)

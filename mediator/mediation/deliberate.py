@@ -6,8 +6,10 @@ same record. It always returns a `Deliberation`: which step said what, and why, 
 The steps, in this order, first refusal wins:
 
 1. delegation  the stored chain that this identity holds is live, and what authority it comes to
-2. resolve     the tool is pinned and visible to this caller; then: the arguments fit the pinned schema
-3. decide      authority AND policy; an engine error is a denial
+2. resolve     the item is pinned and visible to this caller; then: the arguments fit what is pinned, and what the call
+               goes on with is what this caller was given
+3. decide      authority AND policy; an engine error is a denial. Answers to what was not asked are decided as if it
+               were: whether the server may ask it
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -16,23 +18,29 @@ from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
 from enum import StrEnum, unique
+from types import MappingProxyType
 from typing import Final, final
 
-from mediator.canonical import JsonObject
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.delegation.grant import Grant
 from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.identify import Identified
-from mediator.manifest.pinned import PinnedTool
+from mediator.kind import ItemKind
+from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.circumstances import Circumstances
-from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
-from mediator.mediation.question import call_question, list_question, request_hash
+from mediator.mediation.fitting import check_fit
+from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
+from mediator.mediation.question import ask_question, call_question, grant_name, list_question, request_hash
+from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
+from mediator.mediation.unasked import find_unasked
 from mediator.policy.decision import Decision, Verdict
 from mediator.refusal import Reason, Refused
-from mediator.wire.param_headers import ANNOTATION, check_param_headers, declared_headers
-from mediator.wire.tool_call import ToolCall
+from mediator.wire.call import Call
+from mediator.wire.call_params import ANSWERS
+from mediator.wire.jsonrpc import RESOURCE_NOT_FOUND
+from mediator.wire.methods import AskMethod, CallMethod, Era
 
 __all__ = [
     "Claim",
@@ -48,7 +56,13 @@ __all__ = [
 ]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
-_PARAM_HEADER: Final = ANNOTATION.encode()  # few tools declare any: the others cost one look at their bytes
+_UNKNOWN: Final = MappingProxyType(
+    {
+        ItemKind.TOOL: Reason.UNKNOWN_TOOL,
+        ItemKind.PROMPT: Reason.UNKNOWN_PROMPT,
+        ItemKind.RESOURCE: Reason.UNKNOWN_RESOURCE,
+    }
+)
 
 
 @unique
@@ -98,7 +112,7 @@ class Deliberation:
     """The judgement, in order, up to the step it names, with its whole input."""
 
     ids: Ids
-    call: ToolCall
+    call: Call
     identity: Identified
     snapshot: TrustSnapshot
     circumstances: Circumstances
@@ -107,11 +121,12 @@ class Deliberation:
     verdict: Verdict
     stop: Refused | None
     chain: DelegationChain | None
-    tool: PinnedTool | None
+    item: PinnedItem | None
     decision: Decision | None
     request_hash: str | None
     claims: tuple[Claim, ...]
     spans: Spans
+    resumes: Resumption | None
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -131,13 +146,13 @@ class Deliberation:
     def result_bytes_max(self) -> int:
         """How large the tool server's answer may be: the stricter of the settings' and the manifest's word."""
         limit = self.snapshot.limits.result_bytes_max
-        own = self.tool.result_bytes_max if self.tool is not None else None
+        own = self.item.result_bytes_max if isinstance(self.item, PinnedTool) else None
         return limit if own is None else min(limit, own)
 
     @property
     def is_privileged(self) -> bool:
-        """Whether what is asked for does more than read; an unknown tool does nothing."""
-        return self.tool is not None and self.tool.effect.is_privileged
+        """Whether what is asked for does more than read; what does not exist does nothing."""
+        return self.item is not None and self.item.effect.is_privileged
 
     def refusal(self) -> Refused:
         """Return the stop of a denial, naming its decision."""
@@ -151,7 +166,7 @@ class _Findings:
 
     step: Step = Step.DELEGATION
     chain: DelegationChain | None = None
-    tool: PinnedTool | None = None
+    item: PinnedItem | None = None
     decision: Decision | None = None
     request_hash: str | None = None
     claims: tuple[Claim, ...] = ()
@@ -159,18 +174,19 @@ class _Findings:
 
 def deliberate(
     *,
-    call: ToolCall,
+    call: Call,
     identity: Identified,
     snapshot: TrustSnapshot,
     circumstances: Circumstances,
     now_ms: int,
     ids: Ids,
+    resumes: Resumption | None = None,
 ) -> Deliberation:
-    """Judge one call. Never raises `Refused`: a stop is part of what it returns."""
+    """Judge one call; `resumes` says with what it goes on. Never raises `Refused`: a stop is part of what it returns."""
     findings = _Findings()
     stop: Refused | None = None
     try:
-        _judge(findings, call, identity, snapshot, circumstances, now_ms)
+        _judge(findings, call, identity, snapshot, circumstances, now_ms, resumes)
     except Refused as refused:
         stop = refused
     return Deliberation(
@@ -184,24 +200,26 @@ def deliberate(
         verdict=Verdict.ALLOW if stop is None else Verdict.DENY,
         stop=stop,
         chain=findings.chain,
-        tool=findings.tool,
+        item=findings.item,
         decision=findings.decision,
         request_hash=findings.request_hash,
         claims=findings.claims,
         spans=_spans(ids, call),
+        resumes=resumes,
         seal=_SEAL,
     )
 
 
 def unjudged(
     *,
-    call: ToolCall,
+    call: Call,
     identity: Identified,
     snapshot: TrustSnapshot,
     circumstances: Circumstances,
     now_ms: int,
     ids: Ids,
     stop: Refused,
+    resumes: Resumption | None = None,
 ) -> Deliberation:
     """Return the denial of an identified call that could not be judged: it leaves a record like any other (P9)."""
     return Deliberation(
@@ -215,11 +233,12 @@ def unjudged(
         verdict=Verdict.DENY,
         stop=stop,
         chain=None,
-        tool=None,
+        item=None,
         decision=None,
         request_hash=None,
         claims=(),
         spans=_spans(ids, call),
+        resumes=resumes,
         seal=_SEAL,
     )
 
@@ -237,50 +256,52 @@ def withdraw(deliberation: Deliberation, stop: Refused) -> Deliberation:
         verdict=Verdict.DENY,
         stop=stop,
         chain=deliberation.chain,
-        tool=deliberation.tool,
+        item=deliberation.item,
         decision=deliberation.decision,
         request_hash=deliberation.request_hash,
         claims=(),
         spans=deliberation.spans,
+        resumes=deliberation.resumes,
         seal=_SEAL,
     )
 
 
 def _judge(
     findings: _Findings,
-    call: ToolCall,
+    call: Call,
     identity: Identified,
     snapshot: TrustSnapshot,
     circumstances: Circumstances,
     now_ms: int,
+    resumes: Resumption | None,
 ) -> None:
     # 1. Delegation: who acts, under which live chain, with what authority, here.
     chain = findings.chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
     refuse_if_elsewhere(chain, snapshot.audience, call.server)
     refuse_if_frozen(chain, circumstances)
 
-    # 2. Resolve: the tool exists for this caller (all ways of not existing look the same) ...
+    # 2. Resolve: the item exists for this caller (all ways of not existing look the same) ...
     findings.step = Step.RESOLVE
-    tool = snapshot.pins.resolve(call.name, call.server)
-    if tool is None or not is_visible(tool, chain.presented, snapshot, now_ms):
-        why = snapshot.why_quarantined(call.name, call.server)
-        raise unknown_tool(call.name, None if why is None else f"quarantined: {why}")
-    findings.tool = tool
-    findings.request_hash = request_hash(chain, tool, call.arguments_bytes)
-    # ... and then: the headers repeat the arguments where the pinned schema says so, and the arguments fit it.
-    if _PARAM_HEADER in tool.shown(era_modern=True, own_name=True):
-        check_param_headers(declared_headers(_input_schema(tool)), call)
-    tool.schema.check_arguments(call.arguments)
+    kind, name, server = item_of(call, resumes)
+    item = snapshot.pins.resolve_item(kind, name, server)
+    if item is None or not is_visible(item, chain.presented, snapshot, now_ms):
+        why = snapshot.why_quarantined(kind, name, server)
+        raise unknown_item(call, None if why is None else f"quarantined: {why}")
+    findings.item = item
+    findings.request_hash = request_hash(chain, item, call)
+    # ... and then: the arguments fit what is pinned, and a call that goes on is the one that was asked back about.
+    check_fit(call, item)
+    refuse_if_another(call, item, resumes, now_ms)
 
     # 3. Decide: authority AND policy.
     findings.step = Step.DECIDE
-    refuse_if_tool_frozen(tool, circumstances)
-    covers = chain.authority.covers(tool.server, tool.name, tool.effect, tool.pin_serial)
+    refuse_if_item_frozen(item, circumstances)
+    covers = chain.authority.covers(item.server, grant_name(item), item.effect, item.pin_serial)
     decision = findings.decision = snapshot.policies.evaluate(
-        call_question(call, identity, circumstances, chain, tool, findings.request_hash, now_ms, covers=covers)
+        call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
     )
     if not covers:
-        raise _not_covered(tool)
+        raise _not_covered(item)
     if decision.verdict is not Verdict.ALLOW:
         raise Refused(
             decision.reason or Reason.DENIED_BY_POLICY,
@@ -288,47 +309,72 @@ def _judge(
             sentence=decision.sentence,
             remedy=decision.remedy,
         )
-    findings.claims = _claims(chain, tool, circumstances)  # the last thing found: a denial claims nothing
+    if call.answers is not None:
+        asked = {} if resumes is None else resumes.asked
+        for unasked in find_unasked(call.answers, asked):
+            questions = [
+                ask_question(
+                    unasked.method, way, call, identity, circumstances, chain, item, findings.request_hash, now_ms
+                )
+                for way in unasked.ways
+            ]
+            _refuse_unasked(unasked.method, [snapshot.policies.evaluate(question) for question in questions])
+    if not call.is_of_mcp_task:  # its call was counted
+        findings.claims = _claims(chain, item, circumstances)  # the last thing found: a denial claims nothing
 
 
-def is_visible(tool: PinnedTool, grant: Grant, snapshot: TrustSnapshot, now_ms: int) -> bool:
-    """Tell whether the tool exists for this caller: its pin holds, a pattern matches, `list` is allowed on stable facts."""
-    if tool.expires <= now_ms or not grant.authority.matches(tool.server, tool.name, tool.pin_serial):
+def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:
+    """Refuse a call that answers what its server may not ask, in whichever way."""
+    if all(decision.verdict is not Verdict.ALLOW for decision in decisions):
+        policies = sorted({policy for decision in decisions for policy in decision.determining})
+        raise Refused(
+            decisions[0].reason or Reason.DENIED_BY_POLICY,
+            f"answers to `{method}`, unasked: policies {', '.join(policies) or 'none'}",
+            sentence=f"the call answers `{method}`, which this tool server may not ask",
+            remedy=f"make the call without such an answer in `{ANSWERS}`",
+        )
+
+
+def is_visible(item: PinnedItem, grant: Grant, snapshot: TrustSnapshot, now_ms: int) -> bool:
+    """Tell whether the item exists for this caller: its pin holds, a pattern matches, `list` is allowed on stable facts."""
+    if item.expires <= now_ms or not grant.authority.matches(item.server, grant_name(item), item.pin_serial):
         return False
-    return snapshot.policies.evaluate(list_question(grant, tool)).verdict is Verdict.ALLOW
+    return snapshot.policies.evaluate(list_question(grant, item)).verdict is Verdict.ALLOW
 
 
-def _input_schema(tool: PinnedTool) -> JsonObject:
-    schema = tool.definition["inputSchema"]
-    assert isinstance(schema, dict)  # nothing else can be pinned
-    return schema
-
-
-def unknown_tool(name: str, detail: str | None = None) -> Refused:
-    """Return the one refusal of a tool that does not exist for a caller, by the name that was asked for."""
+def unknown_item(call: Call, detail: str | None = None) -> Refused:
+    """Return the one refusal of an item that does not exist for a caller, by the name that was asked for."""
     # MCP 2026-07-28, `server/tools`: `Unknown tool: <name>`. The caller's own word, told back where it is one; and the
     # same for every way of not existing.
-    detail = detail or f"`{name}` is not pinned, or is not visible"
-    return Refused(Reason.UNKNOWN_TOOL, detail, sentence=name if name.isprintable() else None)
+    named = "the URI" if call.is_at_uri else f"`{call.name}`"  # a URI is an argument: no entry holds it
+    detail = detail or f"{named} is not pinned, or is not visible"
+    # MCP until 2025-11-25, `server/resources`: a code of its own, which 2026-07-28 gave up.
+    code = RESOURCE_NOT_FOUND if call.method is CallMethod.RESOURCE and call.era is Era.LEGACY else None
+    is_printable = call.name.isprintable()
+    told: dict[str, str | list[str]] | None = {"uri": call.name} if call.is_at_uri and is_printable else None
+    sentence = call.name if is_printable and not call.is_at_uri else None
+    return Refused(_UNKNOWN[call.kind], detail, sentence=sentence, code=code, data=told)
 
 
-def _not_covered(tool: PinnedTool) -> Refused:
-    pattern = f"{tool.server}/{tool.name}" if tool.effect not in {Effect.READ, Effect.WRITE} else f"{tool.server}/*"
+def _not_covered(item: PinnedItem) -> Refused:
+    name = grant_name(item)
+    pattern = f"{item.server}/{name}" if item.effect not in {Effect.READ, Effect.WRITE} else f"{item.server}/*"
     return Refused(
         Reason.NOT_COVERED,
-        f"the grant does not name `{tool.effect}` for `{tool.server}/{tool.name}`",
-        sentence=f"this task does not cover the effect `{tool.effect}` of this tool",
-        remedy=f"ask the task's owner for a task opened with the effect `{tool.effect}` on `{pattern}`",
+        f"the grant does not name `{item.effect}` for `{item.server}/{name}`",
+        sentence=f"this task does not cover the effect `{item.effect}` of this {item.kind}",
+        remedy=f"ask the task's owner for a task opened with the effect `{item.effect}` on `{pattern}`",
     )
 
 
-def _claims(chain: DelegationChain, tool: PinnedTool, circumstances: Circumstances) -> tuple[Claim, ...]:
+def _claims(chain: DelegationChain, item: PinnedItem, circumstances: Circumstances) -> tuple[Claim, ...]:
     """Return what must be taken for this call: a unit of each link's calls, and of the tool's calls in this task.
 
     Raises `Refused(BUDGET_SPENT)` where nothing is left.
     """
     limits = {f"calls:{link.id}": link.max_calls for link in chain.links}
-    limits[f"calls:{chain.root.id}:{tool.server}/{tool.name}"] = tool.calls_per_task_max
+    if isinstance(item, PinnedTool):
+        limits[f"calls:{chain.root.id}:{item.server}/{item.name}"] = item.calls_per_task_max
     claims = tuple(Claim(key=key, limit=limit) for key, limit in limits.items() if limit is not None)
     for claim in claims:
         if claim.key in circumstances.spent:
@@ -336,7 +382,7 @@ def _claims(chain: DelegationChain, tool: PinnedTool, circumstances: Circumstanc
     return claims
 
 
-def _spans(ids: Ids, call: ToolCall) -> Spans:
+def _spans(ids: Ids, call: Call) -> Spans:
     parent = call.trace_parent
     return Spans(
         trace_id=ids.trace_id if parent is None else parent.trace_id,

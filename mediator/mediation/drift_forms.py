@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mediator.canonical import Json, JsonObject, digest_of
+from mediator.kind import ItemKey, ItemKind
 from mediator.manifest.changes import FieldChange
 from mediator.manifest.drift import Changed, OfferComparison
-from mediator.manifest.kind import ItemKey, ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.faces import Entry
 from mediator.mediation.quarantine import Quarantined, keys_of

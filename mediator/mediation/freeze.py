@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from mediator.delegation.chain import DelegationChain
-from mediator.manifest.pinned import PinnedTool
+from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.circumstances import Circumstances
 from mediator.refusal import Reason, Refused
 
@@ -22,7 +22,7 @@ def refuse_if_frozen(chain: DelegationChain, circumstances: Circumstances) -> No
         raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
 
 
-def refuse_if_tool_frozen(tool: PinnedTool, circumstances: Circumstances) -> None:
-    """Raise `Refused(FROZEN)` where the tool or its server is stopped."""
-    if stopped := sorted({f"tool:{tool.server}/{tool.name}", f"server:{tool.server}"} & circumstances.frozen):
+def refuse_if_item_frozen(item: PinnedItem, circumstances: Circumstances) -> None:
+    """Raise `Refused(FROZEN)` where the item or its server is stopped."""
+    if stopped := sorted({f"{item.kind}:{item.server}/{item.name}", f"server:{item.server}"} & circumstances.frozen):
         raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")

@@ -32,6 +32,10 @@ _ROUNDS: Final = 5  # servers that set up their tools as they start say so once 
 Monotonic = Callable[[], float]
 
 
+def _nobody() -> None:
+    """Nobody waits for a change."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """What was known when a reading began."""
@@ -43,10 +47,10 @@ class Mark:
 class Freshness:
     """Of one connection."""
 
-    __slots__ = ("_changes", "_due", "_lock", "_now", "_seconds")
+    __slots__ = ("_changes", "_due", "_lock", "_now", "_said", "_seconds")
 
-    def __init__(self, seconds: float, now: Monotonic) -> None:
-        self._seconds, self._now = seconds, now
+    def __init__(self, seconds: float, now: Monotonic, said: Callable[[], None] = _nobody) -> None:
+        self._seconds, self._now, self._said = seconds, now, said
         self._due = -math.inf
         self._changes = 0
         self._lock = anyio.Lock()
@@ -56,9 +60,14 @@ class Freshness:
         return self._now() >= self._due
 
     def changed(self) -> None:
-        """Take note that the server says its lists have changed."""
+        """Take note that what was compared counts no longer."""
         self._changes += 1
         self._due = -math.inf
+
+    def said_changed(self) -> None:
+        """Take note that the server says its lists have changed, and pass that on to who waits for it."""
+        self.changed()
+        self._said()
 
     def mark(self) -> Mark:
         """Return what `settle` needs of the moment before a reading."""

@@ -35,15 +35,20 @@ def _say_nothing(_alarm: str) -> None:
     """Stand in for an operator whom nobody calls."""
 
 
+def _wait() -> None:
+    """Stand in where nobody looks before the time."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Holding:
-    """Compares offers with pins; fills the port `OfferWatch`."""
+    """Compares offers with pins; fills the port `OfferWatch`. `hurry` has what is due compared without waiting."""
 
     trust: TrustSource
     quarantine: Quarantine
     ledger: Ledger
     clock: Clock
     alarm: Callable[[str], None] = _say_nothing
+    hurry: Callable[[], None] = _wait
     _noted: dict[str, set[Digest]] = field(default_factory=dict, init=False, repr=False)
     _faces: Faces = field(default_factory=Faces, init=False, repr=False)
 
@@ -68,6 +73,15 @@ class Holding:
             if len(noted) >= _NOTES_MAX:
                 noted.clear()
             noted.add(digest)  # after the note: one that could not be written is written next time
+
+    def agrees(self, server: str, offer: Offer) -> bool:
+        """Tell whether nothing would be quarantined for this offer."""
+        pins = self.trust.snapshot().all_pins
+        return not compare(pins.items_of_server(server), pins.instructions(server), offer).quarantined
+
+    def changed(self, server: str) -> None:  # noqa: ARG002 - every server is compared where that is due
+        """Have what is offered compared soon."""
+        self.hurry()
 
     def forget(self, server: str, connection: str) -> None:
         """Take note that this connection is no more."""

@@ -42,7 +42,7 @@ def holder_of(rule: InstanceRule, permit: Permit) -> Holder:
     """Return whose instance serves this call; what is not declared stateless is never everybody's."""
     if rule is InstanceRule.AGENT:
         return Holder(rule=rule, name=permit.agent)
-    if rule is InstanceRule.SHARED and permit.tool.stateless:
+    if rule is InstanceRule.SHARED and permit.item.stateless:
         return Holder(rule=rule, name="")
     return Holder(rule=InstanceRule.TASK, name=permit.task)
 

@@ -9,65 +9,90 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
 
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.identity.identify import Identified
-from mediator.manifest.pinned import PinnedTool
+from mediator.kind import ItemKind
+from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import is_visible
 from mediator.mediation.freeze import refuse_if_frozen
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.refusal import Reason, Refused
 from mediator.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
-from mediator.wire.methods import Era
-from mediator.wire.reading import ListTools
+from mediator.wire.methods import Era, ListMethod
+from mediator.wire.reading import ListItems
 
 
-def list_tools(
-    asked: ListTools,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offering:
+    """What a caller is told at an endpoint: which kinds there are for it, and the pinned instructions."""
+
+    kinds: frozenset[ItemKind]
+    instructions: str | None
+
+
+def list_items(
+    asked: ListItems,
     server: str | None,
     identity: Identified,
     snapshot: TrustSnapshot,
     circumstances: Circumstances,
     now_ms: int,
 ) -> list[bytes]:
-    """Return the visible tools' definitions in order of their names; on one page, so that there is no cursor to accept.
+    """Return the visible items' definitions in order of their names; on one page, so that there is no cursor to accept.
 
     Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, `MALFORMED` for a cursor that is not ours, and
     `METHOD_NOT_ALLOWED` for a server of which this caller sees nothing.
     """
-    chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
+    chain = live_chain(identity, server, snapshot, circumstances, now_ms)
     if asked.cursor is not None:
         raise Refused(Reason.MALFORMED, "a cursor that is not ours", code=INVALID_PARAMS, sentence="unknown cursor")
     modern, own_name = asked.frame.era is Era.MODERN, server is not None
     visible = [*_visible(chain, server, snapshot, now_ms)]
     if server is not None and not visible:
         raise _nothing_here(server)
-    ordered = sorted(visible, key=lambda tool: tool.name if own_name else tool.assigned)
-    return [tool.shown(era_modern=modern, own_name=own_name) for tool in ordered]
+    match asked.method:
+        case ListMethod.TOOLS:
+            tools = [item for item in visible if isinstance(item, PinnedTool)]
+            tools.sort(key=lambda tool: tool.name if own_name else tool.assigned)
+            return [tool.shown(era_modern=modern, own_name=own_name) for tool in tools]
+        case ListMethod.PROMPTS:
+            prompts = [item for item in visible if isinstance(item, PinnedPrompt)]
+            prompts.sort(key=lambda prompt: prompt.name if own_name else prompt.assigned)
+            return [prompt.shown(own_name=own_name) for prompt in prompts]
+        case ListMethod.RESOURCES:
+            return [item.shown() for item in visible if isinstance(item, PinnedResource) and item.family.is_exact]
+        case ListMethod.RESOURCE_TEMPLATES:
+            return [item.shown() for item in visible if isinstance(item, PinnedResource) and not item.family.is_exact]
+        case _:
+            assert_never(asked.method)
 
 
-def find_instructions(
+def find_offering(
     server: str | None,
     identity: Identified,
     snapshot: TrustSnapshot,
     circumstances: Circumstances,
     now_ms: int,
-) -> str | None:
-    """Return the pinned instructions of the endpoint's server, if it has any.
+) -> Offering:
+    """Return what there is at this endpoint, with the pinned instructions of its server, if it has any.
 
     The endpoint of all servers gives none: one server's text would speak over another's tools.
-    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, and `METHOD_NOT_ALLOWED` as `list_tools`.
+    Raises `Refused` as `prove_chain`, `WRONG_AUDIENCE`, `FROZEN`, and `METHOD_NOT_ALLOWED` as `list_items`.
     """
-    chain = _live_chain(identity, server, snapshot, circumstances, now_ms)
+    chain = live_chain(identity, server, snapshot, circumstances, now_ms)
+    kinds = frozenset(item.kind for item in _visible(chain, server, snapshot, now_ms))
     if server is None:
-        return None
-    if not any(_visible(chain, server, snapshot, now_ms)):
+        return Offering(kinds=kinds, instructions=None)
+    if not kinds:
         raise _nothing_here(server)
-    return snapshot.pins.instructions(server)
+    return Offering(kinds=kinds, instructions=snapshot.pins.instructions(server))
 
 
-def _live_chain(
+def live_chain(
     identity: Identified, server: str | None, snapshot: TrustSnapshot, circumstances: Circumstances, now_ms: int
 ) -> DelegationChain:
     """Return the live chain of this caller, as `deliberate` proves it."""
@@ -85,6 +110,6 @@ def _nothing_here(server: str) -> Refused:
     )
 
 
-def _visible(chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int) -> Iterator[PinnedTool]:
-    tools = snapshot.pins if server is None else snapshot.pins.of_server(server)
-    return (tool for tool in tools if is_visible(tool, chain.presented, snapshot, now_ms))
+def _visible(chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int) -> Iterator[PinnedItem]:
+    items = snapshot.pins.items if server is None else snapshot.pins.items_of_server(server)
+    return (item for item in items if is_visible(item, chain.presented, snapshot, now_ms))

@@ -1,4 +1,4 @@
-"""The corridor: one `tools/call` from arrival to reply, each step once, in one order.
+"""The corridor: one call of a tool, a prompt or a resource from arrival to reply, each step once, in one order.
 
 Read `_mediate` first: it is the whole path of a call. What judges stands in `deliberate.py`; what is asked of the
 world stands in `ports.py`; nothing here decides. The one place of the house that catches whatever is raised is this file:
@@ -19,20 +19,28 @@ import anyio.lowlevel
 
 from mediator.canonical import JsonLimits
 from mediator.identity.identify import Identified
+from mediator.inspection.asking import Asking, asks_back
+from mediator.inspection.mcp_task import is_mcp_task
 from mediator.inspection.release import Released, inspect
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import Came, LargeResult, Waiting
+from mediator.mediation.apart import inspect_apart
+from mediator.mediation.caller import DEAF
 from mediator.mediation.circumstances import UNKNOWN, Circumstances
 from mediator.mediation.deliberate import Deliberation, Ids, Verdict, deliberate, unjudged, withdraw
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
-from mediator.mediation.listing import find_instructions, list_tools
+from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
+    Aside,
+    Caller,
     CircumstancesSource,
     Claims,
     Clock,
     CredentialBroker,
+    Handles,
     IdSource,
+    Inspectors,
     Ledger,
     Lost,
     Stale,
@@ -44,22 +52,45 @@ from mediator.mediation.ports import (
 from mediator.mediation.record import Committed, DecisionRecord, Ending, Outcome, OutcomeRecord
 from mediator.mediation.refusals import once_begun
 from mediator.mediation.reply import (
+    Listening,
     Reply,
     ServerFacts,
+    Subscription,
     accepted,
+    effect_of,
     refuse,
     reply_with,
+    reply_with_asking,
     reply_with_discovery,
     reply_with_handshake,
+    reply_with_level,
     reply_with_list,
+    reply_with_listening,
     reply_with_nothing,
+    subscription_of,
 )
+from mediator.mediation.resumption import Resumption
+from mediator.mediation.rounds import Beside, Held, Rounds
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
-from mediator.wire.reading import Discover, Frame, Initialize, ListTools, Notice, Ping, Reading, frame_of, read
-from mediator.wire.tool_call import ToolCall
+from mediator.wire.call import Call
+from mediator.wire.methods import Era
+from mediator.wire.reading import (
+    Discover,
+    Frame,
+    Initialize,
+    Listen,
+    ListItems,
+    Notice,
+    Ping,
+    Reading,
+    SetLevel,
+    frame_of,
+    read,
+)
 
+_ROUNDS_MAX: Final = 16  # questions of a tool server in the course of one call
 _ATTEMPTS: Final = 3  # once, and again twice at most when the epoch moved meanwhile
 _LARGE_BYTES: Final = 64 * 1024  # reading this much costs more than finding out who sent it
 _ALARM_MAX: Final = 1000  # characters: an error may quote a whole body
@@ -78,6 +109,8 @@ class Ports:
     credentials: CredentialBroker
     tool_servers: ToolServers
     tracer: Tracer
+    handles: Handles
+    inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,9 +128,17 @@ class Corridor:
     alarm: Callable[[str], None]
     fence: Fence
     _identities: Identities = field(default_factory=Identities, init=False, repr=False)
+    _rounds: Rounds = field(init=False, repr=False)
 
-    async def answer(self, arrival: Arrival) -> Reply:
+    def __post_init__(self) -> None:
+        ports = self.ports
+        abandon = ports.tool_servers.abandon
+        self._rounds = Rounds(clock=ports.clock, ledger=ports.ledger, handles=ports.handles, abandon=abandon)
+
+    async def answer(self, arrival: Arrival, caller: Caller = DEAF) -> Reply:
         """Answer one arrival. Whatever goes wrong is a refusal; whatever was begun has an outcome.
+
+        `caller` is who waits for it: told what a tool server says meanwhile, and asked what it asks.
 
         When the agent hangs up, cancel this through an anyio scope: what must be recorded is shielded against that,
         and cannot be against a task's own `cancel()`.
@@ -106,9 +147,9 @@ class Corridor:
         try:
             if len(arrival.body) > _LARGE_BYTES:
                 self.holder_of(arrival)  # who is nobody is not read at length
-            reading = read(arrival, self.json_limits)
+            reading = read(arrival, self.json_limits, self.facts.extensions)
             frame = reading.frame
-            return await self._reply_to(arrival, reading)
+            return await self._reply_to(arrival, reading, caller)
         except Refused as refused:
             stop = refused
         except BaseException as bug:  # the spine
@@ -123,18 +164,31 @@ class Corridor:
         """Return whose credential this is: a session belongs to it; raises `Refused` as `identify`."""
         return self._identities.identify(arrival, self.ports.trust.snapshot(), self.ports.clock.now_ms()).holder
 
-    async def _reply_to(self, arrival: Arrival, reading: Reading) -> Reply:
+    def listener_of(self, arrival: Arrival) -> str:
+        """Return whose credential this is, where its task goes on: who is told what comes later must have one.
+
+        Raises `Refused` as `holder_of`, and as a listing of the same caller.
+        """
+        identity, snapshot, circumstances, now_ms = self._gathered(arrival)
+        live_chain(identity, arrival.server, snapshot, circumstances, now_ms)
+        return identity.holder
+
+    async def _reply_to(self, arrival: Arrival, reading: Reading, caller: Caller) -> Reply:
         match reading:
-            case ToolCall():
-                return reply_with(reading.frame, await self._mediate(arrival, reading), self.facts)
-            case ListTools():
-                return self._list(arrival, reading)
+            case Call():
+                return await self._mediate(arrival, reading, caller)
+            case ListItems():
+                return reply_with_list(reading, self._list(arrival, reading), self.facts)
             case Discover():
-                _, instructions = self._instructions(arrival)
-                return reply_with_discovery(reading.frame, instructions, self.facts)
+                return reply_with_discovery(reading.frame, self._offering(arrival)[1], self.facts)
             case Initialize():
-                identity, instructions = self._instructions(arrival)
-                return reply_with_handshake(reading.frame, reading.version, identity.holder, instructions, self.facts)
+                identity, offering = self._offering(arrival)
+                return reply_with_handshake(reading, identity.holder, offering, self.facts)
+            case Listen():
+                return await self._listen(arrival, reading)
+            case SetLevel():
+                self.holder_of(arrival)
+                return reply_with_level(reading)
             case Ping():
                 self.holder_of(arrival)
                 return reply_with_nothing(reading.frame)
@@ -144,15 +198,42 @@ class Corridor:
             case _:
                 assert_never(reading)
 
-    async def _mediate(self, arrival: Arrival, call: ToolCall) -> Released:
-        """Take one call down the corridor: identify, gather, deliberate, commit; enforce; forward; inspect; close."""
-        permit = enforce(await self._decide(arrival, call))  # a denial stops here, on record
-        ending: Ending = Outcome.ABANDONED  # what stands if the agent hangs up now
+    async def _mediate(self, arrival: Arrival, call: Call, caller: Caller) -> Reply:
+        """Take one call down the corridor, and again for each answer that its tool server asks for in between."""
+        resumes: Resumption | None = None
         try:
-            result = await self._forward(permit)
-            released = inspect(result, permit.tool, permit.result_bytes_max)
+            for _ in range(_ROUNDS_MAX):
+                permit = enforce(await self._decide(arrival, call, resumes))  # a denial stops here, on record
+                ending = await self._act(permit, caller)
+                if isinstance(ending, Released):
+                    handle = self._rounds.mcp_task_handle(permit, ending)
+                    return reply_with(call.frame, ending, self.facts, effect_of(permit), handle)
+                if call.era is Era.MODERN:
+                    return reply_with_asking(call.frame, ending.asking, self._rounds.handle(ending), self.facts)
+                call, resumes = await self._rounds.ask(ending, call, caller)
+        finally:
+            self._rounds.let_go(resumes)  # nothing, where the call went on
+        raise Refused(Reason.TOOL_SERVER_INVALID, f"it asked {_ROUNDS_MAX} times, and asks on")
+
+    async def _act(self, permit: Permit, caller: Caller) -> Released | Held:
+        """Do what is permitted: forward; inspect; close. What was begun has an outcome, whatever comes."""
+        ending: Ending = Outcome.ABANDONED  # what stands if the agent hangs up now
+        outcome: Came | None = None
+        try:
+            outcome = await self._forward(permit, Beside(rounds=self._rounds, permit=permit, caller=caller))
+            released: Released | Held
+            if isinstance(outcome, Waiting):
+                released = self._rounds.held_open(permit, outcome)
+            elif isinstance(outcome, LargeResult):
+                released = await inspect_apart(self.ports.inspectors, permit, outcome, self.facts)
+            elif is_mcp_task(outcome, permit.forwarded):
+                released = self._rounds.released_mcp_task(permit, outcome)
+            elif asks_back(outcome):
+                released = self._rounds.held(permit, outcome, caller)
+            else:
+                released = inspect(outcome, permit.item, permit.forwarded.method, permit.result_bytes_max)
             self.fence(permit)
-            ending = released
+            ending = released.asking if isinstance(released, Held) else released
         except Refused as stop:
             ending = once_begun(stop) if permit.was_used else stop
             raise ending.decided_as(permit.decision_id) from stop
@@ -162,14 +243,31 @@ class Corridor:
             ending = Outcome.FAILED
             raise self._internal(bug, permit.decision_id) from bug
         finally:
+            if isinstance(outcome, Waiting) and not isinstance(ending, Asking):
+                self.ports.tool_servers.abandon(permit.item.server, outcome)  # nobody will answer
             await self._close(permit, ending)
         return released
 
-    async def _decide(self, arrival: Arrival, call: ToolCall) -> Committed:
+    async def _listen(self, arrival: Arrival, asked: Listen) -> Reply:
+        """Subscribe to each resource that the caller may subscribe to, each a decision; the rest is not honoured."""
+        self._offering(arrival)
+        subscriptions: list[Subscription] = []
+        for call in asked.calls:
+            with contextlib.suppress(Refused):  # on record
+                permit = enforce(await self._decide(arrival, call, None))
+                ending = await self._act(permit, DEAF)
+                if isinstance(ending, Released) and not ending.is_protocol_error:
+                    subscriptions.append(subscription_of(permit))
+        request_id = asked.frame.request_id
+        assert request_id is not None  # a request has one
+        listening = Listening(request_id=request_id, lists=asked.lists, subscriptions=tuple(subscriptions))
+        return reply_with_listening(asked, listening, self.facts)
+
+    async def _decide(self, arrival: Arrival, call: Call, resumes: Resumption | None) -> Committed:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
         lost: frozenset[str] = frozenset()
-        deliberation = self._deliberate(arrival, call, ids, lost)
+        deliberation = self._deliberate(arrival, call, ids, lost, resumes)
         for _ in range(_ATTEMPTS):
             try:
                 match committed := await self._commit(deliberation):
@@ -181,7 +279,9 @@ class Corridor:
                         pass
                     case _:
                         assert_never(committed)
-                deliberation = self._deliberate(arrival, call, ids, lost)  # no await until `commit` made its claims
+                deliberation = self._deliberate(
+                    arrival, call, ids, lost, resumes
+                )  # no await until `commit` made its claims
             except Refused as stop:  # claims that could not be made, a credential that ran out: that, too, is recorded
                 if stop.reason is Reason.LEDGER_UNAVAILABLE:
                     raise
@@ -199,30 +299,43 @@ class Corridor:
             return await self.ports.ledger.commit(deliberation)
         raise Refused(Reason.LEDGER_UNAVAILABLE, f"the record was not written within {self.close_seconds} s")
 
-    async def _forward(self, permit: Permit) -> ToolResult:
+    async def _forward(self, permit: Permit, aside: Aside) -> Came:
         """Make the call within its deadline; a time-out of a port's own is a bug of that port, not this deadline."""
         with anyio.move_on_after(permit.deadline_seconds):
             await anyio.lowlevel.checkpoint_if_cancelled()  # whoever hung up during the commit wants nothing done
-            credential = await self.ports.credentials.obtain(permit)
-            result = await self.ports.tool_servers.call(permit, credential)
+            if (waiting := self._rounds.take(permit)) is not None:
+                result = await self.ports.tool_servers.resume(permit, waiting, aside)
+            else:
+                credential = await self.ports.credentials.obtain(permit)
+                result = await self.ports.tool_servers.call(permit, credential, aside)
             if not permit.was_used:
-                message = f"`{permit.tool.server}` was called past the fence"
+                message = f"`{permit.item.server}` was called past the fence"
                 raise RuntimeError(message)
             return result
         raise Refused(Reason.DEADLINE_PASSED, f"no answer within {permit.deadline_seconds} s")
 
-    def _deliberate(self, arrival: Arrival, call: ToolCall, ids: Ids, lost: frozenset[str]) -> Deliberation:
+    def _deliberate(
+        self, arrival: Arrival, call: Call, ids: Ids, lost: frozenset[str], resumes: Resumption | None
+    ) -> Deliberation:
         """Judge; raises `Refused` only while nobody is identified, for whoever is leaves a record."""
         now_ms = self.ports.clock.now_ms()
         snapshot = self.ports.trust.snapshot()
         identity = self._identities.identify(arrival, snapshot, now_ms)
         circumstances = UNKNOWN
         try:
+            if resumes is None:
+                call, resumes = self._rounds.open(call, identity.claims.grant)
             circumstances = self.ports.circumstances.gather(identity.claims.grant)
             if lost:
                 circumstances = replace(circumstances, spent=circumstances.spent | lost)
             return deliberate(
-                call=call, identity=identity, snapshot=snapshot, circumstances=circumstances, now_ms=now_ms, ids=ids
+                call=call,
+                identity=identity,
+                snapshot=snapshot,
+                circumstances=circumstances,
+                now_ms=now_ms,
+                ids=ids,
+                resumes=resumes,
             )
         except Refused as refused:
             stop = refused
@@ -238,6 +351,7 @@ class Corridor:
             now_ms=now_ms,
             ids=ids,
             stop=stop,
+            resumes=resumes,
         )
 
     def _observed(self, committed: Committed) -> Committed:
@@ -279,14 +393,13 @@ class Corridor:
         with contextlib.suppress(Exception):  # nobody is refused because an alarm could not be rung
             self.alarm(" ".join(text.split())[:_ALARM_MAX])
 
-    def _list(self, arrival: Arrival, asked: ListTools) -> Reply:
+    def _list(self, arrival: Arrival, asked: ListItems) -> list[bytes]:
         identity, snapshot, circumstances, now_ms = self._gathered(arrival)
-        definitions = list_tools(asked, arrival.server, identity, snapshot, circumstances, now_ms)
-        return reply_with_list(asked.frame, definitions, self.facts)
+        return list_items(asked, arrival.server, identity, snapshot, circumstances, now_ms)
 
-    def _instructions(self, arrival: Arrival) -> tuple[Identified, str | None]:
+    def _offering(self, arrival: Arrival) -> tuple[Identified, Offering]:
         identity, snapshot, circumstances, now_ms = self._gathered(arrival)
-        return identity, find_instructions(arrival.server, identity, snapshot, circumstances, now_ms)
+        return identity, find_offering(arrival.server, identity, snapshot, circumstances, now_ms)
 
     def _gathered(self, arrival: Arrival) -> tuple[Identified, TrustSnapshot, Circumstances, int]:
         now_ms = self.ports.clock.now_ms()

@@ -10,17 +10,26 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Final, final
 
+from mediator.canonical import JsonObject, canonical_bytes
 from mediator.evidence import Seal
-from mediator.manifest.pinned import PinnedTool
-from mediator.mediation.deliberate import Spans, Verdict
+from mediator.inspection.asking import ALONE
+from mediator.manifest.pinned import PinnedItem
+from mediator.mediation.deliberate import Deliberation, Spans, Verdict
 from mediator.mediation.record import Committed
 from mediator.policy.decision import Obligation
 from mediator.refusal import Reason, Refused
+from mediator.wire.call import Call
+from mediator.wire.receiver import Receiver
+from mediator.wire.speech import Forwarded, traceparent_of
 
 _SEAL: Final = Seal("mediator.mediation.permit")
+
+_TASK_ARGUMENTS_BYTES_MAX: Final = (
+    4096  # ours: they come back in a handle, which is a header too, and those end at 8 KiB
+)
 
 
 @dataclass(slots=True)
@@ -33,19 +42,24 @@ class _Latch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """Leave to send these arguments to this tool, for this task, once."""
+    """Leave to ask this of this item with these arguments, for this task, once.
+
+    `until_ms`: from then on (ms since the epoch) a grant of its chain, or its pin, has run out, though nothing moved.
+    """
 
     decision_id: str
-    tool: PinnedTool
-    arguments_bytes: bytes
+    item: PinnedItem
+    forwarded: Forwarded
     grant: str
     task: str
     agent: str
     epoch: int
+    until_ms: int
     policy_digest: str
     spans: Spans
     obligations: frozenset[Obligation]
     deadline_seconds: float
+    input_seconds: float
     result_bytes_max: int
     committed: Committed
     latch: _Latch = field(default_factory=_Latch, repr=False, compare=False)
@@ -65,6 +79,13 @@ class Permit:
         self.latch.sprung = True
 
     @property
+    def sole_answer(self) -> JsonObject | None:
+        """The agent's one answer to what a legacy server asked; None: it gave none. Under any other key nothing is."""
+        answers = self.committed.deliberation.call.answers
+        answer = None if answers is None else answers.get(ALONE)
+        return answer if isinstance(answer, dict) else None
+
+    @property
     def was_used(self) -> bool:
         """Tell whether a first byte may have gone out under this permit."""
         return self.latch.sprung
@@ -76,22 +97,52 @@ def enforce(committed: Committed) -> Permit:
     Raises `Refused` with the recorded reason for a recorded denial.
     """
     deliberation = committed.deliberation
-    chain, tool, decision = deliberation.chain, deliberation.tool, deliberation.decision
-    if deliberation.verdict is not Verdict.ALLOW or chain is None or tool is None or decision is None:
+    chain, item, decision = deliberation.chain, deliberation.item, deliberation.decision
+    if deliberation.verdict is not Verdict.ALLOW or chain is None or item is None or decision is None:
         raise deliberation.refusal()
     return Permit(
         decision_id=deliberation.ids.decision_id,
-        tool=tool,
-        arguments_bytes=deliberation.call.arguments_bytes,
+        item=item,
+        forwarded=_forwarded(deliberation, item),
         grant=chain.presented.id,
         task=chain.root.id,
         agent=chain.presented.agent,
         epoch=deliberation.circumstances.epoch,
+        until_ms=min(item.expires, *(link.expires_ms for link in chain.links)),
         policy_digest=deliberation.policy_digest,
         spans=deliberation.spans,
         obligations=decision.obligations,
         deadline_seconds=deliberation.deadline_seconds,
+        input_seconds=deliberation.snapshot.limits.input_seconds,
         result_bytes_max=deliberation.result_bytes_max,
         committed=committed,
         seal=_SEAL,
     )
+
+
+def _forwarded(deliberation: Deliberation, item: PinnedItem) -> Forwarded:
+    """Return what goes out: the item's own name, and the bytes that were judged."""
+    call, resumes, spans = deliberation.call, deliberation.resumes, deliberation.spans
+    name, arguments = call.name if call.is_at_uri else item.name, call.arguments_bytes
+    if call.is_of_mcp_task:
+        assert resumes is not None  # `item_of`
+        assert resumes.mcp_task_id is not None  # such a handle alone opens for it
+        name, arguments = resumes.mcp_task_id, b"{}"
+    return Forwarded(
+        method=call.method,
+        kind=call.kind,
+        name=name,
+        arguments=arguments,
+        traceparent=traceparent_of(spans.trace_id, spans.client_span),
+        receiver=_receiver(call),
+        answers=None if call.answers is None else canonical_bytes(call.answers),
+        state=None if resumes is None else resumes.state,
+    )
+
+
+def _receiver(call: Call) -> Receiver:
+    """Return what the server is told of the agent: that a call may become an mcp task only where its handle holds it all."""
+    receiver = call.receiver
+    if len(call.arguments_bytes) <= _TASK_ARGUMENTS_BYTES_MAX or not receiver.capabilities.extensions:
+        return receiver
+    return replace(receiver, capabilities=replace(receiver.capabilities, extensions=()))

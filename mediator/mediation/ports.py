@@ -13,15 +13,21 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mediator.canonical import JsonObject
-from mediator.inspection.result import ToolResult
+from mediator.inspection.asking import ReleasedAsk
+from mediator.inspection.result import Ask, Came, Waiting
+from mediator.inspection.written import Examined
 from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.deliberate import Claim, Deliberation, Ids
+from mediator.mediation.examination import Examination
+from mediator.mediation.message import Message
 from mediator.mediation.permit import Permit
 from mediator.mediation.record import Committed, DecisionRecord, Ending, OutcomeRecord
 from mediator.mediation.trust import TrustSnapshot
-from mediator.refusal import Reason
+from mediator.refusal import Reason, Refused
+from mediator.wire.glance import Glance
+from mediator.wire.jsonrpc import Notification, Response
 
 
 class Clock(Protocol):
@@ -128,15 +134,80 @@ class CredentialBroker(Protocol):
         ...
 
 
+class Aside(Protocol):
+    """Hears what a tool server says beside its answer, while it works on one call."""
+
+    async def tell(self, notification: Notification) -> None:
+        """Take a notification of this call; returns when there is room for the next one. Never raises `Refused`."""
+        ...
+
+    async def pause(self) -> None:
+        """Take note that the server let us go for a while, and has us come back for the rest (SEP-1699). Never raises."""
+        ...
+
+    def judge(self, ask: Ask) -> JsonObject | None:
+        """Decide what the server asks of the client; None: it is to be put to the agent, else the error to answer."""
+        ...
+
+
+class Caller(Protocol):
+    """The agent's end of one call, while that is under way."""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether a request can be sent to it now, over the connection on which it waits."""
+        ...
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification; returns when there is room for the next one. Dropped where the agent hears none."""
+        ...
+
+    async def pause(self) -> None:
+        """Let it go for a while, and come back for the rest, where it can (MCP 2025-11-25, SEP-1699)."""
+        ...
+
+    async def ask(self, ask: ReleasedAsk) -> Response | None:
+        """Put a question, and return the answer; None where the agent has gone."""
+        ...
+
+
+class Handles(Protocol):
+    """What an agent is given to show again: nobody else can read it, change it, or show it in its place."""
+
+    def seal(self, content: bytes, bound_to: str) -> str:
+        """Return a handle (visible ASCII) that only `open` with the same `bound_to` reads."""
+        ...
+
+    def open(self, handle: str, bound_to: str) -> bytes | None:
+        """Return what was sealed; None for anything that was not sealed here for this."""
+        ...
+
+
 class ToolServers(Protocol):
     """The tool side."""
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> Came:
         """Make the call, once, springing the permit in the loop turn of the first byte.
+
+        What the server says beside its answer is given to `aside`, in order and before the answer. A large answer is
+        returned unread where there are `Inspectors`. Where a legacy server asks something of the client that is to be
+        put to the agent, the call is held open and `Waiting` returned.
 
         Raises `Refused`: `TOOL_SERVER_UNAVAILABLE`, `TOOL_SERVER_INVALID`, `RESULT_TOO_LARGE`, and what the fence says.
         Cancellation is passed on to the tool server.
         """
+        ...
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Came:
+        """Answer what was asked (the permit's one answer; an error where it has none), and go on as `call`, once.
+
+        The permit springs in the loop turn of the answer's first byte. Raises as `call`; `TOOL_SERVER_UNAVAILABLE`
+        where the call is held open no longer.
+        """
+        ...
+
+    def abandon(self, server: str, waiting: Waiting) -> None:
+        """Cancel a call that is held open: nobody will answer. Never waits, never raises."""
         ...
 
     async def offered(self, server: str) -> Offer:
@@ -152,6 +223,18 @@ class ToolServers(Protocol):
         ...
 
 
+class Inspectors(Protocol):
+    """Who reads and inspects large answers, beside the loop on which everybody waits. Cancelled, it stops at once."""
+
+    async def glance(self, raw: bytes) -> Glance | Refused:
+        """Read one message and return what it is; or why it is none, or why it could not be read. Never raises `Refused`."""
+        ...
+
+    async def examine(self, raw: bytes, examination: Examination) -> Examined:
+        """Run `examine` on one message; raises `Refused` as that, and `OVERLOADED`, and `RESULT_WITHHELD` where it fails."""
+        ...
+
+
 class OfferWatch(Protocol):
     """Told what a tool server offers each time that is learnt; quarantines what differs from its pin."""
 
@@ -162,8 +245,24 @@ class OfferWatch(Protocol):
         """
         ...
 
+    def agrees(self, server: str, offer: Offer) -> bool:
+        """Tell whether everything of this server that is pinned is offered exactly as pinned; take no note of it."""
+        ...
+
+    def changed(self, server: str) -> None:
+        """Take note that the server says its lists have changed: what it offers is compared soon. Never waits or raises."""
+        ...
+
     def forget(self, server: str, connection: str) -> None:
         """Take note that this connection (process, session) is no more."""
+        ...
+
+
+class UpdateWatch(Protocol):
+    """Told that a resource of a tool server has changed, to which somebody has subscribed."""
+
+    def updated(self, server: str, uri: str, task: str | None) -> None:
+        """Tell those of this task who subscribed to it (of any task where that is None); never waits, never raises."""
         ...
 
 

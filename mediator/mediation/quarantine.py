@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, final
 
 from mediator.canonical import Digest, Json, JsonObject
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem
 
 _POINTER_MAX: Final = 200  # characters

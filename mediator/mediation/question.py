@@ -8,81 +8,153 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
+from typing import Final
 
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.chain import DelegationChain
 from mediator.delegation.grant import Grant
 from mediator.identity.identify import Identified
-from mediator.manifest.pinned import PinnedTool
+from mediator.kind import ItemKind
+from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.circumstances import Circumstances
 from mediator.policy.request import (
     AccessRequest,
     Action,
     AgentFacts,
+    AskFacts,
     BaseFacts,
     ChainFacts,
     GrantFacts,
     TaskFacts,
 )
-from mediator.wire.tool_call import ToolCall
+from mediator.wire.call import Call
+from mediator.wire.methods import AskMethod, CallMethod
+
+_ASKED: Final = MappingProxyType(
+    {AskMethod.ELICIT: Action.ELICIT, AskMethod.SAMPLE: Action.SAMPLE, AskMethod.ROOTS: Action.LIST_ROOTS}
+)
 
 
-def list_question(grant: Grant, tool: PinnedTool) -> AccessRequest:
-    """Return the question whether this tool may be seen: on stable facts alone, since listings are cached by them."""
+def grant_name(item: PinnedItem) -> str:
+    """Return the name by which patterns of a grant mean this item, behind its server's."""
+    return item.name if item.kind is ItemKind.TOOL else f"{item.kind}:{item.name}"
+
+
+def list_question(grant: Grant, item: PinnedItem) -> AccessRequest:
+    """Return the question whether this item may be seen: on stable facts alone, since listings are cached by them."""
     return AccessRequest(
         principal=agent_facts(grant),
         action=Action.LIST,
-        server=tool.server,
-        tool=tool.name,
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
         base=None,
         arguments=None,
     )
 
 
 def call_question(
-    call: ToolCall,
+    call: Call,
     identity: Identified,
     circumstances: Circumstances,
     chain: DelegationChain,
-    tool: PinnedTool,
+    item: PinnedItem,
     hashed: str,
     now_ms: int,
     *,
     covers: bool,
 ) -> AccessRequest:
     """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer."""
-    grant = chain.presented
     return AccessRequest(
-        principal=agent_facts(grant),
+        principal=agent_facts(chain.presented),
         action=Action.CALL,
-        server=tool.server,
-        tool=tool.name,
-        base=BaseFacts(
-            chain=ChainFacts(
-                depth=grant.depth,
-                root=chain.root.agent,
-                members=frozenset(link.agent for link in chain.links),
-                connectors=frozenset(),
-            ),
-            grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
-            task=TaskFacts(
-                id=chain.root.id,
-                labels=circumstances.labels,
-                calls=circumstances.calls,
-                age_ms=now_ms - chain.root.opened_ms,
-                novel=frozenset(),
-            ),
-            destination=frozenset(tool.sends_to),
-            proof=identity.proof,
-            approval=None,
-            justified=False,
-            now_ms=now_ms,
-            protocol=call.version,
-            request_hash=hashed,
-            provenance=frozenset(),
-        ),
-        arguments=call.arguments,
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
+        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers),
+        arguments=_told_arguments(call),
     )
+
+
+def ask_question(
+    method: AskMethod,
+    asked: AskFacts,
+    call: Call,
+    identity: Identified,
+    circumstances: Circumstances,
+    chain: DelegationChain,
+    item: PinnedItem,
+    hashed: str,
+    now_ms: int,
+) -> AccessRequest:
+    """Return the question whether the server may ask this of the client, in the course of a call that was allowed.
+
+    `asked` is how an elicitation is to be made; of any other question there is nothing to be told.
+    """
+    return AccessRequest(
+        principal=agent_facts(chain.presented),
+        action=_ASKED[method],
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
+        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=True),
+        arguments=None,
+        ask=asked if method is AskMethod.ELICIT else None,
+    )
+
+
+def _base_facts(
+    call: Call,
+    identity: Identified,
+    circumstances: Circumstances,
+    chain: DelegationChain,
+    item: PinnedItem,
+    hashed: str,
+    now_ms: int,
+    *,
+    covers: bool,
+) -> BaseFacts:
+    grant = chain.presented
+    return BaseFacts(
+        chain=ChainFacts(
+            depth=grant.depth,
+            root=chain.root.agent,
+            members=frozenset(link.agent for link in chain.links),
+            connectors=frozenset(),
+        ),
+        grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
+        task=TaskFacts(
+            id=chain.root.id,
+            labels=circumstances.labels,
+            calls=circumstances.calls,
+            age_ms=now_ms - chain.root.opened_ms,
+            novel=frozenset(),
+        ),
+        destination=frozenset(item.sends_to),
+        proof=identity.proof,
+        approval=None,
+        justified=False,
+        now_ms=now_ms,
+        protocol=call.version,
+        method=str(call.method),
+        request_hash=hashed,
+        provenance=frozenset(),
+    )
+
+
+def _told_arguments(call: Call) -> JsonObject:
+    """Return the arguments as policies are told them: of a completion, what is known and what is being completed."""
+    if call.method is not CallMethod.COMPLETE:
+        return call.arguments
+    if call.kind is ItemKind.RESOURCE:
+        return {"uri": call.name}
+    context, completed = call.arguments.get("context", {}), call.arguments["argument"]
+    assert isinstance(context, dict)  # their forms were read with the call
+    assert isinstance(completed, dict)
+    known = context.get("arguments", {})
+    assert isinstance(known, dict)
+    return {**known, str(completed["name"]): completed["value"]}
 
 
 def agent_facts(grant: Grant) -> AgentFacts:
@@ -90,18 +162,23 @@ def agent_facts(grant: Grant) -> AgentFacts:
     return AgentFacts(id=grant.agent, owner=grant.owner, agent_class=grant.agent_class, team=grant.team)
 
 
-def request_hash(chain: DelegationChain, tool: PinnedTool, arguments_bytes: bytes) -> str:
+def request_hash(chain: DelegationChain, item: PinnedItem, call: Call) -> str:
     """Return `sha256:` over the task's salt and the RFC 8785 form of the request: what an approval is bound to.
 
     The form is `{arguments, pin, purpose, server, task, tool}`; the arguments' bytes are spliced in, so that
-    what is hashed is what is forwarded.
+    what is hashed is what is forwarded. A request that is no call of a tool has its `method` there too, one that goes
+    on with answers their digest, as `responses`.
     """
     rest: JsonObject = {
-        "pin": tool.digest,
+        "pin": item.digest,
         "purpose": chain.presented.purpose,
-        "server": tool.server,
+        "server": item.server,
         "task": chain.root.id,
-        "tool": tool.name,
+        str(item.kind): item.name,
     }
-    form = b'{"arguments":' + arguments_bytes + b"," + canonical_bytes(rest)[1:]
+    if call.method is not CallMethod.TOOL:
+        rest["method"] = str(call.method)
+    if call.answers_digest is not None:
+        rest["responses"] = call.answers_digest
+    form = b'{"arguments":' + call.arguments_bytes + b"," + canonical_bytes(rest)[1:]
     return "sha256:" + hashlib.sha256(chain.root.salt.encode() + form).hexdigest()

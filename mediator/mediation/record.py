@@ -16,11 +16,13 @@ from typing import Final, TypeAlias, assert_never, final
 from mediator.canonical import Json, JsonObject
 from mediator.evidence import Seal
 from mediator.identity.identify import identity_form
+from mediator.inspection.asking import Asking
 from mediator.inspection.release import Released
 from mediator.mediation.circumstances import circumstances_form
 from mediator.mediation.deliberate import Deliberation
+from mediator.mediation.resumption import resumption_form
 from mediator.refusal import Reason, Refused
-from mediator.wire.tool_call import call_form
+from mediator.wire.call import call_form
 
 _SEAL: Final = Seal("mediator.mediation.record")
 
@@ -32,14 +34,15 @@ class Outcome(StrEnum):
     """What became of an allowed call."""
 
     RELEASED = "RELEASED"  # the agent was given the result
+    ASKED = "ASKED"  # the tool server asked something of the client first; what comes of it is another decision
     REFUSED = "REFUSED"  # stopped after the permit: fence, tool server, inspection
     DEADLINE_PASSED = "DEADLINE_PASSED"  # the tool server did not answer in time; whether it acted is not known
     ABANDONED = "ABANDONED"  # the agent hung up
     FAILED = "FAILED"  # our bug
 
 
-Ending: TypeAlias = "Released | Refused | Outcome"
-"""How a call ended: with a result, with a stop, or (`ABANDONED`, `FAILED`) otherwise."""
+Ending: TypeAlias = "Released | Asking | Refused | Outcome"
+"""How a call ended: with a result, with a question, with a stop, or (`ABANDONED`, `FAILED`) otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ def committed(deliberation: Deliberation, record: DecisionRecord) -> Committed:
 
 def decision_entry(deliberation: Deliberation) -> JsonObject:
     """Return the ledger entry of a deliberation; the ledger adds `stream`, `index` and `prev`."""
-    tool, decision, stop, chain = deliberation.tool, deliberation.decision, deliberation.stop, deliberation.chain
+    item, decision, stop, chain = deliberation.item, deliberation.decision, deliberation.stop, deliberation.chain
     grants = deliberation.circumstances.grants
     presented = grants[-1] if grants else None
     circumstances = circumstances_form(deliberation.circumstances)
@@ -110,15 +113,17 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
         "chain": [] if chain is None else [link.agent for link in chain.links],
         "identity": identity_form(deliberation.identity),
         "call": call_form(deliberation.call),
-        "tool": None
-        if tool is None
+        "resumes": resumption_form(deliberation.resumes),
+        "item": None
+        if item is None
         else {
-            "server": tool.server,
-            "name": tool.name,
-            "digest": tool.digest,
-            "manifest": tool.manifest_digest,
-            "effect": str(tool.effect),
-            "identity": tool.server_identity,
+            "server": item.server,
+            "kind": str(item.kind),
+            "name": item.name,
+            "digest": item.digest,
+            "manifest": item.manifest_digest,
+            "effect": str(item.effect),
+            "identity": item.server_identity,
         },
         "policies": None
         if decision is None
@@ -143,10 +148,11 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
 
 
 def decision_values(deliberation: Deliberation) -> JsonObject:
-    """Return what is kept apart, by decision id: the arguments, and each grant's purpose and salt."""
+    """Return what is kept apart, by decision id: the arguments and answers, and each grant's purpose and salt."""
     return {
         "id": deliberation.ids.decision_id,
         "arguments": deliberation.call.arguments,
+        "answers": deliberation.call.answers,
         "grants": {
             grant.id: {"purpose": grant.purpose, "salt": grant.salt} for grant in deliberation.circumstances.grants
         },
@@ -169,7 +175,7 @@ def outcome_entry(decision: DecisionRecord, ending: Ending, now_ms: int, *, forw
     match ending:
         case Refused():
             entry["reason"], entry["detail"] = str(ending.reason), ending.detail
-        case Released():
+        case Released() | Asking():
             entry["result"] = ending.facts()
         case Outcome():
             pass
@@ -184,6 +190,8 @@ def _outcome(ending: Ending) -> Outcome:
             return Outcome.DEADLINE_PASSED if ending.reason is Reason.DEADLINE_PASSED else Outcome.REFUSED
         case Released():
             return Outcome.RELEASED
+        case Asking():
+            return Outcome.ASKED
         case Outcome():
             return ending
         case _:

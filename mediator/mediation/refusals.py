@@ -80,6 +80,8 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.HEADER_MISMATCH: _protocol(-32020, 400, "a header and the body say different things"),
     Reason.BODY_TOO_LARGE: _protocol(INVALID_REQUEST, 413, "the body is too large"),
     Reason.UNKNOWN_TOOL: _protocol(INVALID_PARAMS, 400, "Unknown tool"),
+    Reason.UNKNOWN_PROMPT: _protocol(INVALID_PARAMS, 400, "Unknown prompt"),
+    Reason.UNKNOWN_RESOURCE: _protocol(INVALID_PARAMS, 400, "Resource not found"),
     Reason.ARGUMENTS_INVALID: _result("the arguments do not fit the tool", code=INVALID_PARAMS, status=400),
     Reason.NOT_COVERED: _result("the task does not cover this call", "ask the task's owner for a task that covers it"),
     Reason.DENIED_BY_POLICY: _result("a policy denies this call"),
@@ -116,8 +118,8 @@ _BEGUN_TRUE: Final = frozenset(
 )
 """What stays true when the tool server has been called."""
 
-_BEGUN_FALSE: Final = frozenset({Reason.UNKNOWN_TOOL, Reason.TRY_AGAIN})
-"""What would be untrue then: that there is no such tool, that nothing was done."""
+_BEGUN_FALSE: Final = frozenset({Reason.UNKNOWN_TOOL, Reason.UNKNOWN_PROMPT, Reason.UNKNOWN_RESOURCE, Reason.TRY_AGAIN})
+"""What would be untrue then: that there is no such item, that nothing was done."""
 
 
 def once_begun(stop: Refused) -> Refused:

@@ -12,9 +12,10 @@ from mediator.identity.identify import recall_identity
 from mediator.mediation.circumstances import parse_circumstances
 from mediator.mediation.deliberate import Ids, Step, deliberate, unjudged, withdraw
 from mediator.mediation.record import decision_entry
+from mediator.mediation.resumption import recall_resumption
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
-from mediator.wire.tool_call import recall_call
+from mediator.wire.call import recall_call
 
 _PLACED: frozenset[str] = frozenset({"stream", "index", "prev"})  # what the ledger added
 
@@ -31,7 +32,12 @@ def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> Js
     spans, now_ms, decision_id = _object(entry, "spans"), entry.get("at"), entry.get("id")
     if not isinstance(now_ms, int) or not isinstance(decision_id, str):
         raise Refused(Reason.MALFORMED, "a recorded decision without an id or a time")
-    call = recall_call(_object(entry, "call"), _object(values, "arguments"))
+    answers = values.get("answers")
+    call = recall_call(
+        _object(entry, "call"), _object(values, "arguments"), answers if isinstance(answers, dict) else None
+    )
+    kept = entry.get("resumes")
+    resumes = recall_resumption(kept if isinstance(kept, dict) else None)
     identity = recall_identity(_object(entry, "identity"))
     circumstances = parse_circumstances(_with_values(_object(entry, "circumstances"), _object(values, "grants")))
     ids = Ids(
@@ -50,10 +56,17 @@ def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> Js
             now_ms=now_ms,
             ids=ids,
             stop=_stop(entry),
+            resumes=resumes,
         )
     else:
         deliberation = deliberate(
-            call=call, identity=identity, snapshot=snapshot, circumstances=circumstances, now_ms=now_ms, ids=ids
+            call=call,
+            identity=identity,
+            snapshot=snapshot,
+            circumstances=circumstances,
+            now_ms=now_ms,
+            ids=ids,
+            resumes=resumes,
         )
     if entry.get("step") == Step.COMMIT:
         deliberation = withdraw(deliberation, _stop(entry))

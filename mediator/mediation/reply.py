@@ -13,17 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
+from types import MappingProxyType
 from typing import Final, final
 
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.evidence import Seal
-from mediator.inspection.release import OUR_PREFIX, Released
+from mediator.inspection.asking import Asking
+from mediator.inspection.meta import OUR_PREFIX
+from mediator.inspection.release import Released
+from mediator.inspection.written import Written
+from mediator.kind import ItemKind
+from mediator.mediation.dialect import Dialect, message_bytes, result_of_era, stamp, write
+from mediator.mediation.listing import Offering
+from mediator.mediation.message import SUBSCRIPTION_KEY
+from mediator.mediation.permit import Permit
 from mediator.mediation.refusals import TELLINGS, Carrier, Telling
-from mediator.refusal import Reason, Refused
+from mediator.refusal import Reason, Refused, Told
 from mediator.wire.arrival import Transport
-from mediator.wire.jsonrpc import RequestId
-from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, Era
-from mediator.wire.reading import Frame
+from mediator.wire.call_params import TASK_ID
+from mediator.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY, RequestId
+from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, CallMethod, Era, ListMethod, LogLevel
+from mediator.wire.reading import Frame, Initialize, Listen, ListItems, SetLevel
+from mediator.wire.receiver import EXTENSIONS, NO_CAPABILITIES, Capabilities
 
 _SEAL: Final = Seal("mediator.mediation.reply")
 
@@ -31,6 +42,17 @@ REFUSAL_KEY: Final = OUR_PREFIX + "refusal"
 SERVER_NAME: Final = "mcp-mediator"
 _JSON: Final = (("content-type", "application/json"),)
 _LIST_TTL_MS: Final = 0  # what is visible can change with the next act of an operator
+_LISTED: Final = MappingProxyType(
+    {
+        ListMethod.TOOLS: "tools",
+        ListMethod.PROMPTS: "prompts",
+        ListMethod.RESOURCES: "resources",
+        ListMethod.RESOURCE_TEMPLATES: "resourceTemplates",
+    }
+)
+_SUBSCRIBING: Final = frozenset({CallMethod.SUBSCRIBE, CallMethod.UNSUBSCRIBE})
+_ERROR_STATUS: Final = MappingProxyType({INVALID_PARAMS: 400, METHOD_NOT_FOUND: 404, MISSING_CAPABILITY: 400})
+"""MCP 2026-07-28, `basic/transports/streamable-http`: the statuses of what a tool server itself refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +61,53 @@ class OpenedSession:
 
     version: str
     holder: str
+    capabilities: Capabilities = NO_CAPABILITIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """That the caller hears of each change of this resource from now on; or, `is_over`, no more. `task` is whose it is."""
+
+    task: str
+    server: str
+    uri: str
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A request to listen that was honoured: the edge keeps its stream open, and sends what it is about."""
+
+    request_id: RequestId
+    lists: frozenset[ListMethod]
+    subscriptions: tuple[Subscription, ...]
+
+
+def subscription_of(permit: Permit) -> Subscription:
+    """Return the subscription that a permit is about."""
+    call = permit.committed.deliberation.call
+    is_over = call.method is CallMethod.UNSUBSCRIBE
+    return Subscription(task=permit.task, server=permit.item.server, uri=call.name, is_over=is_over)
+
+
+def effect_of(permit: Permit) -> Subscription | None:
+    """Return what the edge has to do when a call was made: begin or end to tell of a resource."""
+    return subscription_of(permit) if permit.forwarded.method in _SUBSCRIBING else None
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is sent: an HTTP status, a JSON body (nothing for a notification), headers with lower-case names."""
+    """What is sent: an HTTP status, a JSON body (nothing for a notification), headers with lower-case names.
+
+    `effect` is what the edge has to do for it, beside sending it: sessions, levels and streams are its own. Where that is
+    `Listening` the body is what ends the stream.
+    """
 
     status: int
     body: bytes | None
     headers: tuple[tuple[str, str], ...]
-    opens: OpenedSession | None
+    effect: OpenedSession | LogLevel | Subscription | Listening | None
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -58,10 +116,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """What the mediator says of itself: its version, and where its protected-resource metadata is (RFC 9728 §3)."""
+    """What the mediator says of itself: its version, and where its protected-resource metadata is (RFC 9728 §3).
+
+    `extensions` are those of MCP that it serves.
+    """
 
     version: str
     metadata_url: str
+    extensions: tuple[str, ...] = EXTENSIONS
 
     def identity(self) -> JsonObject:
         """Return the server identity of results and handshakes."""
@@ -73,58 +135,94 @@ def accepted() -> Reply:
     return _reply(202, None)
 
 
-def reply_with(frame: Frame, released: Released, facts: ServerFacts) -> Reply:
-    """Return the reply to a call that was released."""
+def reply_with(
+    frame: Frame,
+    released: Released,
+    facts: ServerFacts,
+    effect: Subscription | None = None,
+    mcp_task_handle: str | None = None,
+) -> Reply:
+    """Return the reply to a call that was released; an mcp task in it is known to the agent by its handle alone."""
+    written = released.body
+    if not isinstance(written, Written):
+        body = written if mcp_task_handle is None else {**written, TASK_ID: mcp_task_handle}
+        written = write(body, dialect_of(frame, facts), is_protocol_error=released.is_protocol_error)
+    elif (written.request_id, written.era) != (frame.request_id, frame.era):
+        message = "a reply that was written for another request"
+        raise RuntimeError(message)
     if released.is_protocol_error:
-        return _reply(200, _message(frame.request_id, "error", canonical_bytes(released.body)))
-    body = _as_of_era(released.body, frame.era, facts)
-    return _reply(200, _message(frame.request_id, "result", canonical_bytes(body)))
+        status = _ERROR_STATUS.get(written.code or 0, 200) if frame.era is Era.MODERN else 200
+        return _reply(status, written.raw)
+    return _reply(200, written.raw, effect=None if released.is_error else effect)
 
 
-def reply_with_list(frame: Frame, definitions: Sequence[bytes], facts: ServerFacts) -> Reply:
+def dialect_of(frame: Frame, facts: ServerFacts) -> Dialect:
+    """Return to whom the reply to this request is said, and by whom."""
+    return Dialect(frame.request_id, frame.era, frame.method, facts.identity())
+
+
+def reply_with_asking(frame: Frame, asking: Asking, handle: str, facts: ServerFacts) -> Reply:
+    """Return what the tool server asks, as the answer of the modern era to a call that goes on with it."""
+    own = stamp(facts.identity())
+    result: JsonObject = {**own, "resultType": "input_required", "requestState": handle}
+    if asking.asks:
+        result["inputRequests"] = {key: ask.form() for key, ask in asking.asks.items()}
+    return _reply(200, message_bytes(frame.request_id, "result", canonical_bytes(result)))
+
+
+def reply_with_list(asked: ListItems, definitions: Sequence[bytes], facts: ServerFacts) -> Reply:
     """Return the listing of these definitions, each in its canonical bytes, from the pin."""
     rest: JsonObject = {}
-    if frame.era is Era.MODERN:
-        rest = _stamp(facts) | {"ttlMs": _LIST_TTL_MS, "cacheScope": "private"}
-    tools = b'{"tools":[' + b",".join(definitions) + b"]"
+    if asked.frame.era is Era.MODERN:
+        rest = stamp(facts.identity()) | {"ttlMs": _LIST_TTL_MS, "cacheScope": "private"}
+    listed = b'{"%b":[%b]' % (_LISTED[asked.method].encode(), b",".join(definitions))
     tail = b"," + canonical_bytes(rest)[1:] if rest else b"}"
-    return _reply(200, _message(frame.request_id, "result", tools + tail))
+    return _reply(200, message_bytes(asked.frame.request_id, "result", listed + tail))
 
 
-def reply_with_discovery(frame: Frame, instructions: str | None, facts: ServerFacts) -> Reply:
+def reply_with_discovery(frame: Frame, offering: Offering, facts: ServerFacts) -> Reply:
     """Return the answer to `server/discover`: versions, capabilities, and pinned instructions."""
-    result: JsonObject = _stamp(facts) | {
+    result: JsonObject = stamp(facts.identity()) | {
         "supportedVersions": list[Json](MODERN_VERSIONS),
-        "capabilities": {"tools": {}},
+        "capabilities": _capabilities(offering) | _extensions(facts),
         "ttlMs": _LIST_TTL_MS,
         "cacheScope": "private",
     }
-    if instructions is not None:
-        result["instructions"] = instructions
-    return _reply(200, _message(frame.request_id, "result", canonical_bytes(result)))
+    if offering.instructions is not None:
+        result["instructions"] = offering.instructions
+    return _reply(200, message_bytes(frame.request_id, "result", canonical_bytes(result)))
 
 
-def reply_with_handshake(frame: Frame, asked: str, holder: str, instructions: str | None, facts: ServerFacts) -> Reply:
-    """Return the answer to `initialize`: the version asked for where it is served, else our latest legacy one.
-
-    Over stdio a host hears when its list has changed; over HTTP nothing is sent that no request asked for.
-    """
-    tools: JsonObject = {"listChanged": True} if frame.transport is Transport.STDIO else {}
-    version = asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[-1]
+def reply_with_handshake(asked: Initialize, holder: str, offering: Offering, facts: ServerFacts) -> Reply:
+    """Return the answer to `initialize`: the version asked for where it is served, else our latest legacy one."""
+    version = asked.version if asked.version in LEGACY_VERSIONS else LEGACY_VERSIONS[-1]
     result: JsonObject = {
         "protocolVersion": version,
-        "capabilities": {"tools": tools},
+        "capabilities": _capabilities(offering),
         "serverInfo": facts.identity(),
     }
-    if instructions is not None:
-        result["instructions"] = instructions
-    body = _message(frame.request_id, "result", canonical_bytes(result))
-    return _reply(200, body, opens=OpenedSession(version=version, holder=holder))
+    if offering.instructions is not None:
+        result["instructions"] = offering.instructions
+    body = message_bytes(asked.frame.request_id, "result", canonical_bytes(result))
+    opened = OpenedSession(version=version, holder=holder, capabilities=asked.capabilities)
+    return _reply(200, body, effect=opened)
+
+
+def reply_with_level(asked: SetLevel) -> Reply:
+    """Return the answer to `logging/setLevel`: the session has this level from now on."""
+    return _reply(200, message_bytes(asked.frame.request_id, "result", b"{}"), effect=asked.level)
+
+
+def reply_with_listening(asked: Listen, listening: Listening, facts: ServerFacts) -> Reply:
+    """Return that a request to listen is honoured; its body ends the stream in order."""
+    own = stamp(facts.identity())
+    result: JsonObject = {**own, "_meta": {**_objects(own["_meta"]), SUBSCRIPTION_KEY: listening.request_id}}
+    return _reply(200, message_bytes(asked.frame.request_id, "result", canonical_bytes(result)), effect=listening)
 
 
 def reply_with_nothing(frame: Frame) -> Reply:
     """Return the empty result (`ping`)."""
-    return _reply(200, _message(frame.request_id, "result", b"{}"))
+    return _reply(200, message_bytes(frame.request_id, "result", b"{}"))
 
 
 def refuse(
@@ -143,7 +241,7 @@ def refuse(
         return _refuse_call(frame, sentence, refusal, facts, status, headers)
     code = stop.code if stop.code is not None else telling.code
     error: JsonObject = {"code": code, "message": sentence, "data": refusal}
-    body = _message(frame.request_id, "error", canonical_bytes(error))
+    body = message_bytes(frame.request_id, "error", canonical_bytes(error))
     if telling.carrier is Carrier.CREDENTIAL and frame.transport is Transport.HTTP:
         headers = (*headers, ("www-authenticate", _challenge(stop.reason, telling, facts)))
     return _reply(status or _status(frame, stop, telling), body, headers)
@@ -162,8 +260,8 @@ def _refuse_call(
         "isError": True,
         "_meta": {REFUSAL_KEY: refusal},
     }
-    body = _message(frame.request_id, "result", canonical_bytes(_as_of_era(result, frame.era, facts)))
-    return _reply(status or 200, body, headers)
+    body = result_of_era(result, dialect_of(frame, facts))
+    return _reply(status or 200, message_bytes(frame.request_id, "result", canonical_bytes(body)), headers)
 
 
 def _status(frame: Frame, stop: Refused, telling: Telling) -> int:
@@ -193,8 +291,14 @@ def _refusal_form(stop: Refused, telling: Telling) -> JsonObject:
     if remedy is not None:
         form["remedy"] = remedy
     for key, value in (stop.data or {}).items():
-        form.setdefault(key, value if isinstance(value, str) else list[Json](value))
+        form.setdefault(key, _told_form(value))
     return form
+
+
+def _told_form(told: Told) -> Json:
+    if isinstance(told, dict):
+        return {key: _told_form(value) for key, value in told.items()}
+    return told if isinstance(told, str) else list[Json](told)
 
 
 def _challenge(reason: Reason, telling: Telling, facts: ServerFacts) -> str:
@@ -205,22 +309,20 @@ def _challenge(reason: Reason, telling: Telling, facts: ServerFacts) -> str:
     return "Bearer " + ", ".join(parts)
 
 
-def _as_of_era(body: JsonObject, era: Era, facts: ServerFacts) -> JsonObject:
-    """Say the same result as the era says it: the modern one tags and signs it, the legacy one does neither."""
-    if era is Era.MODERN:
-        meta = body.get("_meta")
-        stamp = _stamp(facts)
-        if isinstance(meta, dict):
-            stamp["_meta"] = {**meta, **_objects(stamp["_meta"])}
-        return {**body, **stamp}
-    rest = {key: value for key, value in body.items() if key != "resultType"}
-    if "structuredContent" in rest and not isinstance(rest["structuredContent"], dict):
-        del rest["structuredContent"]  # before 2026-07-28 it is an object or absent; its schema was left out as well
-    return rest
+def _capabilities(offering: Offering) -> JsonObject:
+    """Return what is served for what is visible: of each kind that there is."""
+    capabilities: JsonObject = {"tools": {"listChanged": True}, "logging": {}}
+    if ItemKind.PROMPT in offering.kinds:
+        capabilities["prompts"] = {"listChanged": True}
+    if ItemKind.RESOURCE in offering.kinds:
+        capabilities["resources"] = {"listChanged": True, "subscribe": True}
+    if not offering.kinds.isdisjoint({ItemKind.PROMPT, ItemKind.RESOURCE}):
+        capabilities["completions"] = {}
+    return capabilities
 
 
-def _stamp(facts: ServerFacts) -> JsonObject:
-    return {"resultType": "complete", "_meta": {"io.modelcontextprotocol/serverInfo": facts.identity()}}
+def _extensions(facts: ServerFacts) -> JsonObject:
+    return {"extensions": {name: {} for name in facts.extensions}} if facts.extensions else {}
 
 
 def _objects(value: Json) -> JsonObject:
@@ -228,15 +330,11 @@ def _objects(value: Json) -> JsonObject:
     return value
 
 
-def _message(request_id: RequestId | None, kind: str, body: bytes) -> bytes:
-    return b'{"id":' + canonical_bytes(request_id) + b',"jsonrpc":"2.0","' + kind.encode() + b'":' + body + b"}"
-
-
 def _reply(
     status: int,
     body: bytes | None,
     headers: tuple[tuple[str, str], ...] = (),
-    opens: OpenedSession | None = None,
+    effect: OpenedSession | LogLevel | Subscription | Listening | None = None,
 ) -> Reply:
     own = _JSON if body is not None else ()
-    return Reply(status=status, body=body, headers=(*own, *headers), opens=opens, seal=_SEAL)
+    return Reply(status=status, body=body, headers=(*own, *headers), effect=effect, seal=_SEAL)

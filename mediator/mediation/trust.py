@@ -14,6 +14,7 @@ from types import MappingProxyType
 from mediator.canonical import Digest, JsonObject, digest_of
 from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
+from mediator.kind import ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.quarantine import Quarantined, QuarantineKey, keys_of
 from mediator.policy.engine import PolicyEngine
@@ -27,6 +28,7 @@ class CallLimits:
     deadline_seconds: float
     result_bytes_max: int
     clock_skew_seconds: int
+    input_seconds: float = 300.0  # how long a call that was asked back about can be gone on with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,10 @@ class TrustSnapshot:
         """Every pin, quarantined or not."""
         return self.pins if self.reviewed is None else self.reviewed
 
-    def why_quarantined(self, name: str, server: str | None) -> str | None:
-        """Return what moved of the tool that this name would mean at that endpoint, if it is quarantined."""
-        tool = self.all_pins.resolve(name, server)
-        held = None if tool is None else self.quarantined.get(keys_of(tool)[0])
+    def why_quarantined(self, kind: ItemKind, name: str, server: str | None) -> str | None:
+        """Return what moved of the item that this name would mean at that endpoint, if it is quarantined."""
+        item = self.all_pins.resolve_item(kind, name, server)
+        held = None if item is None else self.quarantined.get(keys_of(item)[0])
         return None if held is None else held.why
 
     def digests(self) -> JsonObject:

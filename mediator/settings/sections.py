@@ -66,6 +66,9 @@ class ServerSettings(Section):
     public_url: Origin | None = None  # what tokens are made for (their audience)
     allowed_hosts: Texts = ()  # beside our own: `Host` headers that are answered (against DNS rebinding)
     allowed_origins: Origins = ()
+    extensions: Annotated[tuple[Literal["io.modelcontextprotocol/tasks"], ...], Field(strict=False)] = (
+        "io.modelcontextprotocol/tasks",  # of MCP; on, since whatever is asked of an mcp task is a decision of its own
+    )
     sse_after_seconds: Seconds = 1  # design 5.7: a reply that takes longer becomes a stream
     sse_keep_alive_seconds: Seconds = 15  # half of the shortest idle time-out of common proxies (30 s)
     connection_idle_seconds: Seconds = 30  # as the longest wait that we allow for a body
@@ -209,6 +212,7 @@ class LimitSettings(Section):
     json_depth_max: Annotated[int, Field(ge=8, le=90)] = 64
     json_values_max: Annotated[int, Field(ge=1000)] = 100_000  # each takes up to 15 us, and nobody is served meanwhile
     result_bytes_max: Annotated[int, Field(ge=1024, le=256 * _MIB)] = 16 * _MIB  # a page of images, base64
+    inspection_workers: Annotated[int, Field(ge=0, le=8)] = 1  # processes for answers over 128 kB; 0: all wait for each
     list_pages_max: Count = 100  # a server that pages for ever ends here
     list_items_max: Count = 10_000  # up to here our cost is measured to stay flat
     header_bytes_max: Annotated[int, Field(ge=4096, le=_MIB)] = 32_768  # twice h11's 16 KiB
@@ -217,6 +221,7 @@ class LimitSettings(Section):
     connections_per_address_max: Count = 64
     connections_max: Count = 1024  # a common limit of open files
     deadline_seconds: Seconds = 60  # the MCP SDK's client gives up then
+    input_seconds: Seconds = 300  # for a person to answer what a tool server asks in the course of a call
     close_seconds: Seconds = 5  # to write an outcome, after everybody has gone
     start_seconds: Seconds = 30  # a tool server's start, handshake and lists
 

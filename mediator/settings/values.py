@@ -154,7 +154,9 @@ PublicKeyText = Annotated[str, _matching(r"ed25519:[A-Za-z0-9_-]{43}", "`ed25519
 ToolPattern = Annotated[
     str,
     _matching(
-        r"\*|[a-z0-9*][a-z0-9*-]{0,19}/[A-Za-z0-9_.\-*/]{1,128}",
-        "`<server>/<tool>` (`*` stands for any run of characters on its side), or `*`",
+        r"\*|[a-z0-9*][a-z0-9*-]{0,19}/"
+        r"([A-Za-z0-9_.\-*/]{1,128}|(prompt|resource):[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%{}]{1,512})",
+        "`<server>/<tool>`, `<server>/prompt:<name>`, `<server>/resource:<URI, template or prefix>` (`*` stands for any run "
+        "of characters on its side), or `*`",
     ),
 ]

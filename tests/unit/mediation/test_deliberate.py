@@ -14,7 +14,7 @@ from mediator.canonical import JsonObject
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.evidence import Seal
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import (
@@ -31,7 +31,7 @@ from mediator.mediation.trust import TrustSnapshot, with_quarantine
 from mediator.policy.decision import Decision
 from mediator.policy.request import AccessRequest, Action
 from mediator.refusal import Reason, Refused
-from mediator.wire.tool_call import ToolCall
+from mediator.wire.call import Call
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
 from tests.simulated.grants import a_grant, authority
@@ -85,7 +85,7 @@ def judged(
     *,
     snapshot: TrustSnapshot | None = None,
     grant: Grant | None = None,
-    call: ToolCall | None = None,
+    call: Call | None = None,
     circumstances: Circumstances | None = None,
     now_ms: int = NOW_MS,
 ) -> Deliberation:
@@ -115,8 +115,8 @@ def test_a_call_that_authority_and_policy_cover_is_allowed() -> None:
     made = judged()
     assert (made.verdict, made.step, made.stop) == (Verdict.ALLOW, Step.DECIDE, None)
     assert made.chain is not None
-    assert made.tool is not None
-    assert (made.chain.presented.id, made.tool.name) == ("g-1", "now")
+    assert made.item is not None
+    assert (made.chain.presented.id, made.item.name) == ("g-1", "now")
     assert made.decision == allow()
     assert made.request_hash is not None
     assert (made.policy_digest, made.deadline_seconds) == (POLICY_DIGEST, 60)
@@ -169,7 +169,7 @@ def test_a_dead_chain_stops_before_anybody_asks_for_the_tool(grant: Grant, reaso
     made = judged(grant=grant, snapshot=snapshot_of(policies), call=a_call(name="nothing"))
     assert (made.step, stop_of(made).reason) == (Step.DELEGATION, reason)
     assert (made.chain is None) is (reason is not Reason.WRONG_AUDIENCE)
-    assert (made.tool, made.decision, made.request_hash) == (None, None, None)
+    assert (made.item, made.decision, made.request_hash) == (None, None, None)
     assert policies.asked == []
 
 
@@ -235,10 +235,10 @@ def test_all_ways_of_not_existing_look_the_same(case: str) -> None:
     assert (made.step, stop.reason, stop.sentence, stop.remedy) == (Step.RESOLVE, Reason.UNKNOWN_TOOL, call.name, None)
     gone = f"`{call.name}` is not pinned, or is not visible"
     assert stop.detail == ("quarantined: `/description`" if case == "quarantined" else gone)
-    assert (made.tool, made.request_hash, made.is_privileged) == (None, None, False)
+    assert (made.item, made.request_hash, made.is_privileged) == (None, None, False)
 
 
-def replace_arguments(call: ToolCall, arguments: JsonObject) -> ToolCall:
+def replace_arguments(call: Call, arguments: JsonObject) -> Call:
     return a_call(arguments, name=call.name, server=call.server)
 
 
@@ -273,7 +273,7 @@ def test_arguments_that_miss_the_pinned_schema_are_refused_before_policy_is_aske
     policies = engine()
     made = judged(snapshot=snapshot_of(policies), call=a_call(arguments))
     assert (made.step, stop_of(made).reason) == (Step.RESOLVE, Reason.ARGUMENTS_INVALID)
-    assert made.tool is not None
+    assert made.item is not None
     assert made.request_hash is not None
     assert [asked.action for asked in policies.asked] == [Action.LIST]
 
@@ -384,7 +384,7 @@ def test_a_judgement_that_is_withdrawn_is_a_denial_with_all_that_was_found() -> 
     made = judged(grant=a_grant(max_calls=5))
     gone = withdraw(made, Refused(Reason.TRY_AGAIN, "moved"))
     assert (gone.verdict, gone.step, gone.claims) == (Verdict.DENY, Step.COMMIT, ())
-    assert (gone.chain, gone.tool, gone.decision) == (made.chain, made.tool, made.decision)
+    assert (gone.chain, gone.item, gone.decision) == (made.chain, made.item, made.decision)
     assert gone.refusal().reason is Reason.TRY_AGAIN
     assert gone.refusal().decision_id == IDS.decision_id
 
@@ -401,7 +401,7 @@ def test_a_call_that_could_not_be_judged_is_a_denial_of_whoever_was_identified()
         stop=Refused(Reason.STORE_UNAVAILABLE, "locked"),
     )
     assert (made.verdict, made.step, stop_of(made).reason) == (Verdict.DENY, Step.NONE, Reason.STORE_UNAVAILABLE)
-    assert (made.chain, made.tool, made.decision, made.request_hash) == (None, None, None, None)
+    assert (made.chain, made.item, made.decision, made.request_hash) == (None, None, None, None)
     assert not made.is_privileged
 
 

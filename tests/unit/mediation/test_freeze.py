@@ -11,7 +11,7 @@ import pytest
 
 from mediator.delegation.chain import prove_chain
 from mediator.mediation.circumstances import Circumstances
-from mediator.mediation.freeze import refuse_if_frozen, refuse_if_tool_frozen
+from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
@@ -42,7 +42,7 @@ def test_whoever_acts_is_stopped_by_any_of_their_names(name: str) -> None:
 def test_a_tool_is_stopped_by_its_name_or_its_servers(name: str) -> None:
     """Design 5.1, freeze: server, tool."""
     with pytest.raises(Refused) as stop:
-        refuse_if_tool_frozen(a_tool(), frozen(name))
+        refuse_if_item_frozen(a_tool(), frozen(name))
     assert (stop.value.reason, stop.value.detail) == (Reason.FROZEN, f"frozen: {name}")
 
 
@@ -50,4 +50,4 @@ def test_what_is_stopped_elsewhere_stops_nobody_else() -> None:
     """Ours."""
     others = frozen("agent:plan", "class:planner", "owner:bob@example.com", "task:g-2", "tool:clock/set", "server:mail")
     refuse_if_frozen(CHAIN, others)
-    refuse_if_tool_frozen(a_tool(), others)
+    refuse_if_item_frozen(a_tool(), others)

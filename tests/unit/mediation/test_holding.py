@@ -191,3 +191,16 @@ def test_what_is_remembered_as_noted_is_bounded(held: Held) -> None:
     for number in range(258):
         held.holding.observe("mail", Offer(tools=[READ.definition, MAIL_SEND.definition, {"name": f"lure-{number}"}]))
     assert len(held.noted()) == 258
+
+
+@promise("P2", "P3")
+def test_an_offer_can_be_compared_without_a_note(held: Held) -> None:
+    """Ours: of a server that speaks both eras, before the older one is used; anything added is no agent's to see."""
+    hurried: list[int] = []
+    held.holding.hurry = lambda: hurried.append(1)
+    held.holding.changed("mail")
+    definitions: list[Json] = [READ.definition, MAIL_SEND.definition]
+    assert held.holding.agrees("mail", Offer(tools=[*definitions, {**READ.definition, "name": "new"}]))
+    assert not held.holding.agrees("mail", Offer(tools=[READ.definition]))
+    assert not held.holding.agrees("mail", Offer(tools=[{**READ.definition, "x": 1}, MAIL_SEND.definition]))
+    assert (held.left(), held.noted(), hurried) == (["read", "send"], [], [1])

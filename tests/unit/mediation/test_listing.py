@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import JsonObject, canonical_bytes
-from mediator.mediation.listing import find_instructions
+from mediator.mediation.listing import find_offering
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.simulated.arrivals import enveloped, message
@@ -130,4 +130,4 @@ async def test_a_server_of_which_a_caller_sees_nothing_is_no_empty_list_and_is_l
 
 def test_instructions_are_looked_for_in_the_pins_alone() -> None:
     """Ours: the function takes no tool server."""
-    assert "tool_servers" not in find_instructions.__annotations__
+    assert "tool_servers" not in find_offering.__annotations__

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
@@ -16,8 +17,8 @@ from mediator.inspection.result import ToolResult
 from mediator.mediation.credential import ToolCredential, credential_for
 from mediator.mediation.deliberate import Deliberation, Step, Verdict
 from mediator.mediation.permit import Permit
-from mediator.mediation.ports import Stale, Stop
-from mediator.mediation.reply import Reply
+from mediator.mediation.ports import Aside, Stale, Stop
+from mediator.mediation.reply import OpenedSession, Reply
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.arrivals import enveloped, message, notification
@@ -299,12 +300,13 @@ async def test_a_tool_side_that_passes_the_fence_by_has_failed(world: SimulatedW
     """Ours: an adapter that does not spring the permit has not looked whether the call may still be made."""
 
     class Careless:
-        async def call(self, _permit: Permit, _credential: ToolCredential) -> ToolResult:
+        async def call(self, _permit: Permit, _credential: ToolCredential, _aside: Aside) -> ToolResult:
             return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
 
     world.corridor.ports = replace(world.corridor.ports, tool_servers=Careless())  # type: ignore[arg-type]  # half a port
     assert await world.answer(CALL, bearer=task.token) == refusal(Reason.INTERNAL)
     assert outcome_of(world)[0] == "FAILED"
+    assert "past the fence" in world.alarms[-1]
 
 
 async def test_a_ledger_that_will_not_record_a_denial_is_our_failure(
@@ -698,11 +700,32 @@ async def test_a_dead_task_is_told_so_and_never_by_an_empty_list(
 async def test_a_handshake_opens_a_session_of_whoever_made_it(world: SimulatedWorld, task: SimulatedTask) -> None:
     """MCP 2025-11-25: the session belongs to its holder; anybody else's is not found."""
     reply = await world.answer(OTHERS["initialize"], bearer=task.token)
-    assert reply.opens is not None
+    assert isinstance(reply.effect, OpenedSession)
     arrival = arrival_of(message("ping"), bearer=task.token)
-    assert reply.opens.holder == world.corridor.holder_of(arrival)
+    assert reply.effect.holder == world.corridor.holder_of(arrival)
     other = world.open_task(agent="painter")
-    assert reply.opens.holder != world.corridor.holder_of(arrival_of(message("ping"), bearer=other.token))
+    assert reply.effect.holder != world.corridor.holder_of(arrival_of(message("ping"), bearer=other.token))
+
+
+@promise("P4")
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (SimulatedWorld.revoke, Reason.GRANT_REVOKED),
+        (SimulatedWorld.complete, Reason.TASK_COMPLETED),
+        (lambda world, _: world.freeze("agent:planner"), Reason.FROZEN),
+    ],
+)
+async def test_who_may_not_call_any_more_may_not_listen(
+    world: SimulatedWorld, task: SimulatedTask, end: Callable[[SimulatedWorld, SimulatedTask], None], reason: Reason
+) -> None:
+    """P4: a credential is dead with its task, also where nothing is asked for."""
+    arrival = arrival_of(message("ping"), bearer=task.token)
+    assert world.corridor.listener_of(arrival) == world.corridor.holder_of(arrival)
+    end(world, task)
+    with pytest.raises(Refused) as stop:
+        world.corridor.listener_of(arrival)
+    assert stop.value.reason is reason
 
 
 async def test_a_server_of_its_own_gives_its_pinned_instructions(world: SimulatedWorld, task: SimulatedTask) -> None:

@@ -11,20 +11,12 @@ from typing import NoReturn
 import pytest
 
 from mediator.evidence import Seal
-from mediator.mediation.deliberate import Deliberation
 from mediator.mediation.permit import Permit, enforce
-from mediator.mediation.record import Committed, DecisionRecord, Receipt, committed, decision_entry, decision_values
 from mediator.policy.decision import Decision, Obligation, Verdict
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.judged import a_tool, allowed, denied
+from tests.simulated.judged import a_tool, allowed, denied, on_record
 from tests.simulated.permits import a_permit, pass_fence
-
-
-def on_record(deliberation: Deliberation) -> Committed:
-    receipt = Receipt(stream="s", index=0, digest="sha256:0")
-    entry, values = decision_entry(deliberation), decision_values(deliberation)
-    return committed(deliberation, DecisionRecord(entry=entry, values=values, receipt=receipt))
 
 
 @promise("P1")
@@ -35,8 +27,8 @@ def test_a_permit_carries_what_was_judged_and_nothing_else() -> None:
     permit = enforce(proof)
     assert permit.committed is proof
     assert permit.decision_id == deliberation.ids.decision_id
-    assert permit.arguments_bytes == deliberation.call.arguments_bytes
-    assert permit.tool is deliberation.tool
+    assert permit.forwarded.arguments == deliberation.call.arguments_bytes
+    assert permit.item is deliberation.item
     assert permit.epoch == deliberation.circumstances.epoch
     assert permit.policy_digest == deliberation.snapshot.policies.digest
     assert (permit.grant, permit.task, permit.agent) == ("g-1", "g-1", "planner")
@@ -97,9 +89,9 @@ def test_a_permit_is_made_nowhere_else_and_not_changed() -> None:
     with pytest.raises(TypeError):
         Permit(**members, seal=Seal("mine"))
     with pytest.raises((TypeError, ValueError)):
-        replace(permit, arguments_bytes=b"{}")  # type: ignore[call-arg]  # what is tried is what is forbidden
+        replace(permit, agent="mallory")  # type: ignore[call-arg]  # what is tried is what is forbidden
     with pytest.raises(AttributeError):
-        permit.arguments_bytes = b"{}"  # type: ignore[misc]  # as above
+        permit.agent = "mallory"  # type: ignore[misc]  # as above
 
 
 def test_obligations_of_the_deciding_policies_go_with_it() -> None:
@@ -114,7 +106,7 @@ def test_obligations_of_the_deciding_policies_go_with_it() -> None:
 
 
 @promise("P7")
-@pytest.mark.parametrize("missing", ["chain", "tool", "decision"])
+@pytest.mark.parametrize("missing", ["chain", "item", "decision"])
 def test_an_allow_with_a_gap_in_it_is_none(missing: str) -> None:
     """Ours: should a bug ever make one."""
     deliberation = allowed()

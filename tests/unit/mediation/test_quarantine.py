@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import Digest, Json, JsonObject
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
 
 KEY = QuarantineKey("mail", ItemKind.TOOL, "send", Digest("sha256:1"))

@@ -13,12 +13,25 @@ import pytest
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.delegation.grant import Grant
-from mediator.mediation.question import agent_facts, call_question, list_question, request_hash
-from mediator.policy.request import Action
+from mediator.inspection.asking import release_ask
+from mediator.inspection.result import Ask
+from mediator.manifest.family import FamilyForm
+from mediator.manifest.pinned import PinnedItem
+from mediator.mediation.question import (
+    agent_facts,
+    ask_question,
+    call_question,
+    grant_name,
+    list_question,
+    request_hash,
+)
+from mediator.policy.request import Action, AskFacts
+from mediator.wire.call import Call
+from mediator.wire.methods import AskMethod
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
 from tests.simulated.grants import a_grant
-from tests.simulated.judged import a_call, a_tool, circumstances_of, identified
+from tests.simulated.judged import a_call, a_prompt, a_resource, a_tool, circumstances_of, identified
 
 GRANT = a_grant()
 TOOL = a_tool(sends_to=frozenset({"example.com"}))
@@ -43,7 +56,7 @@ def test_the_principal_is_who_the_stored_grant_names() -> None:
 def test_whether_a_tool_may_be_seen_is_asked_on_stable_facts_alone() -> None:
     """Design 5.7: listings are cached by them."""
     question = list_question(GRANT, TOOL)
-    assert (question.action, question.server, question.tool) == (Action.LIST, "clock", "now")
+    assert (question.action, question.kind, question.server, question.name) == (Action.LIST, "tool", "clock", "now")
     assert (question.base, question.arguments) == (None, None)
 
 
@@ -81,22 +94,106 @@ def test_a_request_is_hashed_as_the_contract_says() -> None:
         }
     )
     expected = "sha256:" + hashlib.sha256(GRANT.salt.encode() + form).hexdigest()
-    assert request_hash(chain_of(GRANT), TOOL, canonical_bytes(arguments)) == expected
+    assert request_hash(chain_of(GRANT), TOOL, a_call(arguments)) == expected
 
 
 @pytest.mark.parametrize(
-    ("grant", "tool", "arguments"),
+    ("grant", "item", "call"),
     [
-        (a_grant(salt="0" * 32), TOOL, b"{}"),
-        (a_grant(purpose="tell the date"), TOOL, b"{}"),
-        (a_grant(id="g-2"), TOOL, b"{}"),
-        (GRANT, a_tool(digest="sha256:1"), b"{}"),
-        (GRANT, a_tool(server="watch"), b"{}"),
-        (GRANT, a_tool(name="then"), b"{}"),
-        (GRANT, TOOL, b'{"a":1}'),
+        (a_grant(salt="0" * 32), TOOL, a_call({})),
+        (a_grant(purpose="tell the date"), TOOL, a_call({})),
+        (a_grant(id="g-2"), TOOL, a_call({})),
+        (GRANT, a_tool(digest="sha256:1"), a_call({})),
+        (GRANT, a_tool(server="watch"), a_call({})),
+        (GRANT, a_tool(name="then"), a_call({})),
+        (GRANT, TOOL, a_call({"a": 1})),
+        (GRANT, TOOL, a_call({}, {"input": {"action": "accept"}})),
+        (GRANT, TOOL, a_call({}, method="prompts/get")),
+        (GRANT, a_prompt(name="now", digest=TOOL.digest), a_call({})),
     ],
 )
-def test_a_request_that_differs_in_anything_has_another_hash(grant: Grant, tool: object, arguments: bytes) -> None:
+def test_a_request_that_differs_in_anything_has_another_hash(grant: Grant, item: PinnedItem, call: Call) -> None:
     """Ours: an approval is bound to exactly one request."""
-    assert isinstance(tool, type(TOOL))
-    assert request_hash(chain_of(grant), tool, arguments) != request_hash(chain_of(GRANT), TOOL, b"{}")
+    assert request_hash(chain_of(grant), item, call) != request_hash(chain_of(GRANT), TOOL, a_call({}))
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        (TOOL, "now"),
+        (a_prompt(), "prompt:greet"),
+        (a_resource("test://{id}/x", FamilyForm.TEMPLATE), "resource:test://{id}/x"),
+    ],
+)
+def test_a_grant_means_an_item_by_its_kind_and_name(item: PinnedItem, name: str) -> None:
+    """P4: a pattern for a tool is none for a prompt of the same name."""
+    assert grant_name(item) == name
+
+
+@pytest.mark.parametrize(
+    ("call", "item", "told"),
+    [
+        (a_call({"who": "x"}, method="prompts/get", kind="prompt", name="greet"), a_prompt(), {"who": "x"}),
+        (
+            a_call({"uri": "test://now"}, method="resources/read", kind="resource", name=None),
+            a_resource(),
+            {"uri": "test://now"},
+        ),
+        (
+            a_call(
+                {"argument": {"name": "who", "value": "a"}, "context": {"arguments": {"tone": "b"}}},
+                method="completion/complete",
+                kind="prompt",
+                name="greet",
+            ),
+            a_prompt(),
+            {"who": "a", "tone": "b"},
+        ),
+        (
+            a_call(
+                {"argument": {"name": "id", "value": "a"}},
+                method="completion/complete",
+                kind="resource",
+                name="test://{id}",
+            ),
+            a_resource(),
+            {"uri": "test://{id}"},
+        ),
+    ],
+)
+def test_policies_are_told_the_arguments_of_each_kind(call: Call, item: PinnedItem, told: JsonObject) -> None:
+    """Design 5.5: a prompt's arguments, a resource's URI; while one is completed, what there is of them."""
+    question = call_question(
+        call, identified(GRANT), circumstances_of(GRANT), chain_of(GRANT), item, "sha256:r", NOW_MS, covers=True
+    )
+    assert (question.kind, question.name, question.arguments) == (item.kind, item.name, told)
+    assert question.base is not None
+    assert question.base.method == call.method
+
+
+def test_whether_a_server_may_ask_is_asked_with_the_call_in_whose_course_it_does() -> None:
+    """Issue 4: with Cedar actions of its own; of an elicitation it matters where a person is sent."""
+    by_url: JsonObject = {"message": "", "mode": "url", "url": "https://a.example"}
+    by_form: JsonObject = {"message": "", "requestedSchema": {}}
+    asks: list[tuple[AskMethod, JsonObject, Action, AskFacts | None]] = [
+        (AskMethod.ROOTS, {}, Action.LIST_ROOTS, None),
+        (AskMethod.SAMPLE, {"messages": []}, Action.SAMPLE, None),
+        (AskMethod.ELICIT, by_url, Action.ELICIT, AskFacts(mode="url", url="https://a.example")),
+        (AskMethod.ELICIT, by_form, Action.ELICIT, AskFacts(mode="form")),
+    ]
+    for method, params, action, facts in asks:
+        ask = release_ask(Ask(method=method, params=params, size_bytes=2))
+        question = ask_question(
+            ask.method,
+            AskFacts(mode=ask.mode, url=ask.url),
+            a_call(),
+            identified(GRANT),
+            circumstances_of(GRANT),
+            chain_of(GRANT),
+            TOOL,
+            "sha256:r",
+            NOW_MS,
+        )
+        assert (question.action, question.ask, question.arguments) == (action, facts, None)
+        assert question.base is not None
+        assert question.base.grant.covers

@@ -55,7 +55,7 @@ def test_an_allow_says_which_tool_and_which_policies_and_what_was_claimed() -> N
     deliberation = allowed(claims=[Claim(key="calls:g-1", limit=3)])
     entry = decision_entry(deliberation)
     assert (entry["kind"], entry["verdict"], entry["step"], entry["reason"]) == ("decision", "allow", "decide", None)
-    assert member(entry, "tool", "name") == "now"
+    assert (member(entry, "item", "kind"), member(entry, "item", "name")) == ("tool", "now")
     assert member(entry, "policies", "determining") == ["reads"]
     assert entry["claims"] == [{"key": "calls:g-1", "limit": 3}]
     assert entry["trust"] == deliberation.snapshot.digests()
@@ -65,7 +65,7 @@ def test_a_denial_says_why_and_leaves_out_what_was_not_reached() -> None:
     """Ours."""
     entry = decision_entry(denied(known=False, reason=Reason.GRANT_UNKNOWN))
     assert (entry["verdict"], entry["reason"], entry["detail"]) == ("deny", "GRANT_UNKNOWN", "as the test wants it")
-    left_out = ("agent", "owner", "task", "tool", "policies", "request_hash")
+    left_out = ("agent", "owner", "task", "item", "policies", "request_hash", "resumes")
     assert [entry[name] for name in left_out] == [None] * len(left_out)
     assert entry["chain"] == []
 
@@ -81,6 +81,7 @@ def test_values_are_kept_apart_and_can_be_erased_one_by_one() -> None:
     assert decision_values(deliberation) == {
         "id": deliberation.ids.decision_id,
         "arguments": {"secret": "xyzzy"},
+        "answers": None,
         "grants": {"g-1": {"purpose": "find the plugh", "salt": "5a17" * 8}},
     }
 

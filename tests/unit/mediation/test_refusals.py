@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.inspection import release
+from mediator.inspection import form
 from mediator.mediation.refusals import (
     FORBIDDEN,
     TELLINGS,
@@ -37,6 +37,8 @@ IS_THE_MESSAGE = {
     Reason.HEADER_MISMATCH,
     Reason.BODY_TOO_LARGE,
     Reason.UNKNOWN_TOOL,
+    Reason.UNKNOWN_PROMPT,
+    Reason.UNKNOWN_RESOURCE,
 }
 
 
@@ -67,7 +69,7 @@ def test_a_sentence_is_one_plain_line_that_others_can_go_on_from(reason: Reason)
 def test_our_own_codes_stand_outside_what_others_have_reserved() -> None:
     """JSON-RPC 2.0 §5.1: -32768 to -32000 are reserved; and a tool server may not speak in our name."""
     assert all(code not in range(-32768, -31999) for code in (UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE))
-    assert {UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE} == release._OUR_CODES
+    assert {UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE} == form._OUR_CODES
 
 
 @promise("P11")

@@ -80,7 +80,7 @@ async def test_a_decision_that_was_given_up_comes_out_the_same(world: SimulatedW
 @promise("P8", "P10")
 @pytest.mark.parametrize(
     "forged",
-    [{"verdict": "allow"}, {"reason": None}, {"owner": "mallory"}, {"claims": []}, {"step": "decide"}, {"tool": {}}],
+    [{"verdict": "allow"}, {"reason": None}, {"owner": "mallory"}, {"claims": []}, {"step": "decide"}, {"item": {}}],
 )
 async def test_an_entry_that_was_edited_comes_out_otherwise(world: SimulatedWorld, forged: JsonObject) -> None:
     """Ours: what was not decided so is not recorded so."""

@@ -6,34 +6,42 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mediator.canonical import Json, JsonObject, parse_object
 from mediator.evidence import Seal
+from mediator.inspection.asking import release_asking
 from mediator.inspection.release import inspect
 from mediator.inspection.result import ToolResult
+from mediator.kind import ItemKind
+from mediator.mediation.listing import Offering
 from mediator.mediation.refusals import TELLINGS, Carrier
 from mediator.mediation.reply import (
+    Listening,
+    OpenedSession,
     Reply,
     ServerFacts,
     accepted,
     refuse,
     reply_with,
+    reply_with_asking,
     reply_with_discovery,
     reply_with_handshake,
+    reply_with_level,
     reply_with_list,
+    reply_with_listening,
     reply_with_nothing,
 )
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Transport
 from mediator.wire.jsonrpc import RequestId
-from mediator.wire.methods import Era
-from mediator.wire.reading import Frame
+from mediator.wire.methods import CallMethod, Era, ListMethod, LogLevel
+from mediator.wire.reading import Frame, Initialize, Listen, ListItems, SetLevel
+from mediator.wire.receiver import NO_CAPABILITIES, Capabilities, read_capabilities
 from tests.promises import promise
-from tests.simulated.judged import a_tool
+from tests.simulated.judged import a_resource, a_tool
 from tests.simulated.replies import error_of, refusal_of, result_of
 
 FACTS = ServerFacts(version="0.1.0", metadata_url="http://127.0.0.1:8080/.well-known/oauth-protected-resource")
@@ -50,6 +58,21 @@ def frame(
     return Frame(request_id=request_id, era=era, version=None, transport=transport, method=method)
 
 
+TOOLS_ALONE: JsonObject = {"tools": {"listChanged": True}, "logging": {}}
+
+
+def listing(method: ListMethod = ListMethod.TOOLS, *, era: Era = Era.MODERN) -> ListItems:
+    return ListItems(frame=frame(str(method), era=era), method=method, cursor=None)
+
+
+def offering(instructions: str | None = None, *kinds: ItemKind) -> Offering:
+    return Offering(kinds=frozenset(kinds or {ItemKind.TOOL}), instructions=instructions)
+
+
+def handshake(version: str, capabilities: Capabilities = NO_CAPABILITIES) -> Initialize:
+    return Initialize(frame=frame("initialize", era=Era.LEGACY), version=version, capabilities=capabilities)
+
+
 def body_of(reply: Reply) -> JsonObject:
     assert reply.body is not None
     assert ("content-type", "application/json") in reply.headers
@@ -59,13 +82,13 @@ def body_of(reply: Reply) -> JsonObject:
 
 
 def released(result: JsonObject | None = None, error: JsonObject | None = None) -> Any:
-    return inspect(ToolResult(result=result, error=error, size_bytes=100, noise=0), a_tool(), 1000)
+    return inspect(ToolResult(result=result, error=error, size_bytes=100, noise=0), a_tool(), CallMethod.TOOL, 1000)
 
 
 def test_a_reply_is_made_nowhere_else() -> None:
     """House style: evidence. The edge can send nothing else."""
     with pytest.raises(TypeError):
-        Reply(status=200, body=None, headers=(), opens=None, seal=Seal("mine"))
+        Reply(status=200, body=None, headers=(), effect=None, seal=Seal("mine"))
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
@@ -100,10 +123,10 @@ def test_structured_content_that_is_no_object_is_left_out_in_the_legacy_era() ->
 
 @pytest.mark.parametrize("era", Era)
 def test_a_tool_servers_own_error_is_passed_on_as_an_error(era: Era) -> None:
-    """JSON-RPC 2.0 §5.1: the code is the tool server's; the status was chosen before the call."""
+    """JSON-RPC 2.0 §5.1: the code is the tool server's; the status is the era's for it."""
     error: JsonObject = {"code": -32602, "message": "no such city", "data": {"city": "Olso"}}
     reply = reply_with(frame(era=era, request_id="a"), released(error=error), FACTS)
-    assert reply.status == 200
+    assert reply.status == (400 if era is Era.MODERN else 200)
     assert body_of(reply) == {"jsonrpc": "2.0", "id": "a", "error": error}
 
 
@@ -113,7 +136,7 @@ def test_a_tool_servers_own_error_is_passed_on_as_an_error(era: Era) -> None:
 def test_a_listing_holds_the_definitions_byte_for_byte() -> None:
     """P2: what was pinned is what is shown; the modern era says how long it may be kept, and for whom."""
     definitions = [b'{"name":"a"}', b'{"name":"b"}']
-    reply = reply_with_list(frame("tools/list"), definitions, FACTS)
+    reply = reply_with_list(listing(), definitions, FACTS)
     assert reply.body is not None
     assert b'{"tools":[{"name":"a"},{"name":"b"}],' in reply.body
     assert result_of(reply) == {
@@ -127,15 +150,29 @@ def test_a_listing_holds_the_definitions_byte_for_byte() -> None:
 
 def test_a_listing_of_the_legacy_era_holds_the_tools_alone() -> None:
     """MCP before 2026-07-28."""
-    assert result_of(reply_with_list(frame("tools/list", era=Era.LEGACY), [], FACTS)) == {"tools": []}
+    assert result_of(reply_with_list(listing(era=Era.LEGACY), [], FACTS)) == {"tools": []}
+
+
+@pytest.mark.parametrize(
+    ("method", "member"),
+    [
+        (ListMethod.PROMPTS, "prompts"),
+        (ListMethod.RESOURCES, "resources"),
+        (ListMethod.RESOURCE_TEMPLATES, "resourceTemplates"),
+    ],
+)
+def test_each_list_has_its_own_member(method: ListMethod, member: str) -> None:
+    """MCP 2025-11-25."""
+    assert result_of(reply_with_list(listing(method, era=Era.LEGACY), [b"{}"], FACTS)) == {member: [{}]}
 
 
 @pytest.mark.parametrize(("instructions", "told"), [(None, {}), ("Ask first.", {"instructions": "Ask first."})])
 def test_discovery_says_what_is_served_and_nothing_that_is_not(instructions: str | None, told: JsonObject) -> None:
-    """MCP 2026-07-28, `server/discover`: no `listChanged`, since we send no notifications."""
-    assert result_of(reply_with_discovery(frame("server/discover"), instructions, FACTS)) == {
+    """MCP 2026-07-28, `server/discover`."""
+    offering = Offering(kinds=frozenset({ItemKind.TOOL}), instructions=instructions)
+    assert result_of(reply_with_discovery(frame("server/discover"), offering, FACTS)) == {
         "supportedVersions": ["2026-07-28"],
-        "capabilities": {"tools": {}},
+        "capabilities": {**TOOLS_ALONE, "extensions": {"io.modelcontextprotocol/tasks": {}}},
         "resultType": "complete",
         "ttlMs": 0,
         "cacheScope": "private",
@@ -157,29 +194,88 @@ def test_discovery_says_what_is_served_and_nothing_that_is_not(instructions: str
     ],
 )
 def test_a_handshake_is_answered_in_the_version_asked_for_or_our_latest(asked: str, served: str) -> None:
-    """MCP 2025-11-25, lifecycle, version negotiation."""
-    reply = reply_with_handshake(frame("initialize", era=Era.LEGACY), asked, "holder", "Ask first.", FACTS)
-    assert reply.opens is not None
-    assert (reply.opens.version, reply.opens.holder) == (served, "holder")
+    """MCP 2025-11-25, lifecycle, version negotiation; the session is its holder's, and knows what it can be asked."""
+    capabilities = read_capabilities({"elicitation": {}})
+    reply = reply_with_handshake(handshake(asked, capabilities), "holder", offering("Ask first."), FACTS)
+    assert reply.effect == OpenedSession(version=served, holder="holder", capabilities=capabilities)
     assert result_of(reply) == {
         "protocolVersion": served,
-        "capabilities": {"tools": {}},
+        "capabilities": TOOLS_ALONE,
         "serverInfo": {"name": "mcp-mediator", "version": "0.1.0"},
         "instructions": "Ask first.",
     }
 
 
-def test_only_a_host_over_stdio_is_promised_to_hear_that_its_list_has_changed() -> None:
-    """MCP 2025-11-25, server/tools: what is declared is sent, and over HTTP nothing is sent unasked."""
-    asked = replace(frame("initialize", era=Era.LEGACY), transport=Transport.STDIO)
-    reply = reply_with_handshake(asked, "2025-11-25", "holder", None, FACTS)
-    assert result_of(reply)["capabilities"] == {"tools": {"listChanged": True}}
-
-
 def test_a_handshake_without_instructions_gives_none() -> None:
     """MCP: the field is optional."""
-    reply = reply_with_handshake(frame("initialize", era=Era.LEGACY), "2025-11-25", "holder", None, FACTS)
+    reply = reply_with_handshake(handshake("2025-11-25"), "holder", offering(), FACTS)
     assert "instructions" not in result_of(reply)
+
+
+def test_what_is_visible_of_a_kind_is_a_capability() -> None:
+    """P3: a caller that sees no prompt is not told that there are any."""
+    reply = reply_with_handshake(handshake("2025-11-25"), "holder", offering(None, *ItemKind), FACTS)
+    assert result_of(reply)["capabilities"] == {
+        **TOOLS_ALONE,
+        "prompts": {"listChanged": True},
+        "resources": {"listChanged": True, "subscribe": True},
+        "completions": {},
+    }
+
+
+def test_a_level_is_taken_note_of_by_the_edge() -> None:
+    """MCP 2025-11-25, `server/utilities/logging`: an empty result."""
+    asked = SetLevel(frame=frame("logging/setLevel", era=Era.LEGACY), level=LogLevel.ERROR)
+    reply = reply_with_level(asked)
+    assert (result_of(reply), reply.effect) == ({}, LogLevel.ERROR)
+
+
+def test_a_question_is_the_answer_to_a_call_in_the_modern_era() -> None:
+    """MCP 2026-07-28, MRTR: at least one of questions and state."""
+    asked: JsonObject = {"method": "roots/list", "params": {}}
+    result = ToolResult(result={"inputRequests": {"a": asked}}, error=None, size_bytes=9, noise=0)
+    reply = reply_with_asking(frame(), release_asking(result), "sealed", FACTS)
+    assert result_of(reply) == {
+        "resultType": "input_required",
+        "inputRequests": {"a": asked},
+        "requestState": "sealed",
+        "_meta": OURS,
+    }
+    alone = ToolResult(result={"requestState": "s"}, error=None, size_bytes=9, noise=0)
+    told = result_of(reply_with_asking(frame(), release_asking(alone), "sealed", FACTS))
+    assert told == {"resultType": "input_required", "requestState": "sealed", "_meta": OURS}
+
+
+def test_what_was_read_says_for_whom_it_may_be_kept() -> None:
+    """MCP 2026-07-28, caching: of an older server nothing is known, and nobody else may have it."""
+    read: JsonObject = {"contents": []}
+    item = a_resource()
+    out = inspect(ToolResult(result=read, error=None, size_bytes=9, noise=0), item, CallMethod.RESOURCE, 1000)
+    told = result_of(reply_with(frame("resources/read"), out, FACTS))
+    assert (told["ttlMs"], told["cacheScope"]) == (0, "private")
+    legacy = result_of(reply_with(frame("resources/read", era=Era.LEGACY), out, FACTS))
+    assert legacy == read
+
+
+def test_a_resource_that_is_not_there_has_the_code_of_the_era() -> None:
+    """SEP-2164: -32002 until 2025-11-25, -32602 since."""
+    error: JsonObject = {"code": -32002, "message": "Resource not found"}
+    modern = reply_with(frame("resources/read"), released(error=error), FACTS)
+    legacy = reply_with(frame("resources/read", era=Era.LEGACY), released(error=error), FACTS)
+    assert (modern.status, body_of(modern)["error"]) == (400, {**error, "code": -32602})
+    assert (legacy.status, body_of(legacy)["error"]) == (200, error)
+
+
+def test_listening_ends_with_a_result_under_the_subscription() -> None:
+    """MCP 2026-07-28, `basic/patterns/subscriptions`."""
+    asked = Listen(frame=frame("subscriptions/listen"), lists=frozenset(), calls=())
+    listening = Listening(request_id=7, lists=frozenset(), subscriptions=())
+    reply = reply_with_listening(asked, listening, FACTS)
+    assert reply.effect == listening
+    assert result_of(reply) == {
+        "resultType": "complete",
+        "_meta": {**OURS, "io.modelcontextprotocol/subscriptionId": 7},
+    }
 
 
 def test_a_ping_gets_an_empty_result_and_a_notification_nothing() -> None:

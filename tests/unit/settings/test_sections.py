@@ -193,3 +193,11 @@ def test_a_profile_without_more_words_reads_nothing_until_tools_are_named() -> N
 def test_no_limit_can_be_stretched_until_it_is_none(section: str, key: str, value: float) -> None:
     """Ours: a slip of the finger switches no protection off."""
     assert refused({section: {key: value}}).startswith(f"mediator.toml: `{section}.{key}`: expected ")
+
+
+def test_of_the_extensions_of_mcp_only_those_that_are_served_can_be_named() -> None:
+    """Issue 4: UI and others are refused; whatever is asked of an mcp task is decided, and so they are on."""
+    assert parse_settings({}).server.extensions == ("io.modelcontextprotocol/tasks",)
+    assert parse_settings({"server": {"extensions": []}}).server.extensions == ()
+    with pytest.raises(Refused):
+        parse_settings({"server": {"extensions": ["io.modelcontextprotocol/ui"]}})
