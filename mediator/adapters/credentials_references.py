@@ -36,7 +36,7 @@ class ReferencedCredentials:
 
     async def obtain(self, permit: Permit) -> ToolCredential:
         """Return the credential for this permit's tool server."""
-        return credential_for(permit, self._bearers.get(permit.tool.server))
+        return credential_for(permit, self._bearers.get(permit.item.server))
 
     def holders_of_static_secrets(self) -> tuple[str, ...]:
         """Return the tool servers whose secret outlives the task, in alphabetical order: for the report."""

@@ -1,4 +1,4 @@
-"""The policy engine in Cedar: a prepared set of policies over the pinned tools, and the tooling for its authors.
+"""The policy engine in Cedar: a prepared set of policies over the pinned items, and the tooling for its authors.
 
 Decides nothing itself: it prepares handles, asks Cedar, and believes an answer only if there is nothing wrong with it.
 Rules:
@@ -24,24 +24,16 @@ from typing import Final, final
 import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
+from mediator.kind import ItemKind
 from mediator.policy.cases import CaseResult, parse_cases, result_of
 from mediator.policy.context import approval_of_this_request
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
-from mediator.policy.request import AccessRequest, Action, AgentFacts, ApprovalFacts, ToolFacts
-from mediator.policy.schema import (
-    LIST_ACTION,
-    ContextReader,
-    ToolSchema,
-    agent_entity,
-    entities_of,
-    prepare_tool,
-    question_text,
-)
+from mediator.policy.request import AccessRequest, Action, AgentFacts, ApprovalFacts, ItemFacts, key_of
+from mediator.policy.schema import AskReader, ContextReader, ItemSchema, agent_entity, entities_of, prepare_item
 from mediator.policy.slicing import Entity, PolicyIndex
-from mediator.policy.types import Record
 from mediator.refusal import Reason, Refused
 
 __all__ = [
@@ -49,8 +41,8 @@ __all__ = [
     "check_policies", "policy_set_digest", "prepare_engine", "run_cases",
 ]  # fmt: skip
 
-SUBJECTS_MAX: Final = 65_536  # agent, action and tool: three references each
-ENTITIES_MAX: Final = 4_096  # 12 kB each, and only where a condition looks at agent or tool
+SUBJECTS_MAX: Final = 65_536  # agent, action and item: five references each
+ENTITIES_MAX: Final = 4_096  # 12 kB each, and only where a condition looks at agent or item
 SLICES_MAX: Final = 2_048  # 40 kB each: most of it the schema of a question
 ANSWERS_MAX: Final = 8_192
 ANSWER_CONTEXT_MAX_BYTES: Final = 2_048  # a longer context is asked each time: together 16 MiB at most
@@ -67,21 +59,21 @@ def policy_set_digest(policy_text: Mapping[str, str]) -> Digest:
     return digest_of(dict(policy_text))
 
 
-def prepare_engine(policy_text: Mapping[str, str], tools: Iterable[ToolFacts]) -> CedarEngine:
-    """Return the engine over these policies (by file name) and these pinned tools.
+def prepare_engine(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -> CedarEngine:
+    """Return the engine over these policies (by file name) and these pinned items.
 
     Raises `PolicySetInvalid`, with everything that was found, unless the whole set is fit.
     """
-    schemas = _prepare_tools(tools)
+    schemas = _prepare_items(items)
     loaded = load_policies(policy_text, schemas, _Compiler())
     if not loaded.is_fit:
         raise PolicySetInvalid(loaded.findings)
-    return CedarEngine(digest=policy_set_digest(policy_text), policies=loaded.policies, tools=schemas)
+    return CedarEngine(digest=policy_set_digest(policy_text), policies=loaded.policies, items=schemas)
 
 
-def check_policies(policy_text: Mapping[str, str], tools: Iterable[ToolFacts]) -> list[PolicyFinding]:
-    """Return everything that is wrong with these policies over these tools: errors first, then warnings."""
-    loaded = load_policies(policy_text, _prepare_tools(tools), _Compiler())
+def check_policies(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -> list[PolicyFinding]:
+    """Return everything that is wrong with these policies over these items: errors first, then warnings."""
+    loaded = load_policies(policy_text, _prepare_items(items), _Compiler())
     return sorted(loaded.findings, key=lambda finding: finding.severity is not Severity.ERROR)
 
 
@@ -94,7 +86,7 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
     for file in sorted(cases):
         try:
             parsed = parse_cases(cases[file])
-            engine = prepare_engine(policy_text, parsed.tools)
+            engine = prepare_engine(policy_text, parsed.items)
         except (Refused, ValueError) as error:
             why = error.detail if isinstance(error, Refused) else str(error)
             results.append(CaseResult(file=file, name="", passed=False, expected="a file of cases", got=why))
@@ -103,13 +95,13 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
     return results
 
 
-def _prepare_tools(tools: Iterable[ToolFacts]) -> dict[str, ToolSchema]:
-    schemas: dict[str, ToolSchema] = {}
-    for tool in tools:
-        if tool.key in schemas:
-            message = f"the tool `{tool.key}` stands twice"
+def _prepare_items(items: Iterable[ItemFacts]) -> dict[str, ItemSchema]:
+    schemas: dict[str, ItemSchema] = {}
+    for item in items:
+        if item.key in schemas:
+            message = f"the {item.kind} `{item.key}` stands twice"
             raise ValueError(message)
-        schemas[tool.key] = prepare_tool(tool)
+        schemas[item.key] = prepare_item(item)
     return schemas
 
 
@@ -146,11 +138,11 @@ class _Compiler:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Subject:
-    """Who asks, which action, which tool; and the same as Cedar is told it."""
+    """Who asks, which action, which item; and the same as Cedar is told it."""
 
     agent: AgentFacts
     action: Entity
-    tool: ToolSchema
+    item: ItemSchema
     question: Mapping[str, Mapping[str, str]]
 
 
@@ -163,6 +155,7 @@ class _Slice:
     handle: cedarpy.PolicySet
     schema: cedarpy.Schema
     read: ContextReader
+    read_ask: AskReader
     asks_for_approval: bool
     looks_at_entities: bool
     first_subject: _Subject
@@ -172,12 +165,12 @@ class _Slice:
 class CedarEngine:
     """A prepared set of policies; fills `PolicyEngine`. Made by `prepare_engine`."""
 
-    def __init__(self, *, digest: Digest, policies: Iterable[Policy], tools: Mapping[str, ToolSchema]) -> None:
+    def __init__(self, *, digest: Digest, policies: Iterable[Policy], items: Mapping[str, ItemSchema]) -> None:
         self._digest: Final = digest
-        self._tools: Final = dict(tools)
+        self._items: Final = dict(items)
         self._policies: Final = {policy.id: policy for policy in policies}
         self._index: Final = PolicyIndex(self._policies.values())
-        self._slices: dict[tuple[str, tuple[str, ...]], _Slice] = {}
+        self._slices: dict[tuple[ItemKind, str, tuple[str, ...]], _Slice] = {}
         self._sliced_for: Final = lru_cache(maxsize=SUBJECTS_MAX)(self._slice_for)
         self._entities: Final = lru_cache(maxsize=ENTITIES_MAX)(self._entities_of)
         self._remembered: Final = lru_cache(maxsize=ANSWERS_MAX)(self._ask)
@@ -200,9 +193,11 @@ class CedarEngine:
             raise
 
     def _evaluate(self, request: AccessRequest) -> Decision:
-        sliced, subject = self._sliced_for(request.principal, request.action, request.key)
-        if request.action is Action.LIST:
-            return self._answer(sliced, subject, {})
+        sliced, subject = self._sliced_for(
+            request.principal, request.action, request.kind, request.server, request.name
+        )
+        if request.action is not Action.CALL:
+            return self._evaluate_other(request, sliced, subject)
         base, arguments = request.base, request.arguments
         if base is None or arguments is None:
             return self._denied(Reason.POLICY_ERROR)
@@ -219,6 +214,14 @@ class CedarEngine:
             if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
                 decision = replace(decision, reason=Reason.APPROVAL_REQUIRED, remedy=_APPROVE)
         return replace(decision, opaque=opaque) if opaque else decision
+
+    def _evaluate_other(self, request: AccessRequest, sliced: _Slice, subject: _Subject) -> Decision:
+        if request.action is Action.LIST:
+            return self._answer(sliced, subject, {})
+        if request.base is None or (request.ask is None) is (request.action is Action.ELICIT):
+            return self._denied(Reason.POLICY_ERROR)
+        # Nobody is asked for an approval in the middle of a call: a denial of what a server asks is plain.
+        return self._answer(sliced, subject, sliced.read_ask(request.base, request.ask))
 
     def _answer(self, sliced: _Slice, subject: _Subject, attributes: JsonObject) -> Decision:
         context = canonical_bytes(attributes).decode()
@@ -254,39 +257,45 @@ class CedarEngine:
 
     # --- preparation, once for many calls -----------------------------------------------------------------------------
 
-    def _slice_for(self, agent: AgentFacts, action: Action, key: str) -> tuple[_Slice, _Subject]:
-        if (tool := self._tools.get(key)) is None:
-            message = f"the engine was not prepared with the tool `{key}`"
+    def _slice_for(
+        self, agent: AgentFacts, action: Action, kind: ItemKind, server: str, name: str
+    ) -> tuple[_Slice, _Subject]:
+        item = self._items.get(key := key_of(kind, server, name))
+        if item is None or item.item.kind is not kind:  # a tool that calls itself as prompts are named is no prompt
+            message = f"the engine was not prepared with the {kind} `{key}`"
             raise LookupError(message)
-        is_call = action is Action.CALL
-        who, what, whereon = agent_entity(agent), tool.action(key if is_call else LIST_ACTION), tool.resource()
+        who, what, whereon = agent_entity(agent), item.action(action), item.resource()
         policies = self._index.slice_for(who, what, whereon)
+        if action.is_ask:
+            # Denied unless an operator says so: who permits any action at all has not named what a server may ask.
+            policies = tuple(policy for policy in policies if policy.forbids or policy.action.uids)
         question = {"principal": who.uid._asdict(), "action": what.uid._asdict(), "resource": whereon.uid._asdict()}
-        subject = _Subject(agent=agent, action=what, tool=tool, question=question)
-        # Listings ask the same of every tool, so they share their slices; a call's context is its tool's own.
-        place = (what.uid.id, tuple(policy.id for policy in policies))
+        subject = _Subject(agent=agent, action=what, item=item, question=question)
+        # Listings ask the same of every item of a kind, so these share their slices, as do those that servers ask of;
+        # a call's context is its item's own.
+        place = (kind, what.uid.id, tuple(policy.id for policy in policies))
         if (sliced := self._slices.get(place)) is None:
             if len(self._slices) >= SLICES_MAX:
                 self._slices.pop(next(iter(self._slices)), None)
-            sliced = self._slices[place] = _slice_of(policies, subject, is_call=is_call)
+            sliced = self._slices[place] = _slice_of(policies, subject, action)
         # Scopes matched already. If no condition looks at who and what, the answer is the same for all of this slice.
         return sliced, subject if sliced.looks_at_entities else sliced.first_subject
 
     @staticmethod
     def _entities_of(subject: _Subject) -> cedarpy.Entities:
-        entities = entities_of(subject.agent, subject.action, subject.tool.tool)
+        entities = entities_of(subject.agent, subject.action, subject.item.item)
         return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
 
 
-def _slice_of(policies: tuple[Policy, ...], subject: _Subject, *, is_call: bool) -> _Slice:
+def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -> _Slice:
     mentions = [policy.mentions for policy in policies]
     wanted = frozenset(path for mention in mentions for path in mention.paths)
-    text = subject.tool.question_text(wanted) if is_call else question_text(LIST_ACTION, Record(members={}))
     return _Slice(
         policies=policies,
         handle=cedarpy.PolicySet.from_str("\n".join(policy.source.text for policy in policies)),
-        schema=cedarpy.Schema.from_str(text),
-        read=subject.tool.reader(wanted),
+        schema=cedarpy.Schema.from_str(subject.item.question_text(action, wanted)),
+        read=subject.item.reader(wanted),
+        read_ask=subject.item.ask_reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),
         looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,

@@ -14,10 +14,11 @@ from typing import Final, Protocol
 
 import anyio
 
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import Came, Waiting
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
+from mediator.mediation.ports import Aside
 from mediator.refusal import Reason, Refused
 
 _WHY_MAX: Final = 1000  # characters: an error may quote a whole body
@@ -26,8 +27,16 @@ _WHY_MAX: Final = 1000  # characters: an error may quote a whole body
 class ToolServer(Protocol):
     """One configured tool server."""
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> Came:
         """Make the call, as `ToolServers.call`."""
+        ...
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Came:
+        """Answer what was asked, and go on, as `ToolServers.resume`."""
+        ...
+
+    def abandon(self, waiting: Waiting) -> None:
+        """Cancel a call that is held open."""
         ...
 
     async def offered(self) -> Offer:
@@ -64,10 +73,19 @@ class RoutedToolServers:
         self._tasks: set[str] = set()
         self._failing: frozenset[str] = frozenset()
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> Came:
         """Make the call at the permit's server; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is not configured."""
         self._tasks.add(permit.task)
-        return await self._find(permit.tool.server).call(permit, credential)
+        return await self._find(permit.item.server).call(permit, credential, aside)
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Came:
+        """Go on with a call at the permit's server."""
+        return await self._find(permit.item.server).resume(permit, waiting, aside)
+
+    def abandon(self, server: str, waiting: Waiting) -> None:
+        """Cancel a call that is held open; of a server that is reached no more, it has ended already."""
+        if (found := self._servers.get(server)) is not None:
+            found.abandon(waiting)
 
     @property
     def tasks(self) -> frozenset[str]:

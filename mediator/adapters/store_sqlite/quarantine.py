@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mediator.adapters.store_sqlite.schema import epoch_table, quarantine_table, refused
 from mediator.canonical import Digest, canonical_bytes, parse_object
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from mediator.refusal import Refused
 

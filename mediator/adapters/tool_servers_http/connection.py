@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_has_news",
+        "_is_paused",
         "_is_settling",
         "_loop",
         "_owner",
@@ -57,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._has_news = self._is_settling = False
+        self._has_news = self._is_settling = self._is_paused = False
 
     # --- what its user does
 
@@ -84,6 +85,17 @@ class Connection(asyncio.Protocol):
         self._reader, self._has_news = reader, False
         self._transport.write(request)
 
+    def take_body(self) -> bytes:
+        """Return what came of the body since the last time; what is slow to be taken is not read on meanwhile."""
+        assert self._reader is not None
+        body = self._reader.take_body()
+        self._read_on()
+        return body
+
+    def nudge(self) -> None:
+        """Let whoever waits here look up: there is something to do, though nothing came."""
+        self._wake()
+
     async def progress(self) -> None:
         """Return when something came since the last time."""
         if not self._has_news:
@@ -97,6 +109,7 @@ class Connection(asyncio.Protocol):
         An event stream ends in a segment of its own after the answer. Anything else that comes is left over.
         """
         self._is_settling = True
+        self._read_on()
         self._look_if_settled()
         if self._is_settling:
             self._loop.call_later(seconds, self._give_up_settling)
@@ -123,6 +136,11 @@ class Connection(asyncio.Protocol):
             self._is_settling, self._reader = False, None
             self._owner.settled(self)
 
+    def _read_on(self) -> None:
+        if self._is_paused and self._transport is not None and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
     def _give_up_settling(self) -> None:
         if self._is_settling:
             self.abort()
@@ -141,8 +159,11 @@ class Connection(asyncio.Protocol):
         self._reader.feed(data)
         if self._is_settling:
             self._look_if_settled()
-        else:
-            self._wake()
+            return
+        if self._reader.is_ahead and not self._is_paused and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
 
     def eof_received(self) -> bool:
         """The other side writes no more; this connection is of no further use."""

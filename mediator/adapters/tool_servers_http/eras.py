@@ -1,13 +1,14 @@
-"""The two eras over HTTP: how each introduces itself, says what it offers, and is called. One file, so that they compare.
+"""The two eras over HTTP: how each introduces itself and says what it offers. One file, so that they compare.
 
-Each function sends closed messages of our own, and only `call` bytes that an agent chose. Nothing is kept here:
-sessions and what is known of a server stand in `server.py`.
+Each function sends closed messages of our own; bytes that an agent chose are `calling.py`'s. Nothing is kept here:
+sessions and what is known of a server stand in `visits.py`.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Callable
@@ -17,70 +18,30 @@ from typing import Final
 
 import anyio
 
+from mediator.adapters.tool_servers_http.background import Background
 from mediator.adapters.tool_servers_http.channel import Channel, Heard, Outgoing
 from mediator.adapters.tool_servers_http.limits import HttpLimits
-from mediator.canonical import Digest, JsonObject, parse_object
+from mediator.adapters.tool_servers_http.visit import Visit
+from mediator.canonical import Digest, JsonObject
 from mediator.evidence import Secret
+from mediator.mediation.ports import Inspectors
 from mediator.refusal import Refused
 from mediator.wire import speech
 from mediator.wire.hearing import (
     Introduction,
     Listener,
+    is_worth_another_discover,
     nonsense,
     read_discover,
     read_initialize,
     unavailable,
 )
-from mediator.wire.jsonrpc import RequestId
 from mediator.wire.listing import OfferReading
-from mediator.wire.methods import Era
+from mediator.wire.methods import LogLevel
 from mediator.wire.param_headers import ParamHeader, declared_headers
-from mediator.wire.speech import Tongue
-from mediator.wire.speech_headers import call_headers, request_headers
 
 _SESSION_ID: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # MCP: visible ASCII; the length is ours
 _GONE: Final = 404
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forward:
-    """One call to be made: plain values out of a permit."""
-
-    name: str
-    arguments: bytes
-    definition: JsonObject  # as pinned
-    digest: Digest  # of the definition
-    traceparent: str
-    result_bytes_max: int
-    within_seconds: float
-    spring: Callable[[], None]
-
-
-def _nobody_listens() -> None:
-    """Stand in where a change is of no interest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Visit:
-    """One way of speaking to one server under one credential; in the legacy era, a session (some servers give no id).
-
-    `changed` is called when the server says here that its lists have changed. `began` is the handshake of a session.
-    """
-
-    tongue: Tongue
-    credential: Secret | None
-    session_id: str | None = None
-    began: Introduction | None = None
-    changed: Callable[[], None] = _nobody_listens
-
-    def headers(self, method: str) -> list[tuple[str, str]]:
-        """Return the headers of one message of ours."""
-        if self.tongue.era is Era.MODERN:
-            return request_headers(self.tongue, method)
-        lines = [("MCP-Protocol-Version", self.tongue.version)]
-        if self.session_id is not None:
-            lines.append(("Mcp-Session-Id", self.session_id))
-        return lines
 
 
 def _nothing_is_kept(_lost: Visit) -> None:
@@ -94,30 +55,30 @@ class Voice:
     channel: Channel
     limits: HttpLimits
     client_version: str
+    background: Background = field(default_factory=Background)
+    inspectors: Inspectors | None = None  # of large answers to calls; what the mediator itself asks is read at once
     lost: Callable[[Visit], None] = _nothing_is_kept  # told of a session that the server does not know any more
     _declared: dict[Digest, tuple[ParamHeader, ...]] = field(default_factory=dict)
-    _ids: itertools.count[int] = field(default_factory=partial(itertools.count, 1))
+    ids: itertools.count[int] = field(default_factory=partial(itertools.count, 1))
 
     async def discover(self, credential: Secret | None) -> Introduction | None:
         """Ask in the modern era who is there; nothing, if that is no modern server."""
         visit = Visit(tongue=speech.modern(self.client_version), credential=credential)
-        request_id = next(self._ids)
-        body = speech.discover_message(request_id, self.client_version)
-        heard = await self._ask(visit, "server/discover", request_id, body)
+        heard = await self._discover(visit)
+        if heard.answer is not None and is_worth_another_discover(heard.answer):
+            heard = await self._discover(visit)
         if heard.answer is None:
             _refuse_unless_it_is_about_the_era(heard.status)
             return None
         return read_discover(heard.answer, self.client_version)
 
-    async def initialize(
-        self, credential: Secret | None, changed: Callable[[], None] = _nobody_listens
-    ) -> tuple[Introduction, Visit]:
+    async def initialize(self, credential: Secret | None) -> tuple[Introduction, Visit]:
         """Open a legacy session."""
-        request_id = next(self._ids)
+        request_id = next(self.ids)
         outgoing = Outgoing(
             headers=(),
             body=speech.initialize_message(request_id, self.client_version),
-            listener=self._listener(request_id),
+            listener=self.listener(request_id),
         )
         heard = await self.channel.send(outgoing, credential)
         introduction = read_initialize(heard.must_answer(), self.client_version)
@@ -128,7 +89,6 @@ class Voice:
             credential=credential,
             session_id=heard.session_id,
             began=introduction,
-            changed=changed,
         )
         await self._tell(visit, "notifications/initialized", speech.initialized_message())
         return introduction, visit
@@ -137,47 +97,43 @@ class Voice:
         """Return the introduction with all that the server offers, over all pages."""
         reading = OfferReading(introduction, self.limits.hearing)
         while (question := reading.question) is not None:
-            request_id = next(self._ids)
+            request_id = next(self.ids)
             body = speech.list_message(visit.tongue, request_id, question.method, question.cursor)
             heard = await self._ask(visit, question.method, request_id, body)
-            if is_lost_session(visit, heard):
-                self.lost(visit)
-                raise unavailable("the tool server has lost the session; the next call begins another")
+            self.keep_session(visit, heard)
             reading.take(heard.must_answer())
         return reading.whole()
 
-    async def call(self, visit: Visit, forward: Forward) -> tuple[Heard, int]:
-        """Make a call; return what was heard, and how much beside it."""
-        request_id = next(self._ids)
-        if visit.tongue.era is Era.MODERN:
-            declared = self._declared_headers(forward)
-            arguments = parse_object(forward.arguments) if declared else {}
-            headers = call_headers(visit.tongue, forward.name, declared, arguments)
-        else:
-            headers = visit.headers("tools/call")
-        listener = self._listener(request_id, visit, forward.result_bytes_max)
-        is_under_way = False
-
-        def spring() -> None:
-            nonlocal is_under_way
-            forward.spring()
-            is_under_way = True
-
-        outgoing = Outgoing(
-            headers=headers,
-            body=speech.call_message(visit.tongue, request_id, forward.name, forward.arguments, forward.traceparent),
-            listener=listener,
-            spring=spring,
-            within_seconds=forward.within_seconds,
-        )
+    async def set_level(self, visit: Visit, level: LogLevel) -> None:
+        """Ask for log messages of this level, where a legacy server has any and was not asked for them already."""
+        if visit.level is level or visit.began is None or "logging" not in visit.began.capabilities:
+            return
+        request_id = next(self.ids)
+        body = speech.set_level_message(request_id, level)
         try:
-            heard = await self.channel.send(outgoing, visit.credential, partial(self._refuse, visit))
-        except anyio.get_cancelled_exc_class():
-            # In the modern era a closed stream says it; before, a disconnection explicitly did not.
-            if is_under_way and visit.tongue.era is Era.LEGACY:
-                await self._tell_quietly(visit, "notifications/cancelled", speech.cancelled_message(request_id))
-            raise
-        return heard, listener.noise
+            with anyio.fail_after(self.limits.opening_seconds):
+                heard = await self._ask(visit, "logging/setLevel", request_id, body)
+        except TimeoutError as error:
+            raise unavailable(f"no answer to `logging/setLevel` within {self.limits.opening_seconds} s") from error
+        self.keep_session(visit, heard)
+        visit.level = level
+
+    async def say(self, visit: Visit, body: bytes) -> None:
+        """Answer what a legacy server asks; nothing of ours depends on whether it hears."""
+        outgoing = Outgoing(headers=visit.headers(""), body=body, listener=None)
+        with anyio.move_on_after(self.limits.ending_seconds), contextlib.suppress(Refused):
+            await self.channel.send(outgoing, visit.credential)
+
+    def cancel(self, visit: Visit, request_id: int) -> None:
+        """Let a legacy server know that nobody waits for this any more; nobody waits for that either."""
+        body = speech.cancelled_message(request_id)
+        self.background.begin(self.tell_quietly(visit, "notifications/cancelled", body))
+
+    def keep_session(self, visit: Visit, heard: Heard) -> None:
+        """Return if the session is still there; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is lost."""
+        if is_lost_session(visit, heard):
+            self.lost(visit)
+            raise unavailable("the tool server has lost the session; the next call begins another")
 
     async def end(self, visit: Visit) -> None:
         """End a legacy session; whether the server agrees is its own affair."""
@@ -185,8 +141,13 @@ class Voice:
             outgoing = Outgoing(headers=visit.headers(""), body=b"", listener=None, verb="DELETE")
             await self._quietly(visit, outgoing)
 
+    async def _discover(self, visit: Visit) -> Heard:
+        request_id = next(self.ids)
+        body = speech.discover_message(request_id, self.client_version)
+        return await self._ask(visit, "server/discover", request_id, body)
+
     async def _ask(self, visit: Visit, method: str, request_id: int, body: bytes) -> Heard:
-        outgoing = Outgoing(headers=visit.headers(method), body=body, listener=self._listener(request_id, visit))
+        outgoing = Outgoing(headers=visit.headers(method), body=body, listener=self.listener(request_id, visit))
         return await self.channel.send(outgoing, visit.credential)
 
     async def _tell(self, visit: Visit, method: str, body: bytes) -> None:
@@ -196,7 +157,8 @@ class Voice:
         if heard.status >= 400:  # noqa: PLR2004 - RFC 9110 §15.5
             raise unavailable(f"HTTP status {heard.status} for `{method}`")
 
-    async def _tell_quietly(self, visit: Visit, method: str, body: bytes) -> None:
+    async def tell_quietly(self, visit: Visit, method: str, body: bytes) -> None:
+        """Send a message that wants no answer; whatever becomes of it."""
         await self._quietly(visit, Outgoing(headers=visit.headers(method), body=body, listener=None))
 
     async def _quietly(self, visit: Visit, outgoing: Outgoing) -> None:
@@ -207,27 +169,23 @@ class Voice:
             except Refused:
                 return
 
-    async def _refuse(self, visit: Visit, asked: list[RequestId]) -> None:
-        """Answer what a legacy server asks of us with -32601; a modern one asks nothing, and has no way to hear it."""
-        if visit.tongue.era is Era.LEGACY:
-            for request_id in asked:
-                await self._tell_quietly(visit, "", speech.refusal_message(request_id))
-
-    def _listener(self, request_id: int, visit: Visit | None = None, result_bytes_max: int | None = None) -> Listener:
+    def listener(self, request_id: int, visit: Visit | None = None, result_bytes_max: int | None = None) -> Listener:
+        """Return who waits for the answer to this request."""
         hearing = self.limits.hearing
         limit = hearing.result_bytes_max if result_bytes_max is None else result_bytes_max
-        changed = _nobody_listens if visit is None else visit.changed
-        return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing, changed=changed)
+        if visit is None:
+            return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing)
+        return Listener(request_id=request_id, result_bytes_max=limit, limits=hearing, changed=visit.changed)
 
-    def _declared_headers(self, forward: Forward) -> tuple[ParamHeader, ...]:
+    def declared_headers(self, definition: JsonObject, digest: Digest) -> tuple[ParamHeader, ...]:
         """Return which arguments the pinned schema wants in headers: worked out once for each definition."""
-        known = self._declared.get(forward.digest)
+        known = self._declared.get(digest)
         if known is None:
-            schema = forward.definition.get("inputSchema")
+            schema = definition.get("inputSchema")
             known = declared_headers(schema) if isinstance(schema, dict) else ()
             if len(self._declared) >= self.limits.hearing.items_max:
                 self._declared.clear()
-            self._declared[forward.digest] = known
+            self._declared[digest] = known
         return known
 
 

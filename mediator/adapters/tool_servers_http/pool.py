@@ -29,6 +29,7 @@ class Pool:
         self._ssl = (ssl or tls.create_default_context()) if address.is_tls else None
         self._idle: dict[str, list[Connection]] = {}
         self._open: set[Connection] = set()
+        self._parked: set[Connection] = set()
         self._opening = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._all_lost = anyio.Event()
@@ -50,7 +51,7 @@ class Pool:
         Raises `Refused`: `OVERLOADED` when there are too many, else `TOOL_SERVER_UNAVAILABLE`.
         """
         self._refuse_if_closed()
-        if len(self._open) + self._opening >= self._limits.connections_max:
+        if len(self._open) - len(self._parked) + self._opening >= self._limits.connections_max:
             raise Refused(Reason.OVERLOADED, f"{self._limits.connections_max} connections to this tool server")
         self._opening += 1
         try:
@@ -68,6 +69,20 @@ class Pool:
             raise nonsense("it spoke, or hung up, before it was asked")
         return connection
 
+    def park(self, connection: Connection) -> None:
+        """Take a connection out of the number of those at work: it waits, perhaps for long.
+
+        Raises `Refused(OVERLOADED)` when there are too many that wait.
+        """
+        if len(self._parked) >= self._limits.parked_max:
+            raise Refused(Reason.OVERLOADED, f"{self._limits.parked_max} connections to this tool server that wait")
+        if connection in self._open:
+            self._parked.add(connection)
+
+    def unpark(self, connection: Connection) -> None:
+        """Count the connection among those at work again."""
+        self._parked.discard(connection)
+
     async def aclose(self) -> None:
         """End every connection, and return when all are gone."""
         self._is_closed = True
@@ -83,6 +98,7 @@ class Pool:
 
     def settled(self, connection: Connection) -> None:
         """Take back a connection whose response was read to its end."""
+        self._parked.discard(connection)
         idle = self._idle.setdefault(connection.key, [])
         if self._is_closed or len(idle) >= self._limits.idle_max:
             connection.abort()
@@ -96,6 +112,7 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._open.discard(connection)
+        self._parked.discard(connection)
         if self._is_closed and not self._open:
             self._all_lost.set()
 

@@ -4,7 +4,7 @@ Sans-io. `httptools` (llhttp) reads the form; the rules that a parser does not h
 
 - one length: `Content-Length`, or `Transfer-Encoding: chunked` and nothing else, or the end of the connection;
 - no informational response, no redirect, no protocol upgrade, no `Content-Encoding`;
-- head and trailers, body, and what chunks cost beside the body, are each bounded;
+- head and trailers, body, and what chunks cost beside the body, are each bounded; an event stream has a bound of its own;
 - what decides how the rest is read stands once.
 
 SPDX-License-Identifier: Apache-2.0
@@ -23,6 +23,9 @@ _ONCE: Final = frozenset(
     {b"content-length", b"transfer-encoding", b"content-type", b"content-encoding", b"mcp-session-id"}
 )
 _VERSIONS: Final = ("1.1", "1.0")
+_OK: Final = 200
+_EVENTS: Final = "text/event-stream"
+_UNREAD_BYTES: Final = 64 * 1024  # of an event stream: then its connection is not read until some of it is taken
 _OVERHEAD_BYTES: Final = 64 * 1024  # what chunks may cost beside the body, at least
 _OVERHEAD_FACTOR: Final = 8  # a chunk of one byte is six bytes long
 
@@ -38,22 +41,26 @@ class ResponseReader:
         "_head_bytes",
         "_head_bytes_max",
         "_parser",
+        "_stream_bytes_max",
+        "_unread_bytes",
         "fault",
         "has_head",
         "headers",
         "is_complete",
+        "is_stream",
         "may_be_reused",
         "status",
     )
 
-    def __init__(self, *, header_bytes_max: int, body_bytes_max: int) -> None:
+    def __init__(self, *, header_bytes_max: int, body_bytes_max: int, stream_bytes_max: int | None = None) -> None:
         self._head_bytes_max, self._body_bytes_max = header_bytes_max, body_bytes_max
+        self._stream_bytes_max = body_bytes_max if stream_bytes_max is None else stream_bytes_max
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
-        self._body_bytes = self._fed_bytes = self._head_bytes = 0
+        self._body_bytes = self._fed_bytes = self._head_bytes = self._unread_bytes = 0
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
-        self.has_head = self.is_complete = False
+        self.has_head = self.is_complete = self.is_stream = False
         self.may_be_reused = True
         self.fault: Refused | None = None
 
@@ -93,7 +100,13 @@ class ResponseReader:
         """Return what came of the body since the last time."""
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
+        self._unread_bytes = 0
         return body
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether more of an event stream lies here than is to be kept for whoever is slow to take it."""
+        return self.is_stream and self._unread_bytes > _UNREAD_BYTES
 
     def check(self) -> None:
         """Raise the fault, if there is one."""
@@ -128,6 +141,9 @@ class ResponseReader:
         self.has_head = True
         self.status = self._parser.get_status_code()
         self.may_be_reused = self.may_be_reused and self._parser.should_keep_alive()
+        is_stream = self.status == _OK and self.media_type() == _EVENTS
+        if is_stream:
+            self._body_bytes_max = self._stream_bytes_max
         version = self._parser.get_http_version()
         coding = self.headers.get(b"transfer-encoding")
         if version not in _VERSIONS:
@@ -142,12 +158,14 @@ class ResponseReader:
             self._spoil(nonsense("a content coding that was not asked for"))
         elif int(self.headers.get(b"content-length", b"0")) > self._body_bytes_max:
             self._spoil(self._too_large())
+        self.is_stream = is_stream and self.fault is None
 
     def on_body(self, piece: bytes) -> None:
         """Some of the body."""
         if not self.is_complete:
             self._body.append(piece)
             self._body_bytes += len(piece)
+            self._unread_bytes += len(piece)
 
     def on_message_complete(self) -> None:
         """The response is whole."""

@@ -38,6 +38,7 @@ class Child(asyncio.SubprocessProtocol):
         self._pid = 0
         self._stderr = bytearray()
         self._stderr_bytes_since_pause = 0
+        self._is_paused = False
 
     @property
     def last_words(self) -> str:
@@ -56,6 +57,20 @@ class Child(asyncio.SubprocessProtocol):
         """Return how much was written that the pipe did not take yet."""
         stdin = self._stdin()
         return 0 if stdin is None else stdin.get_write_buffer_size()
+
+    def pause(self) -> None:
+        """Leave what it writes to stdout in the pipe."""
+        stdout = self._pipe(_STDOUT)
+        if stdout is not None and not self._is_paused:
+            self._is_paused = True
+            stdout.pause_reading()
+
+    def resume(self) -> None:
+        """Read its stdout again."""
+        stdout = self._pipe(_STDOUT)
+        if stdout is not None and self._is_paused:
+            stdout.resume_reading()
+        self._is_paused = False
 
     def kill(self) -> None:
         """End the whole process group, now."""
@@ -85,6 +100,11 @@ class Child(asyncio.SubprocessProtocol):
         pipe = None if self._transport is None else self._transport.get_pipe_transport(_STDIN)
         stdin = cast("asyncio.WriteTransport | None", pipe)  # as the process's own transport
         return None if stdin is None or stdin.is_closing() else stdin
+
+    def _pipe(self, fd: int) -> asyncio.ReadTransport | None:
+        pipe = None if self._transport is None else self._transport.get_pipe_transport(fd)
+        output = cast("asyncio.ReadTransport | None", pipe)  # as the process's own transport
+        return None if output is None or output.is_closing() else output
 
     async def _goes_within(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):
@@ -145,9 +165,8 @@ class Child(asyncio.SubprocessProtocol):
 
     def _pause_stderr(self) -> None:
         self._stderr_bytes_since_pause = 0
-        pipe = None if self._transport is None else self._transport.get_pipe_transport(_STDERR)
-        stderr = cast("asyncio.ReadTransport | None", pipe)  # as the process's own transport
-        if stderr is not None and not stderr.is_closing():
+        stderr = self._pipe(_STDERR)
+        if stderr is not None:
             stderr.pause_reading()
             asyncio.get_running_loop().call_later(self._limits.stderr_pause_seconds, _resume, stderr)
 

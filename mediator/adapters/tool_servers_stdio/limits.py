@@ -25,4 +25,9 @@ class StdioLimits:
     stderr_bytes_kept: int = 64 * 1024  # the last of it, for an operator
     stderr_bytes_at_once: int = 256 * 1024  # then its reading pauses: writing there must not cost us the loop
     stderr_pause_seconds: float = 0.1
+    untold_max: int = 64  # notifications of one call that its agent has not taken yet: then its process is not read
+    untold_bytes_max: int = 256 * 1024  # as much as one reading of the pipe brings
+    subscribed_max: int = 1000  # resources of one process: as many as one session or stream on the agents' side
+    refusals_max: int = 100  # questions that may not be asked, in one leg of a call; over HTTP as many
+    asks_max: int = 16  # questions of one call that wait for each other; the corridor ends a call that asks more often
     unread_bytes_max: int = 8 * 1024 * 1024  # written and not read by the process: twice the largest call

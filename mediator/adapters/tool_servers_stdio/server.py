@@ -2,8 +2,10 @@
 
 A call is made once: the permit springs in the loop turn of its first byte. Whenever a process begins, says that its
 lists have changed, or was not looked at for a while, all that it offers is given to the watch before anything is
-forwarded, which quarantines what differs from its pin; the fence inside `spring` then refuses by itself. A process that
-dies fails its own calls; the next call begins another.
+forwarded, which quarantines what differs from its pin; the fence inside `spring` then refuses by itself. A call that goes
+on after a question is no new call: it waits for no comparison, since a server may answer nothing else meanwhile; its
+permit passes the fence. A process that dies fails its own calls; the next call begins another. In the legacy era what a
+client can be asked is agreed in the handshake: callers that can be asked different things have different processes.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -19,23 +21,31 @@ from typing import Final
 
 import anyio
 
-from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
+from mediator.adapters.tool_servers_stdio.calls import Hold, Leg
+from mediator.adapters.tool_servers_stdio.conversation import Conversation
 from mediator.adapters.tool_servers_stdio.held_files import PromiseSource, promise_nothing
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.program import HeldProgram, MismatchWatch, tell_nobody
 from mediator.evidence import Secret
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import Came, Waiting
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.freshness import FRESHNESS_SECONDS, Freshness, Monotonic
 from mediator.mediation.instances import Holder, InstanceRule, Instances, holder_of
 from mediator.mediation.offering import offer_of
 from mediator.mediation.permit import Permit
-from mediator.mediation.ports import OfferWatch
+from mediator.mediation.ports import Aside, Inspectors, OfferWatch, UpdateWatch
 from mediator.refusal import Reason, Refused
 from mediator.wire.hearing import Introduction, unavailable
 from mediator.wire.methods import Era
-from mediator.wire.speech import traceparent_of
+
+
+class NoUpdates:
+    """An `UpdateWatch` where nobody subscribes."""
+
+    def updated(self, server: str, uri: str, task: str | None) -> None:
+        """Tell nobody."""
+
 
 _LOOK: Final = "a look"
 
@@ -64,15 +74,20 @@ class StdioToolServer:
         now: Monotonic = time.monotonic,
         promise: PromiseSource = promise_nothing,
         mismatch: MismatchWatch = tell_nobody,
+        updates: UpdateWatch | None = None,
+        inspectors: Inspectors | None = None,
     ) -> None:
         self.name: Final = name
         self.last_words = ""  # of the process that ended last: for an operator
         self._environment, self._cwd, self._era = dict(environment), cwd, era
         self._watch, self._fence, self._rule = watch, fence, instance
+        # A watch that is empty is false, and it is empty until somebody subscribes.
+        self._updates = NoUpdates() if updates is None else updates
+        self._inspectors = inspectors
         self._program = HeldProgram(name, command, self._environment, cwd, promise, mismatch)
         self._limits = limits or StdioLimits()
         self._client_version = client_version
-        self._fresh = partial(Freshness, freshness_seconds, now)
+        self._fresh = partial(Freshness, freshness_seconds, now, lambda: watch.changed(name))
         self._names: dict[Conversation, str] = {}  # by which the watch tells them apart
         self._numbers = itertools.count(1)
         self._is_closed = False
@@ -82,29 +97,34 @@ class StdioToolServer:
             instances_max=self._limits.processes_max, end=Conversation.end
         )
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> Came:
         """Make the call, once. Raises `Refused` as the port says."""
-        if permit.tool.server != self.name or credential.server != self.name:
+        if permit.item.server != self.name or credential.server != self.name:
             raise Refused(Reason.INTERNAL, f"a permit or a credential for another server than `{self.name}`")
         if credential.bearer is not None:  # MCP: over stdio credentials come from the environment
             raise Refused(Reason.INTERNAL, "a bearer token for a server that can be shown none")
         self._fence(permit)  # nothing is begun for a call whose trust has moved
+        holder = holder_of(self._rule, permit)
         conversation = await self._instances.enter(
-            holder_of(self._rule, permit), "", check=lambda: self._fence(permit), begin=self._begin_watched
+            holder,
+            "",
+            check=lambda: self._fence(permit),
+            begin=lambda: self._begin_watched(holder),
         )
         if conversation.freshness.is_due():
             await self._look_at(conversation)
-        answer, noise = await conversation.call(
-            Forward(
-                name=permit.tool.name,
-                arguments=permit.arguments_bytes,
-                traceparent=traceparent_of(permit.spans.trace_id, permit.spans.client_span),
-                result_bytes_max=permit.result_bytes_max,
-                within_seconds=permit.deadline_seconds,
-                spring=lambda: permit.spring(self._fence),
-            )
-        )
-        return ToolResult(result=answer.result, error=answer.error, size_bytes=answer.size_bytes, noise=noise)
+        return await conversation.call(permit.forwarded, self._leg(permit), aside, permit.task)
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Came:
+        """Answer what was asked, and go on, once. Raises `Refused` as the port says."""
+        if permit.item.server != self.name or not isinstance(waiting.hold, Hold):
+            raise Refused(Reason.INTERNAL, f"a permit or a call of another server than `{self.name}`")
+        return await waiting.hold.calls.resume(waiting.hold, permit.sole_answer, self._leg(permit), aside)
+
+    def abandon(self, waiting: Waiting) -> None:
+        """End a call that is held open: nobody will answer."""
+        if isinstance(waiting.hold, Hold):
+            waiting.hold.calls.let_go(waiting.hold)
 
     async def introduce(self) -> Introduction:
         """Return what a process of the server says of itself and all that it offers, for review; it is ended again."""
@@ -142,7 +162,9 @@ class StdioToolServer:
             conversation.freshness.changed()
 
     async def end_task(self, task: str) -> None:
-        """End this task's process."""
+        """End this task's processes; where others share one, this task hears of no resource of it any more."""
+        for conversation in self._running:
+            conversation.forget_task(task)
         await self._instances.end(Holder(rule=InstanceRule.TASK, name=task))
 
     async def aclose(self) -> None:
@@ -156,8 +178,20 @@ class StdioToolServer:
                 with anyio.move_on_after(self._limits.opening_seconds):
                     await self._none_left.wait()
 
-    async def _begin_watched(self) -> Conversation:
-        conversation, introduction = await self._begin()
+    def _leg(self, permit: Permit) -> Leg:
+        return Leg(
+            spring=lambda: permit.spring(self._fence),
+            check=lambda: self._fence(permit),
+            result_bytes_max=permit.result_bytes_max,
+            within_seconds=permit.deadline_seconds,
+            input_seconds=permit.input_seconds,
+        )
+
+    async def _begin_watched(self, holder: Holder) -> Conversation:
+        task = holder.name if holder.rule is InstanceRule.TASK else None
+        conversation, introduction = await self._begin(
+            lambda uri: self._updates.updated(self.name, uri, task), is_one_tasks=task is not None
+        )
         try:
             self._compare(conversation, introduction)
             conversation.freshness.settle(conversation.began, introduction.ttl_ms)
@@ -186,10 +220,21 @@ class StdioToolServer:
         self._watch.observe(self.name, offer, name)
         return offer
 
-    async def _begin(self) -> tuple[Conversation, Introduction]:
+    async def _begin(
+        self, updated: Callable[[str], None] = lambda _: None, *, is_one_tasks: bool = True
+    ) -> tuple[Conversation, Introduction]:
         if self._is_closed:
             raise unavailable("the mediator is ending")
-        conversation = Conversation(self._limits, self._client_version, self._is_over, self._is_gone, self._fresh())
+        conversation = Conversation(
+            self._limits,
+            self._client_version,
+            self._is_over,
+            self._is_gone,
+            self._fresh(),
+            updated,
+            is_one_tasks=is_one_tasks,
+            inspectors=self._inspectors,
+        )
         self._running.add(conversation)
         try:
             with anyio.fail_after(self._limits.opening_seconds):

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 # MCP and GenAI conventions.
@@ -15,6 +16,8 @@ MCP_METHOD: Final = "mcp.method.name"
 MCP_PROTOCOL_VERSION: Final = "mcp.protocol.version"
 GEN_AI_OPERATION: Final = "gen_ai.operation.name"
 GEN_AI_TOOL: Final = "gen_ai.tool.name"
+GEN_AI_PROMPT: Final = "gen_ai.prompt.name"
+MCP_RESOURCE: Final = "mcp.resource.uri"
 JSONRPC_REQUEST_ID: Final = "jsonrpc.request.id"
 
 # General conventions.
@@ -56,7 +59,8 @@ TENANT: Final = "mediator.tenant"
 TOOL_SERVER: Final = "mediator.tool_server.name"
 
 # Values.
-METHOD: Final = "tools/call"
+BY_KIND: Final = MappingProxyType({"tool": GEN_AI_TOOL, "prompt": GEN_AI_PROMPT, "resource": MCP_RESOURCE})
+CALL_TOOL: Final = "tools/call"
 OPERATION: Final = "execute_tool"
 TOOL_ERROR: Final = "tool_error"  # the conventions' word where a result says `isError`
 PROTOCOL_ERROR: Final = "protocol_error"

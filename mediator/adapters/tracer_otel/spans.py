@@ -1,10 +1,10 @@
 """A decision's record and its outcome's -> spans. A function: whoever holds the records makes the same spans.
 
-    SERVER    tools/call <tool>              from the decision to the outcome; the caller's span is its parent
-    INTERNAL  authorize tools/call <tool>    the decision: by which policies, of which task, where on record
-    CLIENT    tools/call <tool>              only where something was forwarded: a denial has none
+    SERVER    <method> <item>              from the decision to the outcome; the caller's span is its parent
+    INTERNAL  authorize <method> <item>    the decision: by which policies, of which task, where on record
+    CLIENT    <method> <item>              only where something was forwarded: a denial has none
 
-Nothing that an agent or a tool wrote stands on a span but the name of a pinned tool, a request id and labels: no
+Nothing that an agent or a tool wrote stands on a span but the name of a pinned item, a request id and labels: no
 token, no argument, no result, no purpose. A span is an error exactly where `error.type` says of which kind. What the
 caller says of sampling is not believed of a denial or a privileged call.
 
@@ -36,6 +36,7 @@ _NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 _ERRORS_OF_THE_DECISION: Final = frozenset({Reason.POLICY_ERROR, Reason.STORE_UNAVAILABLE, Reason.INTERNAL})
 _TEXT_MAX: Final = 256
 _QUARANTINED: Final = "quarantined: "  # as `mediation/deliberate.py` says it
+_UNKNOWN: Final = (Reason.UNKNOWN_TOOL, Reason.UNKNOWN_PROMPT, Reason.UNKNOWN_RESOURCE)
 _ITEMS_MAX: Final = 32
 _NS: Final = 1_000_000  # in a millisecond
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?")
@@ -98,8 +99,9 @@ def spans_of(
     )
     parent_id = _identifier(ids.get("parent"))
     caller = trace.context(parent_id, is_remote=True) if parent_id else None
-    name, error = _tool_name(decision), _error_of(decision, outcome)
-    called = f"{names.METHOD} {name}" if name else names.METHOD
+    name, error = _asked_name(decision), _error_of(decision, outcome)
+    method = _text(_member(decision, "call"), "method")
+    called = f"{method} {name}" if name else method
     above = trace.context(server_id)
     spans = [
         trace.span(called, SpanKind.SERVER, server_id, caller, _of_server(decision, outcome, error), _links(decision)),
@@ -108,9 +110,9 @@ def spans_of(
         ),
     ]
     if outcome is not None and outcome.get("forwarded") is True:
-        tool = _text(_member(decision, "tool"), "name")
+        own = _text(_member(decision, "item"), "name")
         client_id, attributes = _identifier(ids.get("client")), _of_client(decision, outcome, error)
-        spans.append(trace.span(f"{names.METHOD} {tool}", SpanKind.CLIENT, client_id, above, attributes))
+        spans.append(trace.span(f"{method} {own}", SpanKind.CLIENT, client_id, above, attributes))
     return tuple(spans)
 
 
@@ -118,8 +120,7 @@ def _of_server(decision: JsonObject, outcome: JsonObject | None, error: str | No
     call = _member(decision, "call")
     is_http = call.get("transport") == "http"
     attributes: Attributes = {
-        names.MCP_METHOD: names.METHOD,
-        names.GEN_AI_OPERATION: names.OPERATION,
+        names.MCP_METHOD: _text(call, "method"),
         names.MCP_PROTOCOL_VERSION: _text(call, "version"),
         names.JSONRPC_REQUEST_ID: str(call.get("request_id"))[:_TEXT_MAX],
         names.NETWORK_TRANSPORT: "tcp" if is_http else "pipe",
@@ -127,7 +128,7 @@ def _of_server(decision: JsonObject, outcome: JsonObject | None, error: str | No
         names.DECISION_VERDICT: _text(decision, "verdict"),
         names.TENANT: _text(decision, "tenant"),
     }
-    _add(attributes, names.GEN_AI_TOOL, _tool_name(decision))
+    _add_subject(attributes, call, _asked_name(decision))
     _add(attributes, names.TASK, decision.get("task"))
     _add(attributes, names.AGENT, decision.get("agent"))
     _add(attributes, names.ERROR_TYPE, error)
@@ -147,7 +148,7 @@ def _of_decision(decision: JsonObject) -> Attributes:
     grants = _member(decision, "circumstances").get("grants")
     presented = grants[-1] if isinstance(grants, list) and grants else None
     grant = presented if isinstance(presented, dict) else {}
-    tool, chain = _member(decision, "tool"), _texts(decision, "chain")
+    item, chain = _member(decision, "item"), _texts(decision, "chain")
     attributes: Attributes = {
         names.DECISION_ID: _text(decision, "id"),
         names.DECISION_VERDICT: verdict,
@@ -167,10 +168,10 @@ def _of_decision(decision: JsonObject) -> Attributes:
     _add(attributes, names.AGENT, decision.get("agent"))
     _add(attributes, names.OWNER, decision.get("owner"))
     _add(attributes, names.REQUEST_HASH, decision.get("request_hash"))
-    _add(attributes, names.PIN_DIGEST, tool.get("digest"))
-    _add(attributes, names.MANIFEST_DIGEST, tool.get("manifest"))
-    _add(attributes, names.EFFECT, tool.get("effect"))
-    _add(attributes, names.TOOL_SERVER, tool.get("server"))
+    _add(attributes, names.PIN_DIGEST, item.get("digest"))
+    _add(attributes, names.MANIFEST_DIGEST, item.get("manifest"))
+    _add(attributes, names.EFFECT, item.get("effect"))
+    _add(attributes, names.TOOL_SERVER, item.get("server"))
     _add(attributes, names.REASON, reason)
     _add(attributes, names.AUTHORIZATION_REASON, reason)
     if grant:
@@ -182,14 +183,13 @@ def _of_decision(decision: JsonObject) -> Attributes:
 
 
 def _of_client(decision: JsonObject, outcome: JsonObject, error: str | None) -> Attributes:
-    tool, result = _member(decision, "tool"), _member(outcome, "result")
+    item, call, result = _member(decision, "item"), _member(decision, "call"), _member(outcome, "result")
     attributes: Attributes = {
-        names.MCP_METHOD: names.METHOD,
-        names.GEN_AI_OPERATION: names.OPERATION,
-        names.GEN_AI_TOOL: _text(tool, "name"),
-        names.TOOL_SERVER: _text(tool, "server"),
+        names.MCP_METHOD: _text(call, "method"),
+        names.TOOL_SERVER: _text(item, "server"),
         names.DECISION_ID: _text(decision, "id"),
     }
+    _add_subject(attributes, call, _text(item, "name"))
     _add(attributes, names.ERROR_TYPE, error)
     if result:
         attributes[names.RESULT_BYTES] = _number(result, "bytes")
@@ -200,7 +200,7 @@ def _of_client(decision: JsonObject, outcome: JsonObject, error: str | None) -> 
 def _quarantined(entry: JsonObject) -> str | None:
     """Return which fields of the tool moved, where a call was refused because it is quarantined; no other detail."""
     detail = entry.get("detail")
-    is_so = entry.get("reason") == "UNKNOWN_TOOL" and isinstance(detail, str) and detail.startswith(_QUARANTINED)
+    is_so = entry.get("reason") in _UNKNOWN and isinstance(detail, str) and detail.startswith(_QUARANTINED)
     return str(detail).removeprefix(_QUARANTINED) if is_so else None
 
 
@@ -228,13 +228,24 @@ def _error_of(decision: JsonObject, outcome: JsonObject | None) -> str | None:
 def _is_sampled(decision: JsonObject) -> bool:
     """Tell whether the trace is kept: always for a denial and a privileged call, else as the caller says."""
     told = _member(_member(decision, "call"), "trace_parent").get("sampled")
-    is_plain = decision.get("verdict") == "allow" and _member(decision, "tool").get("effect") == "read"
+    is_plain = decision.get("verdict") == "allow" and _member(decision, "item").get("effect") == "read"
     return told is not False or not is_plain
 
 
-def _tool_name(decision: JsonObject) -> str:
-    """Return the name that the agent called, if a pinned tool has it: else it is anything that an agent may write."""
-    return _text(_member(decision, "call"), "name") if _member(decision, "tool") else ""
+def _asked_name(decision: JsonObject) -> str:
+    """Return the name that the agent called, if a pinned item has it: else it is anything that an agent may write.
+
+    Of a resource it is the family's: what of a URI the agent chose is an argument.
+    """
+    item = _member(decision, "item")
+    return (_text(_member(decision, "call"), "name") or _text(item, "name")) if item else ""
+
+
+def _add_subject(attributes: Attributes, call: JsonObject, name: str) -> None:
+    """Say what was asked for, by the convention's own name for its kind."""
+    if _text(call, "method") == names.CALL_TOOL:
+        attributes[names.GEN_AI_OPERATION] = names.OPERATION
+    _add(attributes, names.BY_KIND.get(_text(call, "kind"), names.GEN_AI_TOOL), name)
 
 
 def _links(decision: JsonObject) -> tuple[Link, ...]:

@@ -22,13 +22,27 @@ from mediator.adapters.engine_cedar import (
     prepare_engine,
     run_cases,
 )
-from mediator.canonical import Json, digest_of, parse_json
+from mediator.canonical import Json, JsonObject, digest_of, parse_json
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.policy.decision import Decision, Obligation, Verdict
-from mediator.policy.request import AccessRequest, ToolFacts
+from mediator.policy.request import AccessRequest, Action, AskFacts, ItemFacts
 from mediator.refusal import Reason
 from tests.promises import promise
-from tests.unit.policy.facts import AGENT, BASE, approved, base, call, listing, tool, uncovered, with_arguments
+from tests.unit.policy.facts import (
+    AGENT,
+    BASE,
+    approved,
+    base,
+    call,
+    listing,
+    prompt,
+    resource,
+    tool,
+    uncovered,
+    with_arguments,
+)
+from tests.unit.policy.facts import ask as asking
 
 POLICIES = Path(__file__).parents[3] / "policies"
 ALLOW = '@id("covered") @reason("covered") permit(principal, action, resource);'
@@ -37,7 +51,7 @@ ON_READ = 'principal, action == Mediator::Action::"files/read", resource'
 PATH = with_arguments({"path": {"type": "string"}, "mode": {"type": "string"}}, required=["path"])
 
 
-def engine(*policies: str, tools: tuple[ToolFacts, ...] = (PATH,)) -> CedarEngine:
+def engine(*policies: str, tools: tuple[ItemFacts, ...] = (PATH,)) -> CedarEngine:
     return prepare_engine({"set.cedar": "\n".join(policies)}, tools)
 
 
@@ -45,7 +59,7 @@ def named(name: str, policy: str) -> str:
     return f'@id("{name}") @reason("{name}, says its author") {policy}'
 
 
-def ask(*policies: str, request: AccessRequest | None = None, tools: tuple[ToolFacts, ...] = (PATH,)) -> Decision:
+def ask(*policies: str, request: AccessRequest | None = None, tools: tuple[ItemFacts, ...] = (PATH,)) -> Decision:
     return engine(*policies, tools=tools).evaluate(request or call(arguments={"path": "/srv/a"}))
 
 
@@ -158,6 +172,154 @@ def test_the_same_question_of_another_agent_is_another_question() -> None:
         assert found.evaluate(request).verdict is Verdict.ALLOW
         assert found.evaluate(replace(request, principal=eve)).verdict is Verdict.DENY
         assert found.evaluate(request).verdict is Verdict.ALLOW
+
+
+# --- prompts, resources, and what servers ask ------------------------------------------------------------------------
+
+NAMESAKES = (PATH, prompt("files/read", "topic"), resource("files/read"))
+ARGUMENTS: dict[ItemKind, JsonObject] = {
+    ItemKind.TOOL: {"path": "a"},
+    ItemKind.PROMPT: {"topic": "a"},
+    ItemKind.RESOURCE: {"uri": "a"},
+}
+
+
+def call_of(kind: ItemKind, **changes: Any) -> AccessRequest:
+    return call(kind=kind, arguments=ARGUMENTS[kind], **changes)
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        ('action in Mediator::Action::"call_tool", resource', {ItemKind.TOOL}),
+        ('action in Mediator::Action::"get_prompt", resource', {ItemKind.PROMPT}),
+        ('action in Mediator::Action::"read_resource", resource', {ItemKind.RESOURCE}),
+        ('action in Mediator::Action::"effect:read", resource', {*ItemKind}),
+        ('action in Mediator::Action::"server:files", resource', {*ItemKind}),
+        ('action in Mediator::Action::"domain:home", resource', {*ItemKind}),
+        ('action, resource in Mediator::Server::"files"', {*ItemKind}),
+        ("action, resource is Mediator::Prompt", {ItemKind.PROMPT}),
+        ('action == Mediator::Action::"files/prompt:read", resource', {ItemKind.PROMPT}),
+        ('action == Mediator::Action::"files/resource:read", resource', {ItemKind.RESOURCE}),
+        ('action == Mediator::Action::"files/read", resource', {ItemKind.TOOL}),
+        ('action, resource == Mediator::Resource::"files/read"', {ItemKind.RESOURCE}),
+    ],
+)
+def test_policies_speak_of_one_kind_or_of_all(scope: str, allowed: set[ItemKind]) -> None:
+    """Ours: each kind has a group and a type; effects, servers and domains are groups of every kind."""
+    found = engine(named("p", f"permit(principal, {scope});"), tools=NAMESAKES)
+    assert {kind for kind in ItemKind if found.evaluate(call_of(kind)).verdict is Verdict.ALLOW} == allowed
+
+
+def test_policies_read_what_is_asked_of_prompts_and_resources() -> None:
+    """Ours: typed arguments, and the method that tells getting from completing, reading from subscribing."""
+    found = engine(
+        named(
+            "a",
+            'permit(principal, action == Mediator::Action::"files/prompt:read", resource) '
+            'when { context.args has topic && context.args.topic == "a" && context.method == "prompts/get" };',
+        ),
+        named(
+            "b",
+            'permit(principal, action == Mediator::Action::"files/resource:read", resource) '
+            'when { context.args.uri == "a" && context.method != "resources/subscribe" };',
+        ),
+        tools=NAMESAKES,
+    )
+    of_prompt = call_of(ItemKind.PROMPT, base=base(method="prompts/get"))
+    of_resource = call_of(ItemKind.RESOURCE, base=base(method="resources/read"))
+    assert found.evaluate(of_prompt).verdict is Verdict.ALLOW
+    assert found.evaluate(replace(of_prompt, base=base(method="completion/complete"))).verdict is Verdict.DENY
+    assert found.evaluate(replace(of_prompt, arguments={})).verdict is Verdict.DENY
+    assert found.evaluate(replace(of_prompt, arguments={"topic": 1})).reason is Reason.ARGUMENTS_INVALID
+    assert found.evaluate(replace(of_prompt, arguments={"other": "x"})).opaque == {"/other"}
+    assert found.evaluate(of_resource).verdict is Verdict.ALLOW
+    assert found.evaluate(replace(of_resource, base=base(method="resources/subscribe"))).verdict is Verdict.DENY
+    assert found.evaluate(replace(of_resource, arguments={})).reason is Reason.ARGUMENTS_INVALID
+
+
+ASKS = [action for action in Action if action.is_ask]
+
+
+@pytest.mark.parametrize("action", ASKS)
+@pytest.mark.parametrize("kind", ItemKind)
+def test_what_a_server_asks_is_an_action_of_its_own(action: Action, kind: ItemKind) -> None:
+    """Ours: on the item that was called; leave to call is no leave to ask."""
+    found = engine(
+        named("calls", 'permit(principal, action in Mediator::Action::"effect:read", resource);'),
+        named(
+            "asks", f'permit(principal, action == Mediator::Action::"{action}", resource in Mediator::Server::"files");'
+        ),
+        tools=NAMESAKES,
+    )
+    determining = {one: found.evaluate(asking(one, kind=kind)).determining for one in ASKS}
+    assert determining == {one: ("asks",) if one is action else () for one in ASKS}
+
+
+@promise("P6", "P7")
+@pytest.mark.parametrize("action", ASKS)
+def test_leave_for_any_action_is_no_leave_to_ask(action: Action) -> None:
+    """Ours: sampling and roots are denied unless a policy names them, also under a set that was written before they were."""
+    anything = named("anything", "permit(principal, action, resource) when { resource.sensitivity < 3 };")
+    never = named("never", "forbid(principal, action, resource) when { resource.sensitivity < 3 };")
+    named_one = named("asks", f'permit(principal, action == Mediator::Action::"{action}", resource);')
+    assert ask(anything, request=asking(action)).determining == ()
+    assert ask(anything, request=asking(action)).verdict is Verdict.DENY
+    assert ask(anything, named_one, request=asking(action)).determining == ("asks",)
+    assert ask(anything, named_one, never, request=asking(action)).determining == ("never",)
+
+
+def test_what_a_server_asks_is_decided_on_item_and_circumstances() -> None:
+    """Ours: the item that was called, what the grant covers, where a human would be sent."""
+    found = engine(
+        named(
+            "covered",
+            'permit(principal, action == Mediator::Action::"elicit", resource) when { context.grant.covers };',
+        ),
+        named(
+            "secret",
+            'forbid(principal, action == Mediator::Action::"elicit", resource) when { resource.sensitivity > 2 };',
+        ),
+        named(
+            "where",
+            'forbid(principal, action == Mediator::Action::"elicit", resource) '
+            'when { context.ask.mode != "form" } unless { context.ask has url && context.ask.url like "https://a.example/*" };',
+        ),
+        tools=(PATH, tool("files/keys", sensitivity=3)),
+    )
+    form = asking(Action.ELICIT)
+    away = replace(form, ask=AskFacts(mode="url", url="https://b.example/"))
+    assert found.evaluate(form).determining == ("covered",)
+    assert found.evaluate(replace(form, name="keys")).determining == ("secret",)
+    assert found.evaluate(replace(form, base=uncovered())).verdict is Verdict.DENY
+    assert found.evaluate(away).determining == ("where",)
+    assert found.evaluate(replace(away, ask=AskFacts(mode="url"))).determining == ("where",)
+    assert found.evaluate(replace(away, ask=AskFacts(mode="url", url="https://a.example/x"))).verdict is Verdict.ALLOW
+
+
+def test_a_denial_of_what_a_server_asks_is_plain() -> None:
+    """Ours: nobody is asked for an approval in the middle of a call; one that the call had is there to be read."""
+    policy = named(
+        "human", 'permit(principal, action == Mediator::Action::"sample", resource) when { context has approval };'
+    )
+    assert ask(policy, request=asking(Action.SAMPLE)).reason is Reason.DENIED_BY_POLICY
+    assert ask(policy, request=asking(Action.SAMPLE, base=base(approval=approved()))).verdict is Verdict.ALLOW
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(asking(Action.SAMPLE, base=None), id="no circumstances"),
+        pytest.param(asking(Action.ELICIT, ask=None), id="a human, and not how"),
+        pytest.param(asking(Action.SAMPLE, ask=AskFacts(mode="form")), id="a model, and how a human"),
+        pytest.param(asking(Action.LIST_ROOTS, "files/unknown"), id="of what is not pinned"),
+        pytest.param(asking(Action.ELICIT, kind=ItemKind.PROMPT), id="of a prompt that is a tool"),
+    ],
+)
+def test_what_a_server_asks_with_a_fact_missing_is_denied(request_: AccessRequest) -> None:
+    """Ours: not guessed at, whatever is permitted."""
+    assert ask(ALLOW, request=request_).reason is Reason.POLICY_ERROR
 
 
 # --- approval --------------------------------------------------------------------------------------------------------
@@ -572,4 +734,4 @@ def test_the_default_set_wants_every_effect_granted(effect: Effect) -> None:
 def test_a_policy_that_is_not_valid_for_no_stated_reason_is_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours: the verdict of the validator counts, not the length of its list."""
     monkeypatch.setattr(cedarpy, "validate_policies", lambda *_: cedarpy.ValidationResult({"validation_passed": False}))
-    assert [finding.message for finding in check_policies({"a": ALLOW}, [])] == ["not valid (checked for any tool)"]
+    assert [finding.message for finding in check_policies({"a": ALLOW}, [])] == ["not valid (checked for any item)"]

@@ -8,12 +8,15 @@ from __future__ import annotations
 import pytest
 
 from mediator.adapters.tool_servers_routed import RoutedToolServers
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import Ask, ToolResult, Waiting
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
+from mediator.mediation.ports import Aside
 from mediator.refusal import Reason, Refused
+from mediator.wire.methods import AskMethod
 from tests.promises import promise
+from tests.simulated.aside import KeptAside
 from tests.simulated.permits import a_permit, no_credential
 
 
@@ -24,10 +27,18 @@ class Server:
         self.told: list[str] = []
         self._error = error
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:  # noqa: ARG002 - the port's
-        self.told.append(f"call {permit.tool.name}")
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> ToolResult:  # noqa: ARG002 - the port's
+        self.told.append(f"call {permit.item.name}")
         self._fail()
         return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Waiting:  # noqa: ARG002 - the port's
+        self.told.append(f"resume {permit.item.name}")
+        self._fail()
+        return waiting
+
+    def abandon(self, waiting: Waiting) -> None:
+        self.told.append(f"abandon {waiting.hold}")
 
     async def look_again(self) -> None:
         self.told.append("look")
@@ -59,7 +70,8 @@ async def test_a_call_reaches_the_server_of_its_permit_and_no_other() -> None:
     clock, files = Server(), Server()
     routed = RoutedToolServers({"clock": clock, "files": files})
     permit = a_permit("echo", server="clock", task="task-1")
-    result = await routed.call(permit, no_credential(permit))
+    result = await routed.call(permit, no_credential(permit), KeptAside())
+    assert isinstance(result, ToolResult)
     assert result.result == {"content": []}
     assert (clock.told, files.told) == (["call echo"], [])
     assert routed.tasks == {"task-1"}
@@ -72,7 +84,7 @@ async def test_a_server_that_is_pinned_and_not_configured_is_unavailable_and_nam
     routed = RoutedToolServers({"clock": clock})
     permit = a_permit("echo", server="mail")
     with pytest.raises(Refused) as called:
-        await routed.call(permit, no_credential(permit))
+        await routed.call(permit, no_credential(permit), KeptAside())
     with pytest.raises(Refused) as offered:
         await routed.offered("mail")
     for refused in (called.value, offered.value):
@@ -108,7 +120,7 @@ async def test_a_failing_call_still_leaves_its_task_to_be_ended() -> None:
     routed = RoutedToolServers({"clock": broken})
     permit = a_permit("echo", server="clock", task="task-1")
     with pytest.raises(Refused, match="dead"):
-        await routed.call(permit, no_credential(permit))
+        await routed.call(permit, no_credential(permit), KeptAside())
     assert routed.tasks == {"task-1"}
     await routed.end_task("task-1")
     assert routed.tasks == frozenset()
@@ -192,3 +204,14 @@ def test_every_server_is_told_that_the_pins_have_changed() -> None:
     clock, files = Server(), Server()
     RoutedToolServers({"clock": clock, "files": files}).pins_changed()
     assert (clock.told, files.told) == (["pins changed"], ["pins changed"])
+
+
+async def test_a_call_that_waits_goes_on_and_ends_at_its_own_server() -> None:
+    """P1: what one server asked is answered to no other; of one that is reached no more nothing is left to end."""
+    clock, files = Server(), Server()
+    routed = RoutedToolServers({"clock": clock, "files": files})
+    waiting = Waiting(ask=Ask(method=AskMethod.ELICIT, params={}, size_bytes=2), hold="it")
+    assert await routed.resume(a_permit("echo", server="clock"), waiting, KeptAside()) is waiting
+    routed.abandon("clock", waiting)
+    routed.abandon("gone", waiting)
+    assert (clock.told, files.told) == (["resume echo", "abandon it"], [])

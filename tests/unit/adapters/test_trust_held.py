@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from mediator.adapters.trust_held import HeldTrust
+from mediator.kind import ItemKind
 from mediator.manifest.lock import parse_lock, write_lock
 from mediator.manifest.pinned import ReviewRule
 from mediator.mediation.quarantine import Quarantined
@@ -65,9 +66,9 @@ def test_a_quarantined_tool_is_gone_and_its_neighbour_stays() -> None:
     take_away(trust, "write")
     assert names(trust.snapshot()) == {"read"}
     assert {one.name for one in trust.snapshot().all_pins} == {"read", "write"}
-    assert trust.snapshot().why_quarantined("write", "files") == "`/description`"
-    assert trust.snapshot().why_quarantined("read", "files") is None
-    assert trust.snapshot().why_quarantined("never-was", "files") is None
+    assert trust.snapshot().why_quarantined(ItemKind.TOOL, "write", "files") == "`/description`"
+    assert trust.snapshot().why_quarantined(ItemKind.TOOL, "read", "files") is None
+    assert trust.snapshot().why_quarantined(ItemKind.TOOL, "never-was", "files") is None
 
 
 @promise("P3", "P7")

@@ -15,7 +15,7 @@ import pytest
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import open_engine
 from mediator.canonical import Digest
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from mediator.refusal import Reason, Refused
 from tests.promises import promise

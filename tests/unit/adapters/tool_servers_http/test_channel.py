@@ -16,7 +16,6 @@ from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 from mediator.wire.hearing import HearingLimits
-from mediator.wire.jsonrpc import RequestId
 from tests.promises import promise
 from tests.simulated.http_channel import ANSWER, ASKS, NOTE, STREAM, Called, chunk, event, streams
 from tests.simulated.tool_server import (
@@ -294,36 +293,6 @@ async def test_a_session_id_is_handed_on(called: Called) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"result":{}}'
     called.server.on("tools/call", raw(http_answer(body, head="Mcp-Session-Id: s1\r\n"), then="keep"))
     assert (await called.ask()).session_id == "s1"
-
-
-# --- what a server asks ----------------------------------------------------------------------------------------------
-
-
-async def test_what_a_server_asks_meanwhile_is_told(called: Called) -> None:
-    """Ours: it may wait for the refusal before it answers."""
-    told: list[RequestId] = []
-    released = anyio.Event()
-
-    async def refuse(asked: list[RequestId]) -> None:
-        told.extend(asked)
-        released.set()
-
-    async def behave(arrived: Arrived, wire: Wire) -> None:
-        await wire.send(STREAM + chunk(b"data: " + ASKS + b"\n\n"))
-        await released.wait()
-        await wire.send(chunk(event(ANSWER)(arrived.message["id"])) + b"0\r\n\r\n")
-
-    called.server.on("tools/call", behave)
-    assert (await called.ask(refuse=refuse)).answer is not None
-    assert told == ["s"]
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_a_server_that_asks_and_asks_is_refused(called: Called, at_once: bool) -> None:
-    """Ours: each answer to it costs us a request."""
-    asks = b"data: " + ASKS + b"\n\n"
-    called.server.on("tools/call", streams(asks * 4) if at_once else streams(*[asks] * 4, end=b""))
-    assert await called.refused() is Reason.TOOL_SERVER_INVALID
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

@@ -6,27 +6,30 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
 
 from mediator.adapters.tool_servers_http.address import parse_address
-from mediator.adapters.tool_servers_http.channel import Channel, Outgoing
-from mediator.adapters.tool_servers_http.eras import Forward, Visit, Voice, is_lost_session
+from mediator.adapters.tool_servers_http.channel import Channel
+from mediator.adapters.tool_servers_http.eras import Voice, is_lost_session
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.pool import Pool
-from mediator.canonical import digest_of
+from mediator.adapters.tool_servers_http.visit import Visit
 from mediator.refusal import Reason, Refused
-from mediator.wire.hearing import HearingLimits
 from mediator.wire.methods import Era
 from mediator.wire.speech import modern
 from tests.promises import promise
-from tests.simulated.tool_server import SimulatedToolServer, hang, http_answer, raw, tool
+from tests.simulated.tool_server import SimulatedToolServer, Wire, hang, http_answer, raw, says, tool
+from tests.simulated.tool_server_arrivals import Arrived
 
 LIMITS = HttpLimits(ending_seconds=0.05)
 MODERN = Visit(tongue=modern("9"), credential=None)
+
+REFUSE_OUR_VERSION = says(
+    b'{"jsonrpc":"2.0","id":{id},"error":{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}}'
+)
 
 
 @pytest.fixture
@@ -41,21 +44,6 @@ async def voice(server: SimulatedToolServer) -> AsyncIterator[Voice]:
     pool = Pool(address, LIMITS, None)
     yield Voice(channel=Channel(address, pool, LIMITS, "9"), limits=LIMITS, client_version="9")
     await pool.aclose()
-
-
-def forward(definition: dict[str, Any] | None = None, arguments: bytes = b'{"text":"hi"}', **changed: Any) -> Forward:
-    definition = definition or tool("echo")
-    made = Forward(
-        name=definition["name"],
-        arguments=arguments,
-        definition=definition,
-        digest=digest_of(definition),
-        traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
-        result_bytes_max=10_000,
-        within_seconds=5,
-        spring=lambda: None,
-    )
-    return replace(made, **changed)
 
 
 async def refused(doing: Callable[[], Any]) -> Reason:
@@ -94,6 +82,30 @@ async def test_a_status_that_says_nothing_of_the_era_is_an_outage(
     """Ours: a server is not taken for an older one because it is down, or shut."""
     server.on("server/discover", raw(http_answer(b"", status=f"{status} No"), then="keep"))
     assert await refused(lambda: voice.discover(None)) is Reason.TOOL_SERVER_UNAVAILABLE
+
+
+async def test_a_version_that_is_refused_and_named_is_tried_once_more(
+    server: SimulatedToolServer, voice: Voice
+) -> None:
+    """MCP 2026-07-28, versioning: -32022 names what is spoken; the client selects one and tries again."""
+
+    async def refuse_once(arrived: Arrived, wire: Wire) -> None:
+        server.on("server/discover", None)
+        await REFUSE_OUR_VERSION(arrived, wire)
+
+    server.on("server/discover", refuse_once)
+    introduction = await voice.discover(None)
+
+    assert introduction is not None
+    assert introduction.tongue == modern("9")
+    assert server.methods == ["server/discover"] * 2
+
+
+async def test_a_version_that_is_refused_and_named_twice_is_refused(server: SimulatedToolServer, voice: Voice) -> None:
+    """Ours: the server contradicts itself."""
+    server.on("server/discover", REFUSE_OUR_VERSION)
+    assert await refused(lambda: voice.discover(None)) is Reason.TOOL_SERVER_INVALID
+    assert server.methods == ["server/discover"] * 2
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------
@@ -176,73 +188,6 @@ async def test_a_lost_session_is_told_from_an_unknown_method(server: SimulatedTo
     """MCP before 2026-07-28: 404 under a session id is the session's; in the modern era, the method's."""
     _, visit = await voice.initialize(None)
     server.forget_sessions()
-    heard, _ = await voice.call(visit, forward())
-    assert is_lost_session(visit, heard)
-    assert not is_lost_session(MODERN, heard)
-
-
-# --- calls -----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_modern_call_repeats_in_headers_what_its_pinned_schema_declares(
-    server: SimulatedToolServer, voice: Voice
-) -> None:
-    """MCP 2026-07-28, "Request Metadata": made anew of what was judged."""
-    schema = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
-    declaring = tool("écho", inputSchema=schema)
-    server.tools = [declaring]
-    server.on("tools/call", raw(http_answer(b"", status="400 No"), then="keep"))
-
-    for region in ("eu", "us\n"):
-        await voice.call(MODERN, forward(declaring, f'{{"region":"{region}"}}'.replace("\n", "\\n").encode()))
-
-    first, second = server.calls
-    assert first.headers["mcp-name"] == "=?base64?w6ljaG8=?="
-    assert first.headers["mcp-param-region"] == "eu"
-    assert second.headers["mcp-param-region"] == "=?base64?dXMK?="
-    assert "mcp-session-id" not in first.headers
-
-
-async def test_a_definition_without_a_schema_declares_nothing(server: SimulatedToolServer, voice: Voice) -> None:
-    """Ours: total."""
-    await voice.call(MODERN, forward({"name": "echo", "inputSchema": True}))
-    assert not [name for name in server.calls[0].headers if name.startswith("mcp-param-")]
-
-
-async def test_what_is_known_of_definitions_is_bounded(server: SimulatedToolServer, voice: Voice) -> None:
-    """Ours."""
-    voice.limits = HttpLimits(hearing=HearingLimits(items_max=1))
-    for name in ("echo", "two"):
-        await voice.call(MODERN, forward(tool(name)))
-    assert len(voice._declared) == 1
-    assert len(server.calls) == 2
-
-
-async def test_a_legacy_call_has_no_modern_headers(server: SimulatedToolServer, voice: Voice) -> None:
-    """MCP before 2026-07-28."""
-    _, visit = await voice.initialize(None)
-    heard, noise = await voice.call(visit, forward())
-    assert heard.must_answer().result is not None
-    assert noise == 0
-    assert not {"mcp-method", "mcp-name"} & set(server.calls[0].headers)
-    assert server.calls[0].headers["mcp-session-id"] == "session-1"
-
-
-async def test_a_call_that_is_cancelled_before_its_first_byte_leaves_no_word(
-    server: SimulatedToolServer, voice: Voice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ours: the server never heard of it."""
-    _, visit = await voice.initialize(None)
-    send = voice.channel.send
-
-    async def wait_for_a_connection(outgoing: Outgoing, *others: Any) -> Any:
-        if outgoing.spring is not None:
-            await anyio.sleep_forever()
-        return await send(outgoing, *others)
-
-    monkeypatch.setattr(voice.channel, "send", wait_for_a_connection)
-    with anyio.move_on_after(0.01) as scope:
-        await voice.call(visit, forward())
-    assert scope.cancelled_caught
-    assert server.calls == []
-    assert "notifications/cancelled" not in server.methods
+    lost = await voice._ask(visit, "ping", 9, b"{}")
+    assert is_lost_session(visit, lost)
+    assert not is_lost_session(MODERN, lost)

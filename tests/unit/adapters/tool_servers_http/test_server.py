@@ -6,20 +6,37 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import anyio
 import pytest
 
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.server import HttpToolServer
+from mediator.canonical import JsonObject
 from mediator.evidence import Secret
+from mediator.inspection.result import Came, ToolResult, Waiting
+from mediator.kind import ItemKind
 from mediator.mediation.instances import InstanceRule
+from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
-from mediator.wire.methods import Era
+from mediator.wire.methods import CallMethod, Era
+from mediator.wire.receiver import ALL_CAPABILITIES, NOBODY, Receiver, read_capabilities
 from tests.promises import promise
+from tests.simulated.aside import KeptAside
+from tests.simulated.http_calls import answers, asks
 from tests.simulated.permits import RecordingWatch, a_credential, a_permit, no_credential, pass_fence
-from tests.simulated.tool_server import SimulatedToolServer, hang, http_answer, raw
+from tests.simulated.tool_server import (
+    SSE_HEAD,
+    Arrived,
+    Behaviour,
+    SimulatedToolServer,
+    Wire,
+    hang,
+    http_answer,
+    raw,
+    sse_event,
+)
 
 
 @pytest.fixture
@@ -28,13 +45,59 @@ async def server() -> AsyncIterator[SimulatedToolServer]:
         yield server
 
 
+CAN_BE_ASKED: Final = Receiver(capabilities=read_capabilities({"elicitation": {"form": {}}}))
+UPDATED: Final = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "x://a"}}
+RESOURCE: Final = {"uri": "x://a", "name": "a"}
+
+
+class KeptUpdates:
+    """An `UpdateWatch` that keeps what it was told; empty at first, and false, as the real one."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str | None]] = []
+
+    def __len__(self) -> int:
+        return len(self.told)
+
+    def updated(self, server: str, uri: str, task: str | None) -> None:
+        self.told.append((server, uri, task))
+
+
+async def asks_once(arrived: Arrived, wire: Wire) -> None:
+    """Ask on the call's own stream, and never answer."""
+    del arrived
+    await wire.send(SSE_HEAD + sse_event(asks(message="who?")))
+    await wire.closed_by_peer()
+
+
+def asks_and_answers(server: SimulatedToolServer) -> Behaviour:
+    """Ask on the call's own stream, and answer with what was answered."""
+
+    async def behave(arrived: Arrived, wire: Wire) -> None:
+        await wire.send(SSE_HEAD + sse_event(asks(message="who?")))
+        await server.until(lambda: server.replies)
+        heard = server.replies[-1].message
+        await wire.send(sse_event(answers(arrived, {"heard": heard.get("result", heard.get("error"))})))
+        wire.close()
+
+    return behave
+
+
+def _result(made: Came) -> JsonObject | None:
+    assert isinstance(made, ToolResult)
+    return made.result
+
+
 class Adapted:
     """An adapter for that server, ended with its test."""
 
     def __init__(self, server: SimulatedToolServer, **fields: Any) -> None:
-        self.server, self.watch = server, RecordingWatch()
+        self.server, self.watch, self.aside = server, RecordingWatch(), KeptAside()
         fields = {"limits": HttpLimits(ending_seconds=0.2, opening_seconds=2)} | fields
-        self.adapter = HttpToolServer("clock", server.url, watch=self.watch, fence=pass_fence, **fields)
+        self.updates = KeptUpdates()
+        self.adapter = HttpToolServer(
+            "clock", server.url, watch=self.watch, fence=pass_fence, updates=self.updates, **fields
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -42,11 +105,26 @@ class Adapted:
     async def __aexit__(self, *_: object) -> None:
         await self.adapter.aclose()
 
-    async def call(self, token: str | None = None, **fields: Any) -> Any:
-        permit = a_permit(**fields)
+    async def make(self, permit: Permit, token: str | None = None) -> Came:
         credential = no_credential(permit) if token is None else a_credential(permit, token)
         with anyio.fail_after(5):
-            return (await self.adapter.call(permit, credential)).result
+            return await self.adapter.call(permit, credential, self.aside)
+
+    async def call(self, token: str | None = None, **fields: Any) -> Any:
+        result = await self.make(a_permit(**fields), token)
+        assert isinstance(result, ToolResult)
+        return result.result
+
+    async def waits(self, **fields: Any) -> Waiting:
+        """Make a call that is held open."""
+        waiting = await self.make(a_permit(forwarded={"receiver": CAN_BE_ASKED}, **fields))
+        assert isinstance(waiting, Waiting)
+        return waiting
+
+    async def resume(self, waiting: Waiting, permit: Permit | None = None) -> Came:
+        answers: JsonObject = {"input": {"action": "accept", "content": {}}}
+        with anyio.fail_after(5):
+            return await self.adapter.resume(permit or a_permit(number=2, answers=answers), waiting, self.aside)
 
     async def refused(self, **fields: Any) -> Reason:
         with pytest.raises(Refused) as caught:
@@ -85,7 +163,7 @@ async def test_a_server_that_refuses_our_credential_is_unavailable(server: Simul
     server.bearer = "right"
     async with Adapted(server) as adapted:
         assert await adapted.refused(token="wrong") is Reason.TOOL_SERVER_UNAVAILABLE
-        assert adapted.adapter._era is None
+        assert adapted.adapter._visits.era is None
         assert await adapted.call("right") is not None
 
 
@@ -196,10 +274,10 @@ async def test_a_bare_status_in_the_place_of_an_answer_is_unavailable(server: Si
         await adapted.call()
         server.on("tools/call", raw(http_answer(b"", status="503 Busy"), then="keep"))
         assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
-        assert adapted.adapter._era is Era.LEGACY
+        assert adapted.adapter._visits.era is Era.LEGACY
         server.on("tools/call", raw(http_answer(b"", status="400 No"), then="keep"))
         assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
-        assert adapted.adapter._era is None
+        assert adapted.adapter._visits.era is None
 
 
 @promise("P3", "P11")
@@ -255,3 +333,145 @@ async def test_what_was_seen_of_a_server_that_is_ended_is_forgotten(
         for task in ("task-1", "task-2"):
             await adapted.call(task=task)
     assert sorted(adapted.watch.forgotten) == sorted(set(adapted.watch.connections))
+
+
+# --- what can be asked -----------------------------------------------------------------------------------------------
+
+
+async def test_a_session_is_opened_in_the_same_words_whoever_calls(server: SimulatedToolServer) -> None:
+    """Ours: what a server offers must not depend on who calls; what nobody can answer is refused when it is asked."""
+    async with Adapted(server) as adapted:
+        for receiver in (CAN_BE_ASKED, NOBODY, CAN_BE_ASKED):
+            await adapted.call(forwarded={"receiver": receiver})
+    opened = [one.params["capabilities"] for one in server.arrived if one.method == "initialize"]
+    assert opened == [ALL_CAPABILITIES.form()]
+    assert [one.headers["mcp-session-id"] for one in server.calls] == ["session-1"] * 3
+
+
+async def test_in_the_modern_era_each_call_says_what_its_caller_can_be_asked(server: SimulatedToolServer) -> None:
+    """MCP 2026-07-28: in the envelope."""
+    server.script.era = "modern"
+    async with Adapted(server) as adapted:
+        for receiver in (CAN_BE_ASKED, NOBODY):
+            await adapted.call(forwarded={"receiver": receiver})
+    said = [one.meta["io.modelcontextprotocol/clientCapabilities"] for one in server.calls]
+    assert said == [{"elicitation": {"form": {}}}, {}]
+
+
+# --- calls that are held open ----------------------------------------------------------------------------------------
+
+
+@promise("P1")
+async def test_a_call_that_is_held_open_goes_on_under_another_permit(server: SimulatedToolServer) -> None:
+    """Design 4: each retry is a new decision; the call is made once."""
+    server.on("tools/call", asks_and_answers(server))
+    async with Adapted(server) as adapted:
+        waiting = await adapted.waits()
+        permit = a_permit(number=2, answers={"input": {"action": "accept", "content": {}}})
+        result = await adapted.resume(waiting, permit)
+    assert isinstance(result, ToolResult)
+    assert result.result == {"heard": {"action": "accept", "content": {}}}
+    assert permit.was_used
+    assert len(server.calls) == 1
+
+
+@promise("P1", "P4")
+async def test_it_goes_on_once_and_not_after_it_was_abandoned(server: SimulatedToolServer) -> None:
+    """Ours: an answer after that goes nowhere."""
+    server.on("tools/call", asks_once)
+    async with Adapted(server) as adapted:
+        waiting = await adapted.waits()
+        adapted.adapter.abandon(waiting)
+        adapted.adapter.abandon(waiting)
+        with pytest.raises(Refused) as caught:
+            await adapted.resume(waiting)
+        assert caught.value.reason is Reason.TOOL_SERVER_UNAVAILABLE
+        await server.until(lambda: "notifications/cancelled" in server.methods)
+    assert server.methods.count("notifications/cancelled") == 1
+    assert server.replies == []
+
+
+@promise("P1")
+async def test_what_is_not_held_here_does_not_go_on_here(server: SimulatedToolServer) -> None:
+    """Ours: our own mistake; another server's call is neither answered nor ended."""
+    server.on("tools/call", asks_once)
+    async with Adapted(server) as adapted, Adapted(server) as other:
+        waiting = await adapted.waits()
+        strange = Waiting(ask=waiting.ask, hold=object())
+        other.adapter.abandon(waiting)
+        other.adapter.abandon(strange)
+        elsewhere = a_permit(server="files")
+        for side, held, permit in ((other, waiting, None), (adapted, strange, None), (adapted, waiting, elsewhere)):
+            with pytest.raises(Refused) as caught:
+                await side.resume(held, permit)
+            assert caught.value.reason is Reason.INTERNAL
+        adapted.adapter.abandon(waiting)
+        await server.until(lambda: "notifications/cancelled" in server.methods)
+
+
+@promise("P11")
+async def test_a_tasks_end_ends_what_is_held_open_for_it(server: SimulatedToolServer) -> None:
+    """Ours: nothing outlives its task."""
+    server.on("tools/call", asks_once)
+    async with Adapted(server) as adapted:
+        waiting = await adapted.waits(task="a")
+        await adapted.adapter.end_task("a")
+        with pytest.raises(Refused):
+            await adapted.resume(waiting)
+        assert server.sessions == {}
+        assert adapted.adapter._pool._parked == set()
+
+
+# --- subscriptions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_what_is_subscribed_to_is_told_to_the_task_that_did(
+    server: SimulatedToolServer, era: Literal["legacy", "modern"]
+) -> None:
+    """MCP, both eras: on the standing stream, or on the one that is listened to."""
+    server.script.era, server.script.resources, server.stands = era, [RESOURCE], True
+    subscribe = {"method": CallMethod.SUBSCRIBE, "kind": ItemKind.RESOURCE, "name": "x://a"}
+    async with Adapted(server) as adapted:
+        permit = a_permit(arguments={"uri": "x://a"}, task="a", forwarded=subscribe)
+        assert _result(await adapted.make(permit)) == {}
+        assert permit.was_used
+        await server.until(lambda: server.standing)
+
+        await server.push(UPDATED)
+        with anyio.fail_after(5):
+            while not adapted.updates.told:
+                await anyio.lowlevel.checkpoint()
+        assert adapted.updates.told == [("clock", "x://a", "a")]
+
+        again = a_permit(arguments={"uri": "x://a"}, task="a", forwarded=subscribe | {"method": CallMethod.UNSUBSCRIBE})
+        assert _result(await adapted.make(again)) == {}
+        await adapted.adapter.end_task("a")
+        await server.until(lambda: not server.standing)
+
+
+async def test_of_a_session_that_is_not_one_tasks_updates_are_told_to_all(server: SimulatedToolServer) -> None:
+    """Ours: which of them subscribed is the watch's to know."""
+    server.script.resources = [RESOURCE]
+
+    async def updates(arrived: Arrived, wire: Wire) -> None:
+        await wire.send(SSE_HEAD + sse_event(UPDATED) + sse_event(answers(arrived)))
+        wire.close()
+
+    server.on("tools/call", updates)
+    async with Adapted(server, instance=InstanceRule.AGENT) as adapted:
+        await adapted.call()
+    assert adapted.updates.told == [("clock", "x://a", None)]
+
+
+async def test_where_nobody_can_subscribe_updates_are_told_to_nobody(server: SimulatedToolServer) -> None:
+    """Ours: the default."""
+
+    async def updates(arrived: Arrived, wire: Wire) -> None:
+        await wire.send(SSE_HEAD + sse_event(UPDATED) + sse_event(answers(arrived)))
+        wire.close()
+
+    server.on("tools/call", updates)
+    async with Adapted(server) as adapted:
+        adapted.adapter = HttpToolServer("clock", server.url, watch=adapted.watch, fence=pass_fence)
+        assert await adapted.call() == {"content": []}

@@ -5,68 +5,20 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import pytest
 
-from mediator.adapters.tool_servers_stdio.conversation import Conversation, Forward
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
-from mediator.mediation.freshness import Freshness
 from mediator.refusal import Reason, Refused
-from mediator.wire.hearing import Answer, HearingLimits, Introduction
+from mediator.wire.hearing import HearingLimits
 from mediator.wire.methods import Era
 from tests.promises import promise
-from tests.simulated.tool_server_stdio import SimulatedStdioServer
+from tests.simulated.stdio_talk import LIMITS, Talk
 
 ANSWER: Final = '{"jsonrpc":"2.0","id":{id},"result":{"content":[]}}\n'
-LIMITS: Final = StdioLimits(
-    hearing=HearingLimits(noise_max=20, noise_bytes_max=20_000, result_bytes_max=50_000),
-    eof_seconds=0.5,
-    unread_bytes_max=100_000,
-)
-
-
-class Talk:
-    """A conversation with a simulated process, ended with its test."""
-
-    def __init__(self, folder: Path, *, era: Era | None = None, limits: StdioLimits = LIMITS, **fields: Any) -> None:
-        self.server = SimulatedStdioServer(folder, **fields)
-        self.over: list[Conversation] = []
-        self.gone = anyio.Event()
-        self.era = era
-        self.conversation = Conversation(
-            limits, "9", self.over.append, lambda _: self.gone.set(), Freshness(60, lambda: 0.0)
-        )
-
-    async def __aenter__(self) -> Talk:  # noqa: PYI034 - nobody makes another of it
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.conversation.end()
-        assert self.server.alive == []
-
-    async def begin(self) -> Introduction:
-        with anyio.fail_after(5):
-            return await self.conversation.begin(self.server.command, {}, None, self.era)
-
-    async def call(self, arguments: bytes = b"{}", spring: Callable[[], None] = lambda: None, **changed: Any) -> Any:
-        members: dict[str, Any] = {"name": "echo", "arguments": arguments, "traceparent": "t", "spring": spring}
-        members |= {"result_bytes_max": 40_000, "within_seconds": 5} | changed
-        with anyio.fail_after(5):
-            return await self.conversation.call(Forward(**members))
-
-    async def refused(self, **fields: Any) -> Reason:
-        with pytest.raises(Refused) as caught:
-            await self.call(**fields)
-        return caught.value.reason
-
-    async def has_ended(self) -> None:
-        with anyio.fail_after(5):
-            await self.gone.wait()
-        assert self.over == [self.conversation]
 
 
 # --- the handshake ---------------------------------------------------------------------------------------------------
@@ -86,7 +38,7 @@ async def test_the_older_way_is_tried_first_unless_an_era_is_configured(
     tmp_path: Path, server_era: str, era: Era | None, methods: list[str]
 ) -> None:
     """MCP 2026-07-28, versioning: over stdio there is no status to tell by."""
-    talk = Talk(tmp_path, era=era)
+    talk = Talk(tmp_path, talk_era=era)
     talk.server.script.era = server_era  # type: ignore[assignment]  # a parameter's text
     talk.server.save()
     async with talk:
@@ -128,6 +80,16 @@ async def test_a_process_that_ends_in_its_handshake_is_unavailable(tmp_path: Pat
         await talk.has_ended()
 
 
+async def test_a_version_that_is_refused_and_named_is_tried_once_more(tmp_path: Path) -> None:
+    """MCP 2026-07-28, versioning: the client selects one of the versions that are named; ours: once."""
+    refusal = '{"jsonrpc":"2.0","id":{id},"error":{"code":-32022,"message":"m","data":{"supported":["2026-07-28"]}}}\n'
+    async with Talk(tmp_path, talk_era=Era.MODERN, on={"server/discover": [refusal]}) as talk:
+        with pytest.raises(Refused) as caught:
+            await talk.begin()
+    assert caught.value.reason is Reason.TOOL_SERVER_INVALID
+    assert talk.server.methods == ["server/discover"] * 2
+
+
 async def test_a_call_before_the_handshake_is_our_own_mistake(tmp_path: Path) -> None:
     """Ours."""
     async with Talk(tmp_path) as talk:
@@ -152,9 +114,9 @@ async def test_what_is_no_message_is_dropped_and_counted(tmp_path: Path) -> None
     ]
     async with Talk(tmp_path, on={"tools/call": [*noise, ANSWER]}) as talk:
         await talk.begin()
-        answer, dropped = await talk.call()
-        assert (answer.result, dropped) == ({"content": []}, 6)
-        assert (await talk.call())[1] == 6  # counted from one answer to the next
+        answer = await talk.call()
+        assert (answer.result, answer.noise) == ({"content": []}, 6)
+        assert (await talk.call()).noise == 6  # counted from one answer to the next
 
 
 @promise("P7")
@@ -163,8 +125,9 @@ async def test_an_answer_that_came_before_its_request_is_dropped(tmp_path: Path)
     early = '{"jsonrpc":"2.0","id":3,"result":{"forged":true}}\n'
     async with Talk(tmp_path, on={"tools/list": [early, "answer"]}) as talk:
         await talk.begin()
-        answer, _ = await talk.call(b'{"text":"x"}')
+        answer = await talk.call(b'{"text":"x"}')
     assert talk.server.calls[0].message["id"] == 3
+    assert answer.result is not None
     assert answer.result["structuredContent"] == {"text": "x"}
 
 
@@ -173,8 +136,8 @@ async def test_of_two_answers_the_first_stands(tmp_path: Path) -> None:
     second = '{"jsonrpc":"2.0","id":{id},"result":{"second":true}}\n'
     async with Talk(tmp_path, on={"tools/call": [ANSWER, second]}) as talk:
         await talk.begin()
-        assert (await talk.call())[0].result == {"content": []}
-        assert (await talk.call())[0].result == {"content": []}
+        assert (await talk.call()).result == {"content": []}
+        assert (await talk.call()).result == {"content": []}
 
 
 async def test_an_answer_that_comes_too_late_is_dropped(tmp_path: Path) -> None:
@@ -211,7 +174,7 @@ async def test_an_answer_beyond_its_own_limit_fails_its_own_call(tmp_path: Path)
     async with Talk(tmp_path, on={"tools/call": [large]}) as talk:
         await talk.begin()
         assert await talk.refused(result_bytes_max=100) is Reason.RESULT_TOO_LARGE
-        assert (await talk.call())[0].result == {"x": "y" * 200}
+        assert (await talk.call()).result == {"x": "y" * 200}
 
 
 @promise("P11")
@@ -229,7 +192,7 @@ async def test_what_was_meant_as_a_message_and_is_none_fails_whoever_waits(tmp_p
             calling.start_soon(call)
             calling.start_soon(call)
             await talk.server.until(lambda: len(talk.server.calls) == 2)
-            talk.conversation._child.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
+            talk.conversation._link._child.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
         assert reasons == [Reason.TOOL_SERVER_INVALID] * 2
         await talk.has_ended()
 
@@ -260,11 +223,14 @@ async def test_a_call_to_a_process_that_does_not_read_is_refused_before_its_firs
         assert sprung == []
 
 
-async def test_what_it_asks_is_refused_and_one_that_reads_no_refusal_is_ended(tmp_path: Path) -> None:
-    """Ours: we declared no capability."""
-    asks = '{"jsonrpc":"2.0","id":"s","method":"elicitation/create"}\n'
+@promise("P7")
+@pytest.mark.parametrize("method", ["elicitation/create", "x/y", "ping"])
+async def test_one_that_asks_and_asks_and_reads_no_answer_is_ended(tmp_path: Path, method: str) -> None:
+    """Ours: what stands in our memory is bounded."""
+    asks = f'{{"jsonrpc":"2.0","id":"s","method":"{method}"}}\n'
     limits = StdioLimits(hearing=HearingLimits(), unread_bytes_max=1000, eof_seconds=0.05)
     async with Talk(tmp_path, limits=limits, on={"tools/call": [asks * 5000, "deaf"]}) as talk:
+        talk.aside.error = {"code": -1, "message": "no"}
         await talk.begin()
         assert await talk.refused() is Reason.TOOL_SERVER_INVALID
         await talk.has_ended()
@@ -275,7 +241,5 @@ async def test_a_flood_on_stderr_keeps_nobody_from_an_answer(tmp_path: Path) -> 
     """The issue: stderr is bounded; the last of it is kept for an operator."""
     async with Talk(tmp_path, on={"tools/call": ["flood-stderr"]}) as talk:
         await talk.begin()
-        answer, dropped = await talk.call(b'{"text":"x"}')
-        assert isinstance(answer, Answer)
-        assert dropped == 0
+        assert (await talk.call(b'{"text":"x"}')).noise == 0
         assert 0 < len(talk.conversation.last_words) <= LIMITS.stderr_bytes_kept

@@ -11,17 +11,19 @@ from typing import Any, Self
 import anyio
 import pytest
 
-from mediator.adapters.tool_servers_stdio import conversation
+from mediator.adapters.tool_servers_stdio import link
 from mediator.adapters.tool_servers_stdio.child import start
 from mediator.adapters.tool_servers_stdio.held_files import Promise
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.canonical import digest_of_bytes
 from mediator.evidence import Secret
+from mediator.inspection.result import ToolResult
 from mediator.manifest.offer import Offer
 from mediator.mediation.instances import InstanceRule
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
+from tests.simulated.aside import KeptAside
 from tests.simulated.permits import RecordingWatch, a_credential, a_permit, no_credential, pass_fence
 from tests.simulated.tool_server_stdio import SimulatedStdioServer
 
@@ -45,7 +47,9 @@ class Adapted:
     async def call(self, **fields: Any) -> Any:
         permit = a_permit(**fields)
         with anyio.fail_after(5):
-            return (await self.adapter.call(permit, no_credential(permit))).result
+            result = await self.adapter.call(permit, no_credential(permit), KeptAside())
+        assert isinstance(result, ToolResult)
+        return result.result
 
     async def refused(self, **fields: Any) -> Reason:
         with pytest.raises(Refused) as caught:
@@ -142,7 +146,7 @@ async def test_a_file_touched_between_the_look_and_the_start_ends_the_process_un
         await start(*arguments)
         lock.write_text("kcol")
 
-    monkeypatch.setattr(conversation, "start", starting)
+    monkeypatch.setattr(link, "start", starting)
     async with Adapted(tmp_path, {"promise": lambda: promised}) as adapted:
         assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
         assert adapted.server.arrived == []
@@ -157,7 +161,7 @@ async def test_a_process_that_dies_just_as_it_has_begun_is_not_kept(tmp_path: Pa
             super().observe(server, offer, connection)
             if len(self.seen) == 1:
                 for conversation in adapted.adapter._running:
-                    conversation._is_mute()
+                    conversation._link._is_mute()
 
     async with Adapted(tmp_path, {"watch": Dying()}) as adapted:
         assert await adapted.refused() is Reason.TOOL_SERVER_UNAVAILABLE
@@ -193,7 +197,7 @@ async def test_a_token_that_cannot_be_shown_is_not_taken(tmp_path: Path) -> None
     async with Adapted(tmp_path) as adapted:
         permit = a_permit()
         with pytest.raises(Refused) as caught:
-            await adapted.adapter.call(permit, a_credential(permit, "t"))
+            await adapted.adapter.call(permit, a_credential(permit, "t"), KeptAside())
         assert caught.value.reason is Reason.INTERNAL
         assert adapted.server.started == []
 
