@@ -76,12 +76,14 @@ class Head:
 
 
 def read_head(scope: Scope) -> Head:
-    """Return the head of the request that ASGI hands over."""
+    """Return the head of the request that ASGI hands over; white space around a value is none of it (RFC 9110 §5.5)."""
     client = scope.get("client")
     return Head(
         method=scope["method"],
         path=scope["path"],
-        headers=tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]),
+        headers=tuple(
+            [(name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")) for name, value in scope["headers"]]
+        ),
         source="unknown" if client is None else client[0],
     )
 
@@ -114,7 +116,7 @@ class Disconnected(Exception):  # noqa: N818 - it happened; nobody is to blame
 class Exchange:
     """One request and its one answer. `scope` is what to cancel where it is to end now.
 
-    `is_attended` says that somebody waits here for the other side to go.
+    `is_attended` says that somebody waits here for the other side to go, `is_held` that it stays open until that goes.
     """
 
     def __init__(self, head: Head, receive: Receive, send: Send, limits: BodyLimits) -> None:
@@ -128,6 +130,8 @@ class Exchange:
         self.is_streaming = False
         self.is_gone = False
         self.is_attended = False
+        self.is_held = False
+        self._is_ended = False
 
     async def read_body(self, bytes_max: int | None = None) -> bytes:
         """Return the whole body; `bytes_max` where less than usual is wanted.
@@ -164,10 +168,9 @@ class Exchange:
         self.is_gone = True
 
     async def answer(self, status: int, headers: Headers, body: bytes | None) -> None:
-        """Send the answer: as the last event where a stream was begun, else whole."""
+        """Send the answer, whole; where a stream was begun, as its last event."""
         if self.is_streaming:
-            event = b"" if body is None else b"event: message\r\ndata: " + body + b"\r\n\r\n"
-            await self._send({"type": "http.response.body", "body": event, "more_body": False})
+            await (self.end_stream() if body is None else self.send_event(body, is_last=True))
             return
         content = body or b""
         length = ("content-length", str(len(content)))
@@ -185,9 +188,28 @@ class Exchange:
             await self._begin(200, (*_STREAM, *_ALWAYS))
             self.is_begun = self.is_streaming = True
 
+    async def send_event(self, data: bytes, event_id: str | None = None, *, is_last: bool = False) -> None:
+        """Send one event of the stream; returns when there is room for the next."""
+        named = b"" if event_id is None else b"id: " + event_id.encode("ascii") + b"\r\n"
+        await self._send_part(b"event: message\r\n" + named + b"data: " + data + b"\r\n\r\n", is_last=is_last)
+
+    async def send_priming(self, event_id: str, retry_ms: int) -> None:
+        """Send an event that says nothing, under which the stream can be gone on with from its start, and when."""
+        await self._send_part(b"id: %b\r\nretry: %d\r\ndata: \r\n\r\n" % (event_id.encode("ascii"), retry_ms))
+
     async def keep_alive(self) -> None:
         """Send a comment, so that nobody on the way takes silence for the end."""
-        await self._send({"type": "http.response.body", "body": b": waiting\r\n\r\n", "more_body": True})
+        await self._send_part(b": waiting\r\n\r\n")
+
+    async def end_stream(self) -> None:
+        """End the stream, with nothing more."""
+        await self._send_part(b"", is_last=True)
+
+    async def _send_part(self, part: bytes, *, is_last: bool = False) -> None:
+        if self.is_gone or self._is_ended:
+            return
+        self._is_ended = is_last
+        await self._send({"type": "http.response.body", "body": part, "more_body": not is_last})
 
     async def _begin(self, status: int, headers: Headers) -> None:
         encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]

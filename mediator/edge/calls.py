@@ -16,6 +16,7 @@ from typing import Final
 import anyio
 
 from mediator.canonical import JsonLimits
+from mediator.edge.questions import ID_PREFIX
 from mediator.refusal import Refused
 from mediator.wire.arrival import Arrival
 from mediator.wire.jsonrpc import RequestId
@@ -65,12 +66,17 @@ class Calls:
             call.scope.cancel()
 
 
-def find_cancellation(arrival: Arrival, limits: JsonLimits) -> RequestId | None:
-    """Return the request that this arrival cancels, if it is a cancellation that names one."""
-    if len(arrival.body) > _NOTICE_BYTES_MAX or _WORD not in arrival.body:
+def find_notice(arrival: Arrival, limits: JsonLimits, *, has_asked: bool) -> Notice | None:
+    """Return what this arrival is if it may be a cancellation, or an answer where something was asked.
+
+    Most arrivals are neither, and are not read for it.
+    """
+    is_answer = has_asked and ID_PREFIX.encode() in arrival.body
+    is_cancellation = len(arrival.body) <= _NOTICE_BYTES_MAX and _WORD in arrival.body
+    if not is_answer and not is_cancellation:
         return None
     try:
         reading = read(arrival, limits)
     except Refused:
         return None
-    return reading.cancels if isinstance(reading, Notice) else None
+    return reading if isinstance(reading, Notice) else None

@@ -131,14 +131,14 @@ class ControlServer:
         return serve
 
 
-def ask_control(path: Path, request: JsonObject, seconds: float = _SECONDS) -> JsonObject | None:
+def ask_control(path: Path, request: JsonObject, seconds: float | None = None) -> JsonObject | None:
     """Ask the mediator that listens there; nothing where none does. Raises the `Refused` that it answers with."""
     sent = canonical_bytes(request) + b"\n"
     if len(sent) > _LINE_MAX:
         raise Refused(Reason.BODY_TOO_LARGE, f"a request of {len(sent)} bytes, where {_LINE_MAX} are taken")
     try:
         with _short(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-            asking.settimeout(seconds)
+            asking.settimeout(_SECONDS if seconds is None else seconds)
             asking.connect(short)
             asking.sendall(sent)
             with asking.makefile("rb") as answers:

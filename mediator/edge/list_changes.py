@@ -1,57 +1,43 @@
 """ListChanges: that what agents may list has changed, told to the sessions that can hear it. It says nothing else.
 
-What changed is asked for with `tools/list`, and answered from the pins. A session is told when the trust of this process
-was swapped (a quarantine, pins renewed), which is after the drift check; that a tool server says its list has changed
-passes nothing on by itself, or it could send agents signals of its own.
+What changed is asked for with the lists, and answered from the pins. A session is told when the trust of this process
+was swapped (a quarantine, pins renewed), and when a tool server said that its lists have changed and was looked at:
+after the drift check, and at most once in the quiet time whatever servers say.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
-
-import anyio
 
 QUIET_SECONDS: Final = 1.0
 
 
 class ListChanges:
-    """Where a change is told, and heard by whoever listens at that time."""
+    """How often something changed so far, and who wants to be woken when it does.
+
+    `quiet_seconds` is how long whoever was told is told nothing more: what changes meanwhile is one change.
+    """
 
     def __init__(self, quiet_seconds: float = QUIET_SECONDS) -> None:
-        self._quiet_seconds: Final = quiet_seconds
-        self._listening: set[Listening] = set()
+        self.quiet_seconds: Final = quiet_seconds
+        self.count = 0
+        self._waking: list[Callable[[], None]] = []
 
     def tell(self) -> None:
-        """Tell everybody who listens; never waits, never raises."""
-        for listening in self._listening:
-            listening.heard.set()
+        """Take note of a change, and wake everybody who waits for one; never waits, never raises."""
+        self.count += 1
+        for wake in self._waking:
+            wake()
 
     @contextmanager
-    def listening(self) -> Iterator[Listening]:
-        """Listen for as long as the context is held."""
-        listening = Listening(self._quiet_seconds)
-        self._listening.add(listening)
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Have this called at each change, for as long as the context is held; it must not raise."""
+        self._waking.append(wake)
         try:
-            yield listening
+            yield
         finally:
-            self._listening.discard(listening)
-
-
-class Listening:
-    """One listener; whatever is told while it is quiet is one change."""
-
-    def __init__(self, quiet_seconds: float) -> None:
-        self._quiet_until = 0.0
-        self._quiet_seconds: Final = quiet_seconds
-        self.heard = anyio.Event()
-
-    async def change(self) -> None:
-        """Return when something changed, and at most once in the quiet time."""
-        await self.heard.wait()
-        await anyio.sleep_until(self._quiet_until)
-        self.heard = anyio.Event()
-        self._quiet_until = anyio.current_time() + self._quiet_seconds
+            self._waking.remove(wake)

@@ -70,6 +70,7 @@ async def serve_http(
             await anyio.sleep_forever()
         finally:
             server.end()
+            app.end_streams()
             with anyio.move_on_after(grace_seconds, shield=True):
                 await server.is_down.wait()
             app.stop()

@@ -16,10 +16,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mediator.edge.calls import Calls
+from mediator.edge.event_store import EventLimits, EventStore, SessionEvents
+from mediator.edge.event_stream import EventStream
+from mediator.edge.outbox import Outbox
+from mediator.edge.questions import Questions
 from mediator.mediation.reply import OpenedSession
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import LegacySession
 
+_RESUMABLE_SINCE: Final = "2025-11-25"  # its agents know events without data, and that hanging up is no cancelling
 _ID_BYTES: Final = 16  # 128 bits: nobody guesses one, and it would not help without the credential
 
 
@@ -28,13 +33,26 @@ def draw_id() -> str:
     return secrets.token_hex(_ID_BYTES)
 
 
+def session_of(opened: OpenedSession, session_id: str) -> LegacySession:
+    """Return the session of a handshake that was answered."""
+    return LegacySession(id=session_id, version=opened.version, holder=opened.holder, capabilities=opened.capabilities)
+
+
+def is_resumable(session: LegacySession) -> bool:
+    """Tell whether the agent of this session comes back for the rest of a stream (MCP 2025-11-25, `basic/transports`)."""
+    return session.version >= _RESUMABLE_SINCE
+
+
 @dataclass(slots=True, kw_only=True)
 class OpenSession:
-    """A session, when it was last used, and what is in flight in it."""
+    """A session, when it was last used, and what is in flight in it: calls, questions, events, what is to be told."""
 
     session: LegacySession
     used_at: float
+    outbox: Outbox
+    events: SessionEvents[EventStream]
     calls: Calls = field(default_factory=Calls)
+    questions: Questions = field(default_factory=Questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +72,15 @@ class Sessions:
         monotonic: Callable[[], float],
         limits: SessionLimits | None = None,
         new_id: Callable[[], str] = draw_id,
+        *,
+        new_outbox: Callable[[], Outbox],
+        event_limits: EventLimits | None = None,
     ) -> None:
         self._monotonic = monotonic
         self._limits = limits or SessionLimits()
         self._new_id = new_id
+        self._new_outbox = new_outbox
+        self._events = EventStore(monotonic, event_limits)
         self._open: OrderedDict[str, OpenSession] = OrderedDict()
         self._of_holder: dict[str, OrderedDict[str, None]] = {}
 
@@ -72,8 +95,13 @@ class Sessions:
             self._end(next(iter(own)))
         if len(self._open) >= self._limits.sessions_max:
             raise Refused(Reason.OVERLOADED, f"{len(self._open)} sessions are open")
-        session = LegacySession(id=self._new_id(), version=opened.version, holder=opened.holder)
-        self._open[session.id] = OpenSession(session=session, used_at=self._monotonic())
+        session = session_of(opened, self._new_id())
+        self._open[session.id] = OpenSession(
+            session=session,
+            used_at=self._monotonic(),
+            outbox=self._new_outbox(),
+            events=SessionEvents(self._events),
+        )
         self._of_holder.setdefault(opened.holder, OrderedDict())[session.id] = None
         return session
 
@@ -110,3 +138,5 @@ class Sessions:
         if not own:
             del self._of_holder[ended.session.holder]
         ended.calls.cancel_all()
+        ended.outbox.close()
+        ended.events.clear()

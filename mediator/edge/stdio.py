@@ -6,7 +6,8 @@ It makes an `Arrival` of each line, hands it to the corridor and writes the repl
 - So many requests are in flight and no more; a host that does not read its answers is not read either.
 - Requests are answered as they finish; a cancelled one gets no answer (MCP, `basic/utilities/cancellation`).
 - When the host has said all, what is in flight has a moment to end, and is then cancelled.
-- A host of an older version that made its handshake is told that its list has changed, at most once a second.
+- A host of an older version that made its handshake is told that its lists have changed, and what it subscribed to; one
+  of the modern era that listens hears what it asked for, until it cancels that request or has said all.
 - Nothing else is ever written where the host reads.
 
 SPDX-License-Identifier: Apache-2.0
@@ -15,25 +16,31 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Final
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import Final, assert_never
 
 import anyio
 from anyio.abc import AnyByteReceiveStream, AnyByteSendStream, TaskGroup
 
-from mediator.edge.calls import Calls, find_cancellation
+from mediator.edge.callers import StdioCaller
+from mediator.edge.calls import Calls, find_notice
 from mediator.edge.door import Door
-from mediator.edge.sessions import draw_id
+from mediator.edge.outbox import Outbox
+from mediator.edge.questions import Questions
+from mediator.edge.sessions import draw_id, session_of
 from mediator.evidence import Secret
-from mediator.mediation.reply import Reply
+from mediator.mediation.message import acknowledged_message
+from mediator.mediation.reply import Listening, OpenedSession, Reply, Subscription
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, LegacySession, Transport
+from mediator.wire.methods import LogLevel
 from mediator.wire.reading import frame_of
 
 SOURCE: Final = "stdio"
 _IN_FLIGHT_MAX: Final = 64  # as many as connections from one address over HTTP
 _GRACE_SECONDS: Final = 5.0
-_LIST_CHANGED: Final = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'  # MCP 2025-11-25, server/tools
+_LISTENING_MAX: Final = 16  # requests to listen at once; one host has one reason to
 
 
 async def serve_stdio(
@@ -43,17 +50,17 @@ async def serve_stdio(
     outgoing: AnyByteSendStream,
 ) -> None:
     """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message."""
-    async with anyio.create_task_group() as answering:
-        session = _StdioSession(door, credential, outgoing, answering)
-        async with (
-            anyio.create_task_group() as telling,
-            aclosing(_lines(incoming, door.json_limits.bytes_max)) as lines,
-        ):
-            telling.start_soon(session.tell_changes)
-            async for line in lines:
-                await session.hear(line)
-            telling.cancel_scope.cancel()
-        answering.cancel_scope.deadline = anyio.current_time() + _GRACE_SECONDS
+    with closing(_StdioSession(door, credential)) as session:
+        async with anyio.create_task_group() as serving:
+            serving.start_soon(session.write_lines, outgoing, serving.cancel_scope)
+            async with anyio.create_task_group() as answering:
+                answering.start_soon(session.tell_changes)
+                async with aclosing(_lines(incoming, door.json_limits.bytes_max)) as lines:
+                    async for line in lines:
+                        await session.hear(line, answering)
+                session.end_listening()
+                serving.cancel_scope.deadline = anyio.current_time() + _GRACE_SECONDS
+            session.end_writing()
 
 
 _TooLong: Final = Refused(Reason.BODY_TOO_LARGE, "a line that is too long")
@@ -61,45 +68,51 @@ _TooMany: Final = Refused(Reason.OVERLOADED, "too many requests in flight on std
 
 
 class _StdioSession:
-    def __init__(
-        self,
-        door: Door,
-        credential: Callable[[], Secret | None],
-        outgoing: AnyByteSendStream,
-        answering: TaskGroup,
-    ) -> None:
+    def __init__(self, door: Door, credential: Callable[[], Secret | None]) -> None:
         self._door = door
         self._credential = credential
-        self._outgoing = outgoing
-        self._answering = answering
+        self._to_write, self._to_be_written = anyio.create_memory_object_stream[bytes](0)
         self._calls = Calls()
         self._in_flight = 0  # until the answer is written: answers wait for a host that does not read
-        self._writing = anyio.Lock()
         self._session: LegacySession | None = None
+        self._questions = Questions()
+        self._outbox = door.new_outbox()
+        self._listening = set[Outbox]()
 
-    async def hear(self, line: bytes | None) -> None:
+    async def hear(self, line: bytes | None, answering: TaskGroup) -> None:
         """Begin to answer a line; one that is refused here is answered before the next is read."""
         arrival = self._arrival_of(line or b"")
         if line is None:
             await self._turn_away(arrival, _TooLong)
             return
-        cancelled = find_cancellation(arrival, self._door.json_limits)
-        if cancelled is not None:
-            self._calls.cancel(cancelled, self._door.json_limits)
+        self._take_notice(arrival)
         if self._in_flight >= _IN_FLIGHT_MAX:
             await self._turn_away(arrival, _TooMany)
             return
         self._in_flight += 1
-        self._answering.start_soon(self._answer, arrival)
+        answering.start_soon(self._answer, arrival)
         await anyio.lowlevel.checkpoint()  # a handshake is answered before what follows it is read
 
     async def tell_changes(self) -> None:
-        """Tell the host that its list has changed, each time that it did, until cancelled."""
-        with self._door.list_changes.listening() as listening:
-            while True:
-                await listening.change()
-                if self._session is not None:  # before the handshake nothing was listed; the modern era subscribes
-                    await self._write(_LIST_CHANGED)
+        """Tell a host that made its handshake what has changed, each time that it did, until it has said all."""
+        while (message := await self._outbox.next()) is not None:
+            if self._session is not None:  # before the handshake nothing was listed; the modern era listens
+                await self._write(message.body)
+
+    def end_listening(self) -> None:
+        """Tell nothing more, and end in order what listens: the host has said all."""
+        for outbox in (self._outbox, *self._listening):
+            outbox.close()
+
+    def _take_notice(self, arrival: Arrival) -> None:
+        """Do what a notice is for: cancel a call, or give an answer to who asked."""
+        notice = find_notice(arrival, self._door.json_limits, has_asked=bool(self._questions))
+        if notice is None:
+            return
+        if notice.cancels is not None:
+            self._calls.cancel(notice.cancels, self._door.json_limits)
+        if notice.answer is not None:
+            self._questions.give(notice.answer)
 
     def _arrival_of(self, line: bytes) -> Arrival:
         """Return what this line is as it came, in the handshake that was made, if one was."""
@@ -115,16 +128,53 @@ class _StdioSession:
 
     async def _answer(self, arrival: Arrival) -> None:
         """Ask the corridor, and write what it says."""
+        door = self._door
+        caller = StdioCaller(arrival, door.json_limits, self._write, self._questions, door.answer_seconds)
         reply: Reply | None = None
         try:
             with anyio.CancelScope() as call, self._calls.answering(arrival, call):
-                reply = await self._door.answers.answer(arrival)
-            if reply is not None:  # else it was cancelled
-                if reply.opens is not None:
-                    self._session = LegacySession(id=draw_id(), version=reply.opens.version, holder=reply.opens.holder)
+                reply = await door.answers.answer(arrival, caller)
+            if reply is not None and not isinstance(reply.effect, Listening):  # else it was cancelled, or goes on
+                self._take_effect(reply.effect)
                 await self._write(reply.body)
         finally:
             self._in_flight -= 1
+        if reply is not None and isinstance(reply.effect, Listening):
+            await self._listen(arrival, reply.effect, reply.body)
+
+    def _take_effect(self, effect: OpenedSession | LogLevel | Subscription | None) -> None:
+        """Do what a reply wants done, beside writing it."""
+        match effect:
+            case OpenedSession():
+                self._session = session_of(effect, draw_id())
+            case LogLevel():
+                if self._session is not None:
+                    self._session = replace(self._session, log_level=effect)
+            case Subscription():
+                self._door.updates.take(effect, self._outbox)
+            case None:
+                pass
+            case _:
+                assert_never(effect)
+
+    async def _listen(self, arrival: Arrival, listening: Listening, ending: bytes | None) -> None:
+        """Write what was asked to be told, until the request is cancelled or the host has said all; then its answer."""
+        if len(self._listening) >= _LISTENING_MAX:
+            await self._turn_away(arrival, _TooMany)
+            return
+        with closing(self._door.new_outbox(listening.lists, listening.request_id)) as outbox:
+            self._listening.add(outbox)
+            for subscription in listening.subscriptions:
+                self._door.updates.take(subscription, outbox)
+            uris = [subscription.uri for subscription in listening.subscriptions]
+            try:
+                with anyio.CancelScope() as scope, self._calls.answering(arrival, scope):
+                    await self._write(acknowledged_message(listening.request_id, listening.lists, uris).body)
+                    while (message := await outbox.next()) is not None:
+                        await self._write(message.body)
+            finally:
+                self._listening.discard(outbox)
+        await self._write(ending)
 
     async def _turn_away(self, arrival: Arrival, stop: Refused) -> None:
         """Refuse what the corridor is not asked about; overload is told only to who waits for an answer."""
@@ -134,13 +184,27 @@ class _StdioSession:
             await self._write(reply.body)
 
     async def _write(self, body: bytes | None) -> None:
-        if body is None:
-            return
+        """Have a line written; returns when it is its turn. Whoever is cancelled meanwhile leaves no half of one."""
+        if body is not None:
+            await self._to_write.send(body)
+
+    async def write_lines(self, outgoing: AnyByteSendStream, serving: anyio.CancelScope) -> None:
+        """Write each line, until there are no more; where nobody reads any more, end the session."""
         try:
-            async with self._writing:
-                await self._outgoing.send(body + b"\n")
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
-            self._answering.cancel_scope.cancel()
+            async for body in self._to_be_written:
+                await outgoing.send(body + b"\n")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            serving.cancel()
+
+    def end_writing(self) -> None:
+        """Write nothing more than what was begun."""
+        self._to_write.close()
+
+    def close(self) -> None:
+        """Hold nothing more."""
+        self.end_listening()
+        self._to_write.close()
+        self._to_be_written.close()
 
 
 async def _lines(incoming: AnyByteReceiveStream, bytes_max: int) -> AsyncGenerator[bytes | None, None]:

@@ -45,13 +45,13 @@ class Pipe:
 
 
 def test_a_head_is_read_with_names_in_lower_case() -> None:
-    """ASGI: names and values are bytes; HTTP: names have no case."""
+    """ASGI: names and values are bytes; HTTP: names have no case, and white space around a value is none of it."""
     read = read_head(
         {
             "type": "http",
             "method": "POST",
             "path": "/mcp",
-            "headers": [(b"Mcp-Name", b"a"), (b"x", b"\xe4"), (b"mcp-name", b"c")],
+            "headers": [(b"Mcp-Name", b"a"), (b"x", b"\xe4"), (b"mcp-name", b" c\t ")],
             "client": ("192.0.2.7", 1),
         }
     )

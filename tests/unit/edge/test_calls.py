@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from mediator.canonical import DEFAULT_LIMITS, JsonObject
-from mediator.edge.calls import Calls, find_cancellation
+from mediator.edge.calls import Calls, find_notice
 from mediator.wire.arrival import Arrival
 from mediator.wire.jsonrpc import RequestId
 from tests.simulated.arrivals import legacy_arrival, message, notification, over_http
@@ -76,16 +76,40 @@ async def test_a_call_that_is_over_is_forgotten() -> None:
         (message("notifications/cancelled", {"requestId": 7}), None),
         (message("tools/call", {"name": "cancelled"}), None),
         (notification("notifications/initialized"), None),
+        ({"jsonrpc": "2.0", "cancelled": 7}, None),
     ],
-    ids=["id", "no id", "too long", "other notice", "a request", "a call", "no word of it"],
+    ids=["id", "no id", "too long", "other notice", "a request", "a call", "no word of it", "no message"],
 )
 def test_only_a_cancellation_cancels(body: JsonObject, expected: RequestId | None) -> None:
     """MCP, basic/utilities/cancellation."""
-    assert find_cancellation(legacy_arrival(body), DEFAULT_LIMITS) == expected
+    notice = find_notice(legacy_arrival(body), DEFAULT_LIMITS, has_asked=False)
+
+    assert (None if notice is None else notice.cancels) == expected
 
 
 def test_a_cancellation_with_its_slashes_escaped_is_one() -> None:
     """JSON: a slash may be escaped, and some writers do it."""
     body = b'{"jsonrpc":"2.0","method":"notifications\\/cancelled","params":{"requestId":7}}'
 
-    assert find_cancellation(over_http(body), DEFAULT_LIMITS) == 7
+    notice = find_notice(over_http(body), DEFAULT_LIMITS, has_asked=False)
+
+    assert notice is not None
+    assert notice.cancels == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "has_asked", "is_found"),
+    [
+        ({"jsonrpc": "2.0", "id": "mediator-1", "result": {}}, True, True),
+        ({"jsonrpc": "2.0", "id": "mediator-1", "error": {"code": 1, "message": ""}}, True, True),
+        ({"jsonrpc": "2.0", "id": "mediator-1", "result": {}}, False, False),
+        ({"jsonrpc": "2.0", "id": 1, "result": {}}, True, False),
+        (message("tools/call", {"name": "a"}, "mediator-1"), True, False),
+    ],
+    ids=["a result", "an error", "nothing was asked", "an id of theirs", "a request"],
+)
+def test_an_answer_is_looked_for_where_something_was_asked(body: JsonObject, has_asked: bool, is_found: bool) -> None:
+    """Ours: by an id that we drew, and only then is a message read twice."""
+    notice = find_notice(legacy_arrival(body), DEFAULT_LIMITS, has_asked=has_asked)
+
+    assert (notice is not None and notice.answer is not None) is is_found

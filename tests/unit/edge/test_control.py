@@ -24,8 +24,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
 from mediator.edge import control
 from mediator.edge.control import ControlServer, Session, ask_control, relay_session
+from mediator.edge.stdio import serve_stdio
+from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
+from tests.simulated.arrivals import LEGACY, message
+from tests.simulated.corridor import SimulatedCorridor
 
 GOOD: JsonObject = {"op": "stdio", "token": "good"}
 WAIT: JsonObject = {"op": "wait"}
@@ -555,3 +559,41 @@ async def test_hosts_do_not_keep_an_operator_out(path: Path, monkeypatch: pytest
 
     assert stop.value.reason is Reason.OVERLOADED
     assert answer is not None
+
+
+async def test_what_a_host_is_told_and_asked_passes_the_relay_as_it_is(path: Path) -> None:
+    """Issue 4: progress, questions and changes reach a host that is relayed to the owner, and its answers come back."""
+    corridor = SimulatedCorridor()
+
+    async def open_session(_hello: JsonObject) -> Session:
+        return partial(serve_stdio, corridor.door(), lambda: Secret("planner"))
+
+    async def handle(_request: JsonObject) -> JsonObject:
+        raise AssertionError
+
+    sent: list[JsonObject] = [
+        message("initialize", {"protocolVersion": LEGACY, "capabilities": {"elicitation": {}}}, 1),
+        message("tools/call", {"name": "talks"}, 2),
+        message("tools/call", {"name": "asks"}, 3),
+        {"jsonrpc": "2.0", "id": "mediator-1", "result": {"action": "decline"}},
+    ]
+    heard = b""
+    async with anyio.create_task_group() as serving:
+        await serving.start(ControlServer(path, handle, open_session, print).serve)
+        async with Relay.begin(path, GOOD) as host:
+            with anyio.fail_after(5):
+                for number, said in enumerate(sent, 1):
+                    await host.writes.send(canonical_bytes(said) + b"\n")
+                    while heard.count(b"\n") < (1, 5, 6, 7)[number - 1]:
+                        heard += await host.reads.receive()
+                corridor.list_changes.tell()
+                while heard.count(b"\n") < 10:
+                    heard += await host.reads.receive()
+        serving.cancel_scope.cancel()
+
+    received = [parse_object(line) for line in heard.splitlines()]
+    assert [said.get("id", said.get("method")) for said in received] == [
+        *(1, *["notifications/progress"] * 3, 2, "mediator-1", 3),
+        *(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources")),
+    ]
+    assert [said and said.result for said in corridor.answers] == [{"action": "decline"}]

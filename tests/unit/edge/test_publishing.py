@@ -50,7 +50,9 @@ async def served(desk: SimulatedDesk, counted: list[Reason], method: str, path: 
     corridor = SimulatedCorridor()
     facts = http_facts(ServerSettings(public_url="https://m.example.com"), LimitSettings(), 8080, [])
     publishing = Publishing(desk, facts.base_url, lambda _source, reason: counted.append(reason))
-    app = StreamableHttp(corridor.door(), Sessions(lambda: 0.0), facts, lambda: True, publishing)
+    app = StreamableHttp(
+        corridor.door(), Sessions(lambda: 0.0, new_outbox=corridor.door().new_outbox), facts, lambda: True, publishing
+    )
     return await request(app, b"{}", method=method, path=path, token=token).run()
 
 
@@ -113,5 +115,7 @@ async def test_a_mediator_without_a_desk_has_no_such_path() -> None:
     """A host's own mediator, over stdio, takes nothing in."""
     corridor = SimulatedCorridor()
     facts = http_facts(ServerSettings(), LimitSettings(), 8080, [])
-    app = StreamableHttp(corridor.door(), Sessions(lambda: 0.0), facts, lambda: True)
+    app = StreamableHttp(
+        corridor.door(), Sessions(lambda: 0.0, new_outbox=corridor.door().new_outbox), facts, lambda: True
+    )
     assert (await request(app, b"{}", path="/manifests").run()).status == 404

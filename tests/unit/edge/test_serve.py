@@ -126,3 +126,23 @@ def test_a_reply_does_not_wait_for_an_acknowledgement() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_streams_that_stay_open_do_not_hold_up_the_end() -> None:
+    """MCP 2026-07-28: they end in order, with their answer, as soon as the mediator begins to end."""
+    answers: list[Answer] = []
+    listen_to = enveloped("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+
+    async def hear(edge: HttpEdge) -> None:
+        async with edge.connect() as peer:
+            answers.append(await peer.ask(edge.request(listen_to)))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as hearing, serving(grace_seconds=60) as edge:
+            hearing.start_soon(hear, edge)
+            while not edge.corridor.readings:
+                await anyio.lowlevel.checkpoint()
+
+    (answer,) = answers
+    assert b"acknowledged" in answer.body
+    assert b'"resultType":"complete"' in answer.body

@@ -20,8 +20,8 @@ from mediator.edge.stdio import serve_stdio
 from mediator.evidence import Secret
 from mediator.refusal import Reason
 from mediator.wire.arrival import Transport
-from mediator.wire.jsonrpc import RequestId
-from mediator.wire.methods import Era
+from mediator.wire.jsonrpc import RequestId, Response
+from mediator.wire.methods import Era, LogLevel
 from mediator.wire.reading import Notice
 from tests.promises import promise
 from tests.simulated.arrivals import LEGACY, enveloped, message, notification
@@ -315,6 +315,176 @@ async def test_a_host_that_does_not_read_is_not_read_for_ever() -> None:
         answers = [await host.receive() for _ in range(taken)]
 
     assert len({answer["id"] for answer in answers}) == taken
+
+
+# --- what is said and asked beside answers ------------------------------------------------------------------------------
+
+
+def call(name: str, request_id: RequestId = 7) -> JsonObject:
+    return message("tools/call", {"name": name}, request_id)
+
+
+async def shake_hands(host: Host) -> None:
+    await host.send(INITIALIZE)
+    await host.receive()
+
+
+@pytest.mark.parametrize("era", list(Era))
+async def test_what_a_tool_says_comes_before_its_answer_in_order(era: Era) -> None:
+    """MCP, `basic/utilities/progress`."""
+    async with hosting() as host:
+        await shake_hands(host)
+        await host.send(call("talks") if era is Era.LEGACY else enveloped("tools/call", {"name": "talks"}, 7))
+        received = [await host.receive() for _ in range(4)]
+
+    assert [said.get("method", said.get("id")) for said in received] == ["notifications/progress"] * 3 + [7]
+
+
+@promise("P11")
+async def test_a_host_that_does_not_read_is_not_told_for_ever() -> None:
+    """Issue 4: progress waits at the tool, not in our memory."""
+    corridor = SimulatedCorridor(says=1000)
+    async with hosting(corridor, room=0) as host:
+        await host.send(enveloped("tools/call", {"name": "talks"}, 7))
+        await anyio.wait_all_tasks_blocked()
+        assert corridor.told <= 1
+        for _ in range(1000):
+            assert (await host.receive())["method"] == "notifications/progress"
+
+        assert (await host.receive())["id"] == 7
+
+
+async def test_a_host_is_asked_and_its_answer_reaches_who_asked() -> None:
+    """MCP 2025-11-25, elicitation over stdio."""
+    async with hosting() as host:
+        await shake_hands(host)
+        await host.send(call("asks"))
+        asked = await host.receive()
+        await host.send(
+            {"jsonrpc": "2.0", "id": "mediator-9", "result": {}},
+            {"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "decline"}},
+        )
+
+        assert (await host.receive())["id"] == 7
+
+    assert (asked["id"], asked["method"]) == ("mediator-1", "elicitation/create")
+    assert host.corridor.answers == [Response(id="mediator-1", result={"action": "decline"}, error=None)]
+
+
+async def test_a_host_of_the_modern_era_is_not_asked() -> None:
+    """MCP 2026-07-28: also where it made a handshake before."""
+    async with hosting() as host:
+        await shake_hands(host)
+        await host.send(enveloped("tools/call", {"name": "asks"}, 7))
+
+        assert (await host.receive())["id"] == 7
+
+    assert host.corridor.answers == [None]
+
+
+async def test_a_call_that_is_cancelled_while_it_is_told_leaves_no_half_of_a_line() -> None:
+    """Ours: what was begun is written whole."""
+    corridor = SimulatedCorridor(says=1000, text="x" * 1000)
+    async with hosting(corridor, room=0) as host:
+        await host.send(enveloped("tools/call", {"name": "talks"}, 7))
+        assert (await host.receive())["method"] == "notifications/progress"
+        await host.send(notification("notifications/cancelled", {"requestId": 7}))
+        await host.send(enveloped("tools/list", request_id="then"))
+        while (said := await host.receive()).get("id") != "then":
+            assert said["method"] == "notifications/progress"
+
+    assert corridor.told < 1000
+
+
+async def test_a_level_that_was_asked_for_is_that_of_the_session() -> None:
+    """MCP 2025-11-25, logging/setLevel."""
+    async with hosting() as host:
+        await shake_hands(host)
+        await host.send(message("logging/setLevel", {"level": "error"}, 2))
+        await host.receive()
+        await host.send(message("ping", request_id=3))
+        await host.receive()
+
+    session = host.corridor.arrivals[-1].session
+    assert session is not None
+    assert (session.log_level, session.version) == (LogLevel.ERROR, LEGACY)
+
+
+async def test_a_level_without_a_handshake_is_refused_and_of_no_effect() -> None:
+    """MCP 2025-11-25: the modern era says it with each request."""
+    async with hosting() as host:
+        await host.send(message("logging/setLevel", {"level": "error"}, 2))
+
+        assert "error" in await host.receive()
+
+
+async def test_a_host_hears_that_lists_changed_and_what_it_subscribed_to() -> None:
+    """MCP 2025-11-25: over its line, once it made its handshake."""
+    async with hosting() as host:
+        host.corridor.list_changes.tell()
+        await shake_hands(host)
+        await host.send(message("resources/subscribe", {"uri": "test://a"}, 2))
+        await host.receive()
+        host.corridor.updates.updated("clock", "test://b", None)
+        host.corridor.updates.updated("clock", "test://a", None)
+        updated = await host.receive()
+        host.corridor.list_changes.tell()
+        changed = [await host.receive() for _ in range(3)]
+
+    assert (updated["method"], updated["params"]) == ("notifications/resources/updated", {"uri": "test://a"})
+    kinds = ("tools", "prompts", "resources")
+    assert [said["method"] for said in changed] == [f"notifications/{kind}/list_changed" for kind in kinds]
+    assert len(host.corridor.updates) == 0
+
+
+def listen(request_id: RequestId) -> JsonObject:
+    wanted: JsonObject = {"toolsListChanged": True, "resourceSubscriptions": ["test://a"]}
+    return enveloped("subscriptions/listen", {"notifications": wanted}, request_id)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "said all"])
+async def test_who_listens_hears_what_it_asked_for_until_it_is_over(how: str) -> None:
+    """MCP 2026-07-28, `basic/patterns/subscriptions`: acknowledged first, the result of the request last."""
+    async with hosting() as host:
+        await host.send(listen("l"))
+        acknowledged = await host.receive()
+        host.corridor.list_changes.tell()
+        changed = await host.receive()
+        host.corridor.updates.updated("clock", "test://a", None)
+        updated = await host.receive()
+        if how == "cancelled":
+            await host.send(notification("notifications/cancelled", {"requestId": "l"}))
+        else:
+            host.end()
+        ended = await host.receive()
+
+    meta = {"io.modelcontextprotocol/subscriptionId": "l"}
+    assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+    assert (changed["method"], changed["params"]) == ("notifications/tools/list_changed", {"_meta": meta})
+    assert updated["params"] == {"uri": "test://a", "_meta": meta}
+    assert ended["id"] == "l"
+    assert isinstance(ended["result"], dict)
+    assert ended["result"]["resultType"] == "complete"
+    assert len(host.corridor.updates) == 0
+
+
+async def test_so_many_requests_listen_and_one_more_is_told_so() -> None:
+    """Ours: and they take no place of other requests."""
+    async with hosting() as host:
+        for number in range(16):
+            await host.send(listen(number))
+            assert (await host.receive())["method"] == "notifications/subscriptions/acknowledged"
+        await host.send(listen("more"))
+        refusal = await host.receive()
+        await host.send(*(slow(f"slow-{number}") for number in range(64)))
+        host.corridor.slow.set()
+        answers = {(await host.receive())["id"] for _ in range(64)}
+        host.end()
+
+    assert refusal["id"] == "more"
+    assert isinstance(refusal["error"], dict)
+    assert refusal["error"]["data"] == {"reason": "OVERLOADED", "remedy": "try again later"}
+    assert answers == {f"slow-{number}" for number in range(64)}
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

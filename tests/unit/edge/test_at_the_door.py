@@ -1,0 +1,53 @@
+"""Unit tests of mediator/edge/at_the_door.py; what HTTP turns away is tested with the application.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mediator.edge.asgi import Head
+from mediator.edge.at_the_door import AtTheDoor, bare_arrival, holder_of, not_allowed, overloaded, turned_away
+from mediator.refusal import Reason
+from mediator.wire.arrival import Transport
+from tests.simulated.arrivals import over_http
+from tests.simulated.corridor import SimulatedCorridor
+from tests.simulated.replies import refusal
+
+
+def test_an_arrival_is_made_of_its_head() -> None:
+    """Ours: where from, at which endpoint, and whose credential."""
+    head = Head(method="POST", path="/mcp", headers=(("authorization", "Bearer abc"),), source="192.0.2.7")
+
+    arrival = bare_arrival(head, "clock")
+
+    assert (arrival.body, arrival.transport, arrival.server, arrival.source) == (
+        b"",
+        Transport.HTTP,
+        "clock",
+        head.source,
+    )
+    assert arrival.credential is not None
+    assert arrival.credential.reveal() == "abc"
+
+
+def test_whoever_is_turned_away_is_counted_save_for_a_method_that_clients_try() -> None:
+    """Design 5.8: a stop before identification is counted; what a well-behaved client tries is none."""
+    corridor = SimulatedCorridor()
+    arrival = over_http(b"")
+
+    busy = turned_away(corridor.door(), arrival, overloaded("too many"))
+    other = turned_away(corridor.door(), arrival, not_allowed("POST"))
+
+    assert (busy.status, other.status) == (503, 405)
+    assert busy == refusal(Reason.OVERLOADED)
+    assert corridor.counted == [(arrival.source, Reason.OVERLOADED)]
+
+
+def test_who_shows_no_credential_is_nobody() -> None:
+    """Design 5.7: 401, by the reason and not by the transport."""
+    with pytest.raises(AtTheDoor) as at:
+        holder_of(SimulatedCorridor().door(), over_http(b"", credential=None))
+
+    assert (at.value.status, at.value.stop.reason) == (None, Reason.NO_CREDENTIAL)
