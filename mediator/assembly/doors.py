@@ -24,5 +24,7 @@ def make_door(mediator: Mediator) -> Door:
         count=count,
         json_limits=corridor.json_limits,
         list_changes=mediator.list_changes,
+        updates=mediator.updates,
+        answer_seconds=mediator.settings.limits.input_seconds,
         quarantined=lambda: len(mediator.trust.snapshot().quarantined),
     )

@@ -20,7 +20,9 @@ import anyio
 from mediator import __version__
 from mediator.adapters.clock_system import SystemClock
 from mediator.adapters.credentials_references import ReferencedCredentials
+from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
+from mediator.adapters.inspection_processes.pool import InspectionProcesses, ProcessLimits
 from mediator.adapters.ledger_segments.ledger import SegmentLedger
 from mediator.adapters.ledger_segments.reading import read_head
 from mediator.adapters.owner_flock import own
@@ -30,13 +32,15 @@ from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
+from mediator.assembly.looking import Looking
 from mediator.assembly.mismatches import MismatchNotes
 from mediator.assembly.renewal import Renewal
-from mediator.assembly.servers import make_tool_servers, resolve_bearers
+from mediator.assembly.servers import hearing_of, make_tool_servers, resolve_bearers
 from mediator.assembly.trust import LoadedTrust, load_trust
 from mediator.canonical import JsonLimits
 from mediator.delegation.chain import must_be_live
 from mediator.edge.list_changes import ListChanges
+from mediator.edge.resource_updates import ResourceUpdates
 from mediator.manifest.pin import PinProblem
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
@@ -46,7 +50,6 @@ from mediator.mediation.reply import ServerFacts
 from mediator.refusal import Refused
 from mediator.settings.sections import Settings
 
-_LOOK_SECONDS: Final = 5.0  # so long at most until what is due, or was said to have changed, is compared without a call
 _SWEEP_SECONDS: Final = 30.0  # processes of a task that ended by itself live at most so much longer
 
 
@@ -64,6 +67,8 @@ class Mediator:
     store: SqliteStore
     tool_servers: RoutedToolServers
     list_changes: ListChanges
+    updates: ResourceUpdates
+    looking: Looking
     renewal: Renewal
 
     @property
@@ -84,35 +89,38 @@ class Mediator:
         servers = {item.server for item in self.trust.snapshot().all_pins.items}
         return await each_alone({server: partial(compare, server) for server in sorted(servers)})
 
-    async def _keep_looking(self) -> None:
-        """Compare, without any call, what servers offer where that is due. What cannot be compared, no call reaches."""
-        while True:
-            await anyio.sleep(_LOOK_SECONDS)
-            await self.tool_servers.look_again()
-
     async def end_dead_tasks(self) -> None:
         """End what was started for tasks that are over: expired, idle, or revoked. Their calls are refused anyway."""
         now_ms = self.ports.clock.now_ms()
-        for task in self.tool_servers.tasks:
+        for task in {*self.tool_servers.tasks, *self.updates.tasks}:
             circumstances = self.store.gather(task)
             try:
                 for link in circumstances.grants:
                     must_be_live(link, circumstances.last_used_ms, now_ms)
             except Refused:
-                await self.tool_servers.end_task(task)
+                await self.end_task(task)
             else:
                 if not circumstances.grants:  # somebody took it out of the store
-                    await self.tool_servers.end_task(task)
+                    await self.end_task(task)
+
+    async def end_task(self, task: str) -> None:
+        """End what was started, and what is told, for this task alone."""
+        await _end_task(self.updates, self.tool_servers, task)
 
     async def keep_house(self) -> None:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
         async with anyio.create_task_group() as keeping:
             keeping.start_soon(keep, self.store, self.corridor.alarm)
-            keeping.start_soon(self._keep_looking)
+            keeping.start_soon(self.looking.keep_on)
             while True:
                 await anyio.sleep(_SWEEP_SECONDS)
                 with contextlib.suppress(Refused):
                     await self.end_dead_tasks()
+
+
+async def _end_task(updates: ResourceUpdates, tool_servers: RoutedToolServers, task: str) -> None:
+    updates.end_task(task)
+    await tool_servers.end_task(task)
 
 
 @asynccontextmanager
@@ -127,10 +135,11 @@ async def open_mediator(
         ending.enter_context(own(folder.lock_file))
         with naming(folder.key_file("issuer")):
             issuer_key = read_key(folder.key_file("issuer"))
+        grants_key = read_secret(folder.key_file("grants"))
         store = ending.enter_context(
             SqliteStore(
                 folder.store_file,
-                read_secret(folder.key_file("grants")),
+                grants_key,
                 tenant=settings.tenant,
                 busy_timeout_ms=settings.store.busy_timeout_ms,
                 alarm=alarm,
@@ -141,7 +150,7 @@ async def open_mediator(
         def load() -> LoadedTrust:
             return load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
 
-        loaded, list_changes = load(), ListChanges()
+        loaded, list_changes, updates = load(), ListChanges(), ResourceUpdates()
         trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell, book=store)
         ledger = await ending.enter_async_context(
             SegmentLedger(
@@ -154,12 +163,20 @@ async def open_mediator(
             )
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
-        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm)
+        looking = Looking(lambda: tool_servers.look_again(), list_changes.tell)  # noqa: PLW0108 - they are made below
+        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm, hurry=looking.hurry)
+        inspectors: InspectionProcesses | None = None
+        if (workers := settings.limits.inspection_workers) > 0:
+            limits = ProcessLimits(workers=workers)
+            inspectors = InspectionProcesses(hearing_of(settings.limits), limits, alarm)
+            ending.push_async_callback(inspectors.aclose)
         make_servers = partial(
             make_tool_servers,
             folder,
+            inspectors=inspectors,
             watch=holding,
             fence=fence,
+            updates=updates,
             pins=lambda: trust.snapshot().pins,
             mismatch=MismatchNotes(ledger=ledger, clock=clock).tell,
         )
@@ -176,6 +193,8 @@ async def open_mediator(
             credentials=credentials,
             tool_servers=tool_servers,
             tracer=tracer,
+            handles=SealedHandles(grants_key),
+            inspectors=inspectors,
         )
         yield Mediator(
             folder=folder,
@@ -183,7 +202,11 @@ async def open_mediator(
             base_url=base_url,
             corridor=Corridor(
                 ports=ports,
-                facts=ServerFacts(version=__version__, metadata_url=f"{base_url}/.well-known/oauth-protected-resource"),
+                facts=ServerFacts(
+                    version=__version__,
+                    metadata_url=f"{base_url}/.well-known/oauth-protected-resource",
+                    extensions=settings.server.extensions,
+                ),
                 json_limits=JsonLimits(
                     bytes_max=settings.limits.body_bytes_max,
                     depth_max=settings.limits.json_depth_max,
@@ -202,13 +225,15 @@ async def open_mediator(
                 clock=clock,
                 issuer_key=issuer_key,
                 base_url=base_url,
-                ended=tool_servers.end_task,
+                ended=partial(_end_task, updates, tool_servers),
             ),
             ports=ports,
             trust=trust,
             store=store,
             tool_servers=tool_servers,
             list_changes=list_changes,
+            updates=updates,
+            looking=looking,
             renewal=Renewal(
                 folder=folder,
                 configured={server.name: server for server in settings.tool_servers},

@@ -34,9 +34,9 @@ from mediator.manifest.pin import PinSet
 from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.instances import InstanceRule
 from mediator.mediation.permit import Permit
-from mediator.mediation.ports import OfferWatch
+from mediator.mediation.ports import Inspectors, OfferWatch, UpdateWatch
 from mediator.refusal import Reason, Refused
-from mediator.settings.sections import Settings, ToolServerSettings
+from mediator.settings.sections import LimitSettings, Settings, ToolServerSettings
 from mediator.settings.values import Literally
 from mediator.wire.hearing import HearingLimits, Introduction
 from mediator.wire.methods import Era
@@ -50,6 +50,13 @@ class _NobodyWatches:
     def observe(self, server: str, offer: Offer, connection: str = "") -> None:
         """Take no note."""
 
+    def agrees(self, server: str, offer: Offer) -> bool:  # noqa: ARG002 - nothing is pinned to compare with
+        """Nothing is pinned, so everything agrees."""
+        return True
+
+    def changed(self, server: str) -> None:
+        """Take no note."""
+
     def forget(self, server: str, connection: str) -> None:
         """Take no note."""
 
@@ -61,20 +68,33 @@ def make_tool_servers(
     fence: Callable[[Permit], None],
     pins: Callable[[], PinSet] | None = None,
     mismatch: MismatchWatch = tell_nobody,
+    updates: UpdateWatch | None = None,
+    inspectors: Inspectors | None = None,
 ) -> dict[str, HttpToolServer | StdioToolServer]:
     """Return an adapter for each configured server; raises `Refused` naming a secret that is not where it should be.
 
     Before each start a command's files are compared with what the settings and, where `pins` are given, the pinned
-    manifests say of them; `mismatch` is told of what differs.
+    manifests say of them; `mismatch` is told of what differs. `updates` is told of resources that changed.
     """
 
     def promises(server: ToolServerSettings) -> PromiseSource:
         return lambda: promise_of(folder, server, () if pins is None else pins().items_of_server(server.name))
 
     return {
-        server.name: _make(folder, settings, server, watch, fence, promises(server), mismatch)
+        server.name: _make(folder, settings, server, watch, fence, promises(server), mismatch, updates, inspectors)
         for server in settings.tool_servers
     }
+
+
+def hearing_of(limits: LimitSettings) -> HearingLimits:
+    """Return how much a tool server may say."""
+    return HearingLimits(
+        result_bytes_max=limits.result_bytes_max,
+        json_depth_max=limits.json_depth_max,
+        json_values_max=limits.json_values_max,
+        pages_max=limits.list_pages_max,
+        items_max=limits.list_items_max,
+    )
 
 
 def promise_of(folder: Folder, server: ToolServerSettings, pinned: Iterable[PinnedItem]) -> Promise:
@@ -128,7 +148,7 @@ async def introduce(
 
 
 def _must_not_call(permit: Permit) -> None:
-    raise Refused(Reason.INTERNAL, f"`{permit.tool.server}` was asked to introduce itself, not to be called")
+    raise Refused(Reason.INTERNAL, f"`{permit.item.server}` was asked to introduce itself, not to be called")
 
 
 def _make(
@@ -139,21 +159,19 @@ def _make(
     fence: Callable[[Permit], None],
     promise: PromiseSource = promise_nothing,
     mismatch: MismatchWatch = tell_nobody,
+    updates: UpdateWatch | None = None,
+    inspectors: Inspectors | None = None,
 ) -> HttpToolServer | StdioToolServer:
     limits, freshness_seconds = settings.limits, settings.manifests.freshness_seconds
-    hearing = HearingLimits(
-        result_bytes_max=limits.result_bytes_max,
-        json_depth_max=limits.json_depth_max,
-        json_values_max=limits.json_values_max,
-        pages_max=limits.list_pages_max,
-        items_max=limits.list_items_max,
-    )
+    hearing = hearing_of(limits)
     era, instance = _ERAS[server.era], InstanceRule(server.instance)
     if server.url is not None:
         return HttpToolServer(
             server.name,
             server.url,
             watch=watch,
+            updates=updates,
+            inspectors=inspectors,
             fence=fence,
             era=era,
             instance=instance,
@@ -168,6 +186,8 @@ def _make(
         server.name,
         server.command or (),
         watch=watch,
+        updates=updates,
+        inspectors=inspectors,
         fence=fence,
         environment=_environment_of(server),
         cwd=str(folder.root / (server.cwd or ".")),

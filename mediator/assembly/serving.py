@@ -67,7 +67,9 @@ async def serve(
             alarm=alarm,
         )
         publishing = Publishing(desk, base_url, door.count)
-        app = StreamableHttp(door, Sessions(time.monotonic), facts, lambda: True, publishing)
+        app = StreamableHttp(
+            door, Sessions(time.monotonic, new_outbox=door.new_outbox), facts, lambda: True, publishing
+        )
         async with anyio.create_task_group() as doors:
             await doors.start(serve_control, mediator)
             unreachable = await mediator.hold_to_pins()

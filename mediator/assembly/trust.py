@@ -8,10 +8,10 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
@@ -31,12 +31,12 @@ from mediator.identity.keys import KeySet, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
 from mediator.manifest.lock import SignedApproval, parse_lock, words_that_verify
 from mediator.manifest.pin import PinProblem, PinSet, load_pins
-from mediator.manifest.pinned import PinnedTool, ReviewRule
+from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool, ReviewRule
 from mediator.manifest.put_back import find_put_back, without
 from mediator.manifest.trust import Acceptance, SignerTrust, read_acceptance, verify_trust
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
-from mediator.policy.request import ToolFacts
+from mediator.policy.request import RESOURCE_INPUT_SCHEMA, ItemFacts, prompt_input_schema
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 
@@ -69,6 +69,7 @@ def load_trust(folder: Folder, settings: Settings, issuer_key: PublicKey, base_u
             deadline_seconds=settings.limits.deadline_seconds,
             result_bytes_max=settings.limits.result_bytes_max,
             clock_skew_seconds=settings.delegation.clock_skew_seconds,
+            input_seconds=settings.limits.input_seconds,
         ),
         audience=base_url,
         tenant=settings.tenant,
@@ -142,21 +143,42 @@ def read_policies(policies: Path) -> Mapping[str, str]:
     return texts
 
 
-def tool_facts(tool: PinnedTool) -> ToolFacts:
-    """Return what policy may know of a pinned tool: what its owner declared and its reviewer tightened."""
-    return ToolFacts(
-        server=tool.server,
-        tool=tool.name,
-        effect=tool.effect,
-        sensitivity=tool.sensitivity,
-        reads_from=tool.reads_from,
-        sends_to=tool.sends_to,
-        result_labels=tool.result_labels,
-        digest=tool.digest,
-        targets=tuple(sorted(tool.targets)),
-        input_schema=_object(tool.definition, "inputSchema"),
-        domain=tool.server,
+def item_facts(item: PinnedItem) -> ItemFacts:
+    """Return what policy may know of a pinned item: what its owner declared and its reviewer tightened."""
+    return ItemFacts(
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
+        effect=item.effect,
+        sensitivity=item.sensitivity,
+        reads_from=item.reads_from,
+        sends_to=item.sends_to,
+        result_labels=item.result_labels,
+        digest=item.digest,
+        targets=tuple(sorted(item.targets)) if isinstance(item, PinnedTool) else (),
+        input_schema=_input_schema(item),
+        domain=item.server,
     )
+
+
+def _input_schema(item: PinnedItem) -> JsonObject:
+    match item:
+        case PinnedTool():
+            return _object(item.definition, "inputSchema")
+        case PinnedPrompt():
+            return prompt_input_schema(_argument_names(item.definition))
+        case PinnedResource():
+            return RESOURCE_INPUT_SCHEMA
+        case _:
+            assert_never(item)
+
+
+def _argument_names(definition: JsonObject) -> Iterator[str]:
+    arguments = definition.get("arguments")
+    for argument in arguments if isinstance(arguments, list) else []:
+        name = argument.get("name") if isinstance(argument, dict) else None
+        if isinstance(name, str):
+            yield name
 
 
 def _keys(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str) -> KeySet:
@@ -186,7 +208,7 @@ def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinS
         )
         raise Refused(Reason.POLICY_ERROR, detail)
     try:
-        return prepare_engine(texts, [tool_facts(tool) for tool in pins])
+        return prepare_engine(texts, [item_facts(item) for item in pins.items])
     except PolicySetInvalid as error:
         raise Refused(Reason.POLICY_ERROR, f"{error}: run `mediator policy check`") from error
 

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from rich import box
 from rich.console import Console
@@ -30,6 +30,14 @@ ERR: Final = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 Part: TypeAlias = str | tuple[str, str]
 """A text, or a text and its style."""
+
+
+class Tell(Protocol):
+    """How a line is printed: `say`, or `note` where data goes to standard output."""
+
+    def __call__(self, *parts: Part) -> None:
+        """Print one line."""
+
 
 DEBUG: Final = "MEDIATOR_DEBUG"
 GOOD: Final = "green"
@@ -59,7 +67,9 @@ def note(*parts: Part) -> None:
     ERR.print(_line(parts), soft_wrap=True)
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title: str = "") -> None:
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title: str = "", on: Console | None = None
+) -> None:
     """Print a table; a cell that is too long for its column goes on in the next line, and nothing is cut off.
 
     Columns without names make a list of facts: no head, no rule.
@@ -77,7 +87,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Part]], *, title:
         table.add_column(printable(column), overflow="fold")
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
-    OUT.print(table)
+    (on or OUT).print(table)
 
 
 def show_lines(rows: Sequence[Sequence[Part]]) -> None:

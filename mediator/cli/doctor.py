@@ -26,7 +26,7 @@ from mediator.assembly.folder import Folder, find_file, read_file, read_operator
 from mediator.assembly.folder import require_private as require_private_folder
 from mediator.assembly.seen import Signed, refuse_older
 from mediator.assembly.servers import promise_of
-from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, read_signer_trust, tool_facts
+from mediator.assembly.trust import ACTIVATION_FILE, item_facts, load_pin_set, read_policies, read_signer_trust
 from mediator.canonical import Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
@@ -178,7 +178,7 @@ def _policies(set_up: SetUp) -> Iterator[Finding]:
             next_step="`mediator policy check`, then `mediator policy activate --operator WHO`; or undo the edit",
         )
     pins, _ = load_pin_set(set_up.folder, set_up.settings, operators, now_ms())
-    for finding in check_policies(texts, [tool_facts(tool) for tool in pins]):
+    for finding in check_policies(texts, [item_facts(item) for item in pins.items]):
         level = Level.ERROR if finding.severity is Severity.ERROR else Level.WARNING
         yield Finding(level=level, what=str(finding), next_step=finding.remedy)
 

@@ -26,7 +26,7 @@ from typing import Final
 
 from mediator.assembly.folder import read_file
 from mediator.canonical import Digest, JsonObject, digest_of_bytes
-from mediator.cli.console import ERR, GOOD, NAME, counted, printable, say
+from mediator.cli.console import ERR, GOOD, NAME, Tell, counted, printable, say
 from mediator.cli.folder import about
 from mediator.cli.package_runner import Package, Registry, read_runner
 from mediator.cli.package_tools import installed_command, normal_name, resolved
@@ -81,14 +81,14 @@ def with_package(source: Source, root: Path, name: str, signed: Sequence[JsonObj
         raise
 
 
-def show_installed(installed: Installed, root: Path) -> None:
+def show_installed(installed: Installed, root: Path, tell: Tell = say) -> None:
     """Print what was installed: version, integrity, how much, and where."""
     if installed.package is None or installed.folder is None:
         return
     entry = installed.package
     count = sum(len(parse_file_list(raw)) for path, raw in installed.files.items() if path.suffix == SUFFIX)
-    say(("installed ", GOOD), (f"{entry['identifier']} {entry['version']}", NAME), f" ({_integrity(entry)})")
-    say(f"  {counted(count, 'file')} in {installed.folder.relative_to(root)}/, each compared before each start")
+    tell(("installed ", GOOD), (f"{entry['identifier']} {entry['version']}", NAME), f" ({_integrity(entry)})")
+    tell(f"  {counted(count, 'file')} in {installed.folder.relative_to(root)}/, each compared before each start")
 
 
 def install(package: Package, source: Source, root: Path, name: str, signed: Sequence[JsonObject] = ()) -> Installed:

@@ -1,4 +1,4 @@
-"""Private keys at a command: found by whose they are, unlocked where they are locked, made where there is none.
+"""Who sits at a command, and private keys there: found by whose they are, unlocked where locked, made where there is none.
 
 A passphrase is asked for at a terminal and nowhere else: it stands in no argument, no variable and no file.
 
@@ -11,6 +11,8 @@ import getpass
 import os
 import sys
 from pathlib import Path
+
+import typer
 
 from mediator.assembly.folder import Folder, read_key, read_secret, replace_file
 from mediator.cli.folder import about
@@ -25,6 +27,16 @@ _PASSPHRASE_MIN = 8  # NIST SP 800-63B §5.1.1: the least for a secret that a pe
 def is_at_a_terminal() -> bool:
     """Tell whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def must_be_wanted(question: str, *, yes: bool) -> None:
+    """Ask whether what was shown is to be done; a refusal where nobody can be asked, and `--yes` was not said."""
+    if yes:
+        return
+    if not is_at_a_terminal():
+        detail = "nobody is here to ask whether that is wanted"
+        raise Refused(Reason.MALFORMED, detail, remedy="look at it, and say `--yes`")
+    typer.confirm(question, abort=True, err=True)
 
 
 def is_locked(path: Path) -> bool:

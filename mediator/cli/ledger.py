@@ -166,7 +166,7 @@ def _rows(entries: Sequence[JsonObject]) -> list[dict[str, Json]]:
 
 
 def _decision_row(entry: JsonObject) -> dict[str, Json]:
-    call, tool, policies = (_object(entry.get(name)) for name in ("call", "tool", "policies"))
+    call, item, policies = (_object(entry.get(name)) for name in ("call", "item", "policies"))
     return {
         "at": entry.get("at"),
         "kind": "decision",
@@ -176,9 +176,11 @@ def _decision_row(entry: JsonObject) -> dict[str, Json]:
         "agent": entry.get("agent"),
         "owner": entry.get("owner"),
         "task": entry.get("task"),
-        "tool": f"{tool.get('server')}/{tool.get('name')}" if tool else None,
+        "method": call.get("method"),
+        "item": f"{item.get('server')}/{item.get('name')}" if item else None,
+        "kind_of_item": item.get("kind"),
         "asked_for": call.get("name"),
-        "effect": tool.get("effect"),
+        "effect": item.get("effect"),
         "policies": policies.get("determining"),
         "trace": _object(entry.get("spans")).get("trace"),
         "outcome": None,
@@ -192,9 +194,9 @@ def _show_rows(rows: Sequence[Mapping[str, Json]]) -> None:
         time: Part = (_moment(row)[11:19], QUIET)
         if row["kind"] == "decision":
             verdict = (str(row["verdict"]), GOOD if row["verdict"] == "allow" else BAD)
-            tool = (str(row["tool"] or row["asked_for"]), NAME)
+            item = (str(row["item"] or row["asked_for"]), NAME)
             lines.append(
-                (time, verdict, tool, _why(row), str(row["agent"] or "?"), (str(row["id"])[:_SHOWN_ID], QUIET))
+                (time, verdict, item, _why(row), str(row["agent"] or "?"), (str(row["id"])[:_SHOWN_ID], QUIET))
             )
         elif row["kind"] not in _OF_STREAMS:
             lines.append((time, "", f"{row['kind']}: {_told(row['body'])}"))

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,11 +23,20 @@ from mediator.cli.console import GOOD, NAME, WARN, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up, replace_together
 from mediator.cli.keys import key_of_reference
 from mediator.cli.manifest_diff import diff
-from mediator.cli.manifest_files import PARTLY_SIGNED_FILE, NameArgument, manifest_file, read_trust, read_verified
+from mediator.cli.manifest_files import (
+    PARTLY_SIGNED_FILE,
+    NameArgument,
+    NamesArgument,
+    each_of,
+    manifest_file,
+    read_trust,
+    read_verified,
+)
 from mediator.cli.manifest_import import import_manifest
 from mediator.cli.manifest_owner import init_owner, new
 from mediator.cli.manifest_pending import pending, take
 from mediator.cli.manifest_publish import publish, status
+from mediator.identity.dsse import SigningKey
 from mediator.manifest.draft import accept_proposed
 from mediator.manifest.fields import write_moment
 from mediator.manifest.manifest import ToolManifest, read_manifest
@@ -60,7 +70,7 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command("sign")
 def sign(
-    name: NameArgument,
+    names: NamesArgument,
     accept: Annotated[
         bool, typer.Option("--accept-proposed", help="Declare each effect that is still open as it was proposed.")
     ] = False,
@@ -71,36 +81,12 @@ def sign(
     add: Annotated[bool, typer.Option("--add-signature", help="Add to the signatures that others have made.")] = False,
     folder: FolderOption = HERE,
 ) -> None:
-    """Sign a server's manifest: that its tools are these, and do what is declared."""
+    """Sign a server's manifest, or several: that its tools are these, and do what is declared."""
     set_up = open_set_up(folder)
-    path = manifest_file(set_up, name)
-    with about(set_up.shown(path), "correct it there, or declare what was proposed: `--accept-proposed`"):
-        manifest = parse_object(read_file(path))
-        if accept:
-            manifest = accept_proposed(manifest)
-        read = read_manifest(manifest)
     trust = read_trust(set_up)
-    signers = [
-        key_of_reference(reference, "the signer") for reference in key or [str(set_up.folder.key_file("signer"))]
-    ]
-    partly = path.with_name(PARTLY_SIGNED_FILE)
-    with about(set_up.shown(path), "correct it there, or declare what was proposed: `--accept-proposed`"):
-        _must_not_fall(set_up, name, read, trust)
-        envelope = sign_manifest(manifest, signers)
-        if add:
-            envelope = gather_signatures(_signed_before(partly), envelope)
-        count, needed = count_signatures(envelope, trust, now_ms())
-        if 0 < count < needed:
-            replace_together({path: readable_bytes(manifest), partly: envelope})
-            say(("signed in part: ", WARN), (read.server.name, NAME), f" has {count} of {needed} signatures")
-            say(("next: ", NAME), f"another signer runs `mediator manifest sign {name} --add-signature --key KEY`")
-            return
-        verified = verify_manifest(envelope, trust, now_ms())
-    replace_together({path: readable_bytes(manifest), path.with_name(ENVELOPE_FILE): envelope})
-    partly.unlink(missing_ok=True)
-    say(("signed ", GOOD), (verified.manifest.server.name, NAME), f" by {', '.join(verified.signers)}")
-    show_declared(verified.manifest)
-    say(("next: ", NAME), f"`mediator pin review {name}`, then `mediator pin approve {name} --reviewer WHO`")
+    references = key or [str(set_up.folder.key_file("signer"))]
+    signers = [key_of_reference(reference, "the signer") for reference in references]
+    each_of(names, lambda name: _sign(set_up, name, trust, signers, accept=accept, add=add))
 
 
 @group.command("schema")
@@ -148,6 +134,34 @@ def show_declared(manifest: ToolManifest) -> None:
         for tool in manifest.tools
     ]
     show_table(("tool", "effect", "sensitivity", "result labels", "targets"), rows)
+
+
+def _sign(
+    set_up: SetUp, name: str, trust: SignerTrust, signers: Sequence[SigningKey], *, accept: bool, add: bool
+) -> None:
+    path = manifest_file(set_up, name)
+    with about(set_up.shown(path), "correct it there, or declare what was proposed: `--accept-proposed`"):
+        manifest = parse_object(read_file(path))
+        if accept:
+            manifest = accept_proposed(manifest)
+        read = read_manifest(manifest)
+        partly = path.with_name(PARTLY_SIGNED_FILE)
+        _must_not_fall(set_up, name, read, trust)
+        envelope = sign_manifest(manifest, signers)
+        if add:
+            envelope = gather_signatures(_signed_before(partly), envelope)
+        count, needed = count_signatures(envelope, trust, now_ms())
+        if 0 < count < needed:
+            replace_together({path: readable_bytes(manifest), partly: envelope})
+            say(("signed in part: ", WARN), (read.server.name, NAME), f" has {count} of {needed} signatures")
+            say(("next: ", NAME), f"another signer runs `mediator manifest sign {name} --add-signature --key KEY`")
+            return
+        verified = verify_manifest(envelope, trust, now_ms())
+    replace_together({path: readable_bytes(manifest), path.with_name(ENVELOPE_FILE): envelope})
+    partly.unlink(missing_ok=True)
+    say(("signed ", GOOD), (verified.manifest.server.name, NAME), f" by {', '.join(verified.signers)}")
+    show_declared(verified.manifest)
+    say(("next: ", NAME), f"`mediator pin review {name}`, then `mediator pin approve {name} --reviewer WHO`")
 
 
 def _signed_before(partly: Path) -> bytes:

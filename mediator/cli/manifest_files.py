@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -12,6 +13,7 @@ import typer
 
 from mediator.assembly.folder import read_file, read_operators
 from mediator.assembly.trust import ENVELOPE_FILE, read_signer_trust
+from mediator.cli.console import BAD, NAME, note, print_refusal
 from mediator.cli.folder import SetUp, about, now_ms
 from mediator.manifest.manifest import LOCAL_NAME
 from mediator.manifest.signature import VerifiedManifest, verify_manifest
@@ -19,6 +21,9 @@ from mediator.manifest.trust import SignerTrust
 from mediator.refusal import Reason, Refused
 
 NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="The server's local name.")]
+NamesArgument: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="The servers' local names; one, or several.")
+]
 
 MANIFEST_FILE: Final = "manifest.json"
 PARTLY_SIGNED_FILE: Final = "manifest.partly.dsse.json"
@@ -35,6 +40,23 @@ def manifest_file(set_up: SetUp, name: str) -> Path:
         detail = f"`{name}` is no local name: 1 to 20 of `a-z`, `0-9`, `-`, and no `-` at the start"
         raise Refused(Reason.MALFORMED, detail, remedy="choose one, such as `clock`")
     return set_up.manifests / name / MANIFEST_FILE
+
+
+def each_of(names: Sequence[str], act: Callable[[str], None]) -> None:
+    """Do this for each name; of several, one that is refused is told, the others go on, and the command ends with 1."""
+    if len(names) == 1:
+        act(names[0])
+        return
+    refused_any = False
+    for name in dict.fromkeys(names):
+        try:
+            act(name)
+        except Refused as refused:
+            note(("refused: ", BAD), (name, NAME))
+            print_refusal(refused)
+            refused_any = True
+    if refused_any:
+        raise typer.Exit(1)
 
 
 def read_trust(set_up: SetUp) -> SignerTrust:

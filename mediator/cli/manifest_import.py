@@ -1,6 +1,7 @@
 """`mediator manifest import`: run or ask a tool server once, read all that it offers, and write a draft manifest.
 
-What is run is shown first, and asked for. A draft proposes effects and declares none: that is its owner's to do.
+What is run is shown first, and asked for. A draft proposes effects and declares none: that is its owner's to do. One
+import is in `manifest_imported.py`; that of all that a host's file has, in `manifest_import_all.py`.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -8,38 +9,26 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
-import anyio
 import typer
 
-from mediator.assembly.folder import read_file
-from mediator.assembly.servers import introduce
-from mediator.canonical import Json, readable_bytes
+from mediator.canonical import Json
 from mediator.cli.console import GOOD, NAME, QUIET, WARN, counted, say, show_table
-from mediator.cli.folder import HERE, FolderOption, SetUp, about, open_set_up, replace_together
-from mediator.cli.installed import show_installed, with_package
-from mediator.cli.keys import is_at_a_terminal
-from mediator.cli.manifest_drafted import drafted
+from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, open_set_up
+from mediator.cli.host_entries import source_from_host
+from mediator.cli.keys import must_be_wanted
 from mediator.cli.manifest_files import manifest_file
+from mediator.cli.manifest_import_all import import_all
+from mediator.cli.manifest_imported import import_one, source_here
 from mediator.cli.package_runner import Package, read_runner
-from mediator.cli.source import (
-    Source,
-    digests_now,
-    found_command,
-    server_file,
-    source_from_host,
-    source_from_options,
-    with_digests,
-    write_server,
-)
+from mediator.cli.source import Source, source_from_options, write_server
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.manifest.draft import left_out
 from mediator.manifest.entry import ManifestEntry
-from mediator.manifest.kind import ItemKind
-from mediator.manifest.manifest import ToolManifest, read_manifest
+from mediator.manifest.manifest import ToolManifest
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import ToolServerSettings
 from mediator.wire.hearing import Introduction
@@ -52,13 +41,17 @@ _WHY: Final = {
 
 
 def import_manifest(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The local name to give it: `a-z`, `0-9`, `-`.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The local name to give it; without one, all of `--from` is imported."),
+    ] = None,
     command: Annotated[
         str | None, typer.Option(metavar="'COMMAND ARG ...'", help="The command that runs it; no shell reads it.")
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Its address, if it speaks HTTP.")] = None,
     from_file: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A host's `mcp.json` that has it.")
+        list[Path] | None,
+        typer.Option("--from", metavar="FILE", help="A host's `mcp.json` that has it; without NAME, several times."),
     ] = None,
     entry: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its name in that file.", show_default="the same")
@@ -78,53 +71,38 @@ def import_manifest(
         bool, typer.Option("--again", help="Import anew; what is declared of unchanged tools is kept.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Run it without asking.")] = False,
+    as_json: JsonOption = False,
     folder: FolderOption = HERE,
 ) -> None:
     """Run or ask a tool server once, read all that it offers, and write a draft manifest for its owner."""
+    if name is None:
+        if not from_file or any(given is not None for given in (command, url, entry, credential)):
+            raise typer.BadParameter("give a local name, or `--from FILE` alone for all that it has", param_hint="NAME")
+        import_all(open_set_up(folder), from_file, env or [], owner, days, again=again, yes=yes, as_json=as_json)
+        return
+    if as_json or len(from_file or ()) > 1:
+        raise typer.BadParameter("`--json` and several `--from` go without a name", param_hint="NAME")
     set_up = open_set_up(folder)
     path = manifest_file(set_up, name)
     if path.exists() and not again:
         detail = f"there is a manifest of `{name}` already (`{set_up.shown(path)}`)"
         raise Refused(Reason.MALFORMED, detail, remedy="`--again` imports it anew, and keeps what was declared")
     source = None
-    if from_file is not None and command is None and url is None:
-        source = source_from_host(from_file, entry or name, env or [], credential)
+    if from_file and command is None and url is None:
+        source = source_from_host(from_file[0], entry or name, env or [], credential)
     elif command is not None or url is not None or set_up.settings.find_tool_server(name) is None:
         source = source_from_options(command, url, env or [], credential)
     if source is not None:
-        source = _written_here(set_up, name, source)
+        source = source_here(set_up, name, source)
     server = _server(set_up, name, source)
     _show(server, None if source is None or not source.command else read_runner(source.command))
-    _must_be_wanted(yes=yes)
-    with with_package(source or Source(environment={}), set_up.folder.root, name) as installed:
-        show_installed(installed, set_up.folder.root)
-        text, server = (None, server) if source is None else write_server(name, installed.source)
-        introduction = _introduced(set_up, server)
-        server = digests_now(set_up.folder.root, server, installed.files)
-        with about(f"what `{name}` offers", "the server is to blame; ask its owner"):
-            packages = None if source is None else installed.packages
-            manifest = drafted(set_up, name, server, introduction, packages=packages, owner=owner, days=days)
-            read = read_manifest(manifest)
-        written = {path: readable_bytes(manifest)}
-        file = set_up.folder.root / server_file(name)
-        if text is not None or file.exists():
-            held = with_digests(read_file(file).decode("utf-8", "replace") if text is None else text, server)
-            written = {**installed.files, file: held.encode(), **written}
-        replace_together(written)
-    _show_draft(name, read)
-    _show_left_out(introduction)
-    say(("wrote ", GOOD), ", ".join(set_up.shown(file) for file in written))
+    must_be_wanted("do that now?", yes=yes)
+    imported = import_one(set_up, server, source, owner=owner, days=days, tell=say)
+    _show_draft(name, imported.manifest)
+    _show_left_out(imported.introduction)
+    say(("wrote ", GOOD), ", ".join(set_up.shown(file) for file in imported.written))
     say(("next: ", NAME), f"look at the effects, correct them in {set_up.shown(path)}, then")
     say(f"      `mediator manifest sign {name}`, with `--accept-proposed` where the proposals are right")
-
-
-def _written_here(set_up: SetUp, name: str, source: Source) -> Source:
-    """The source with the full path of its command; raises `Refused` where a person wrote how the server is reached."""
-    is_known = set_up.settings.find_tool_server(name) is not None
-    if is_known and not (set_up.folder.root / server_file(name)).exists():
-        detail = f"`{name}` stands in `mediator.toml`, which a person wrote"
-        raise Refused(Reason.MALFORMED, detail, remedy="change it there, and import it without naming a command or url")
-    return replace(source, command=found_command(source.command)) if source.command else source
 
 
 def _server(set_up: SetUp, name: str, source: Source | None) -> ToolServerSettings:
@@ -147,25 +125,6 @@ def _show(server: ToolServerSettings, package: Package | None) -> None:
         say(f"  where {package.requirement} is installed once, by {package.tool.name}, and run from this folder")
     named = ", ".join(f"{key} ({getattr(value, 'kind', 'literal')})" for key, value in server.environment.items())
     say(f"  in an environment that holds {named or 'nothing'}")
-
-
-def _must_be_wanted(*, yes: bool) -> None:
-    if yes:
-        return
-    if not is_at_a_terminal():
-        detail = "nobody is here to ask whether that is wanted"
-        raise Refused(Reason.MALFORMED, detail, remedy="look at it, and say `--yes`")
-    typer.confirm("do that now?", abort=True, err=True)
-
-
-def _introduced(set_up: SetUp, server: ToolServerSettings) -> Introduction:
-    hint = "give it what it needs with `--env NAME=REF`" if server.url is None else "start it, or correct the address"
-    with about(f"`{server.name}`", hint):
-        introduction = anyio.run(introduce, set_up.folder, set_up.settings, server)
-        listed = (introduction.tools, introduction.prompts, introduction.resources, introduction.resource_templates)
-        if not any(listed):
-            raise Refused(Reason.TOOL_SERVER_INVALID, "it offers no tool", remedy="there is nothing to pin")
-        return introduction
 
 
 def _show_draft(name: str, manifest: ToolManifest) -> None:

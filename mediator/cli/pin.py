@@ -26,11 +26,11 @@ from mediator.cli.pin_review_shown import count_kinds
 from mediator.cli.renewal import renew_running
 from mediator.effect import Effect
 from mediator.identity.statement import Act
+from mediator.kind import ItemKind
 from mediator.manifest.acknowledgement import acknowledge, findings_in
 from mediator.manifest.approval import Raise, approve_pins
 from mediator.manifest.entry import LABEL
 from mediator.manifest.fields import write_moment
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.visible import visible
 from mediator.manifest.names import natural_name
 from mediator.manifest.pin import PinProblem

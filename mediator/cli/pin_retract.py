@@ -18,7 +18,7 @@ from mediator.cli.keys import operator_key
 from mediator.cli.manifest_files import NameArgument, read_verified
 from mediator.cli.renewal import renew_running
 from mediator.identity.statement import Act
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lock import Retraction, approvals_that_verify, parse_lock
 from mediator.manifest.retraction import retract
 from mediator.refusal import Reason, Refused

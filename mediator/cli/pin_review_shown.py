@@ -17,10 +17,10 @@ from rich.text import Text
 
 from mediator.canonical import Json, JsonObject, parse_json, readable_bytes
 from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, WARN, counted, printable, say
+from mediator.kind import ItemKind
 from mediator.manifest.changes import FieldChange, Kind
 from mediator.manifest.entry import ManifestEntry, ManifestTool
 from mediator.manifest.fields import write_moment
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Severity
 from mediator.manifest.lint.visible import visible
 from mediator.manifest.manifest import ToolManifest

@@ -23,7 +23,7 @@ from mediator.adapters.engine_cedar import (
 )
 from mediator.assembly.folder import find_file, read_file, read_operators, replace_file
 from mediator.assembly.seen import Signed, read_seen, remember
-from mediator.assembly.trust import ACTIVATION_FILE, load_pin_set, read_policies, tool_facts
+from mediator.assembly.trust import ACTIVATION_FILE, item_facts, load_pin_set, read_policies
 from mediator.canonical import Digest, Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
@@ -122,7 +122,7 @@ def _findings(set_up: SetUp, texts: Mapping[str, str]) -> list[PolicyFinding]:
     for problem in problems:
         tool = f"{problem.server}/{problem.tool}" if problem.tool is not None else problem.server
         note(("warning: ", WARN), f"`{tool}` is not pinned: {problem.detail}")
-    return check_policies(texts, [tool_facts(tool) for tool in pins])
+    return check_policies(texts, [item_facts(item) for item in pins.items])
 
 
 def _is_in_force(set_up: SetUp, digest: Digest) -> bool:

@@ -1,7 +1,7 @@
-"""How a tool server is reached, as it was named at a command: in options, in a host's own file, or in the settings.
+"""How a tool server is reached, as it was named at a command: in options, or in the settings.
 
-What comes out is the text of its file in `tool_servers.d/`, and what the settings make of exactly that text. A value
-out of a host's file that may be a secret is not copied: it must be named by reference.
+What comes out is the text of its file in `tool_servers.d/`, and what the settings make of exactly that text. What a
+host's own file says of one is read in `host_entries.py`.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -21,15 +21,12 @@ import typer
 
 from mediator.adapters.tool_servers_stdio.held_files import find_program
 from mediator.assembly.folder import read_file
-from mediator.canonical import Digest, Json, JsonObject, digest_of_bytes, parse_object
-from mediator.cli.folder import about
+from mediator.canonical import Digest, digest_of_bytes
 from mediator.refusal import Reason, Refused
 from mediator.settings.parse import parse_settings, parse_toml
 from mediator.settings.sections import SERVERS_FOLDER, ToolServerSettings
 from mediator.settings.values import Literally
 
-_HOST_SERVERS: Final = ("mcpServers", "servers")  # most hosts; VS Code
-_VARIABLE: Final = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 _NOTHING: Final[Mapping[Path, bytes]] = MappingProxyType({})
 
 
@@ -40,6 +37,7 @@ class Source:
     command: tuple[str, ...] = ()
     url: str | None = None
     environment: Mapping[str, str]
+    cwd: str | None = None
     credential: str | None = None
     lock_file: str | None = None
     """The list of the files of a package that was installed; relative to the set-up, like `installed`."""
@@ -56,34 +54,21 @@ def source_from_options(
     return Source(
         command=() if command is None else _words(command),
         url=url,
-        environment=_environment(environment),
+        environment=read_environment(environment),
         credential=credential,
     )
 
 
-def source_from_host(file: Path, entry: str, environment: Sequence[str], credential: str | None) -> Source:
-    """Return the source that an entry of a host's `mcp.json` names; options add what the file may not give."""
-    given = _environment(environment)
-    with about(str(file), "correct that file, or give the command itself with `--command`"):
-        servers = _host_servers(parse_object(read_file(file)))
-        found = servers.get(entry)
-        if not isinstance(found, dict):
-            known = ", ".join(f"`{name}`" for name in servers) or "none"
-            raise Refused(Reason.MALFORMED, f"no server `{entry}`; there is {known}", remedy="name one with `--entry`")
-        match found:
-            case {"command": str(command)}:
-                words = (command, *_texts(found, "args"))
-                return Source(command=words, environment={**_host_environment(found, given), **given})
-            case {"url": str(url)}:
-                if found.get("headers") and credential is None:
-                    raise Refused(
-                        Reason.MALFORMED,
-                        f"`{entry}` sends headers, which may be secrets and are not copied",
-                        remedy="give a bearer token by reference: `--credential env:NAME`",
-                    )
-                return Source(url=url, environment=given, credential=credential)
-            case _:
-                raise Refused(Reason.MALFORMED, f"`{entry}` has neither `command` nor `url`")
+def read_environment(pairs: Sequence[str]) -> dict[str, str]:
+    """Return what the options `--env NAME=REF` name; a wrong one is a usage error."""
+    environment: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in environment:
+            wanted = "`NAME=env:NAME`, `NAME=file:/path` or, for what is no secret, `NAME=literal:...`, once a name"
+            raise typer.BadParameter(f"expected {wanted}", param_hint="--env")
+        environment[name] = value
+    return environment
 
 
 def found_command(command: Sequence[str]) -> tuple[str, ...]:
@@ -110,6 +95,8 @@ def write_server(name: str, source: Source) -> tuple[str, ToolServerSettings]:
     if source.environment:
         pairs = (f"{key} = {toml_text(value)}" for key, value in sorted(source.environment.items()))
         lines.append(f"environment = {{ {', '.join(pairs)} }}")
+    if source.cwd is not None:
+        lines.append(f"cwd = {toml_text(source.cwd)}")
     if source.credential is not None:
         lines.append(f"credential = {toml_text(source.credential)}")
     held = {"lock_file": source.lock_file, "lock_digest": source.lock_digest, "installed": source.installed}
@@ -158,52 +145,6 @@ def _words(command: str) -> tuple[str, ...]:
     if not words:
         raise typer.BadParameter("the command is empty", param_hint="--command")
     return words
-
-
-def _environment(pairs: Sequence[str]) -> dict[str, str]:
-    environment: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in environment:
-            wanted = "`NAME=env:NAME`, `NAME=file:/path` or, for what is no secret, `NAME=literal:...`, once a name"
-            raise typer.BadParameter(f"expected {wanted}", param_hint="--env")
-        environment[name] = value
-    return environment
-
-
-def _host_servers(host: JsonObject) -> JsonObject:
-    for key in _HOST_SERVERS:
-        found = host.get(key)
-        if isinstance(found, dict):
-            return found
-    raise Refused(Reason.MALFORMED, f"no list of servers in it ({' or '.join(f'`{key}`' for key in _HOST_SERVERS)})")
-
-
-def _host_environment(found: JsonObject, given: Mapping[str, str]) -> dict[str, str]:
-    environment: dict[str, str] = {}
-    variables = found.get("env") or {}
-    if not isinstance(variables, dict):
-        raise Refused(Reason.MALFORMED, "`env` is no object")
-    for name, value in variables.items():
-        if name in given:
-            continue
-        variable = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
-        if variable is None:
-            raise Refused(
-                Reason.MALFORMED,
-                f"the value of `{name}` may be a secret, and is not copied",
-                remedy=f"name where it is: `--env {name}=env:{name}`; or, if it is none, `--env {name}=literal:...`",
-            )
-        environment[name] = f"env:{variable[1]}"
-    return environment
-
-
-def _texts(found: JsonObject, key: str) -> tuple[str, ...]:
-    values: Json = found.get(key) or []
-    texts = tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
-    if not isinstance(values, list) or len(texts) != len(values):
-        raise Refused(Reason.MALFORMED, f"`{key}` is no list of texts")
-    return texts
 
 
 def toml_text(text: str) -> str:

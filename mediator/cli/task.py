@@ -43,7 +43,12 @@ def add_to(app: typer.Typer) -> None:
 def open_task(
     agent: Annotated[str, typer.Option(help="The agent's profile in mediator.toml.")],
     owner: _OwnerOption,
-    tools: Annotated[list[str], typer.Option(help="A pattern `server/tool`; `*` for any run of characters.")],
+    tools: Annotated[
+        list[str],
+        typer.Option(
+            help="A pattern `server/tool`, `server/prompt:name` or `server/resource:uri`; `*` for any run of characters."
+        ),
+    ],
     purpose: Annotated[str, typer.Option(help="What the task is for, in a sentence.")],
     effects: Annotated[str, typer.Option(help="What it may do: read, write, delete, send, exec.")] = "read",
     minutes: Annotated[int, typer.Option(min=1, help="How long it lives.")] = 60,

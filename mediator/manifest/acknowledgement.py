@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mediator.effect import Effect
-from mediator.manifest.kind import EntryKey
+from mediator.kind import EntryKey
 from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity, instructions_of
 from mediator.manifest.lint.lint import lint
 from mediator.manifest.signature import VerifiedManifest

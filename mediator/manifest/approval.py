@@ -20,9 +20,9 @@ from typing import final
 from mediator.effect import Effect
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement
+from mediator.kind import EntryKey, ItemKind
 from mediator.manifest.declaration import must_be_fit
 from mediator.manifest.entry import ManifestEntry, ManifestResource
-from mediator.manifest.kind import EntryKey, ItemKind
 from mediator.manifest.lock import Approval, SignedApproval, parse_lock, words_that_verify, write_lock
 from mediator.manifest.manifest import LOCAL_NAME
 from mediator.manifest.names import natural_name, propose_name, why_not

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Final, TypeAlias, assert_never
 
 from mediator.canonical import JsonObject
+from mediator.kind import ItemKind
 from mediator.manifest.closed_world import names_argument
 from mediator.manifest.entry import ManifestEntry, ManifestPrompt, ManifestResource, ManifestTool
 from mediator.manifest.family import FamilyForm
 from mediator.manifest.fields import malformed
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import ToolManifest
 from mediator.manifest.schema import PreparedSchema, prepare
 from mediator.refusal import Reason, Refused
@@ -38,6 +38,8 @@ _OF_TOOLS: Final[_Forms] = (
 _OF_PROMPTS: Final[_Forms] = (*_OF_ALL, ("arguments", list))
 _OF_ARGUMENTS: Final[_Forms] = (("description", str), ("required", bool), ("title", str))
 _OF_RESOURCES: Final[_Forms] = (*_OF_ALL, ("annotations", dict), ("mimeType", str), ("size", int))
+# In grants and policies a prompt is `prompt:NAME` and a family of resources `resource:FAMILY`: a tool may be neither.
+_OTHER_KINDS: Final = tuple(f"{kind}:" for kind in ItemKind if kind is not ItemKind.TOOL)
 _MEMBERS: Final = MappingProxyType({ItemKind.TOOL: "tools", ItemKind.PROMPT: "prompts", ItemKind.RESOURCE: "resources"})
 
 
@@ -81,6 +83,12 @@ def must_be_fit(entry: ManifestEntry) -> None:
 def prepare_tool(tool: ManifestTool) -> PreparedSchema:
     """Return the validators of a tool; raises `Refused(MALFORMED)` when it cannot be served or checked as it stands."""
     _must_have("/definition", tool.definition, _OF_TOOLS, "Tool")
+    if tool.name.startswith(_OTHER_KINDS):
+        raise malformed(
+            "/definition/name",
+            f"a tool's name does not begin with {' or '.join(f'`{kind}`' for kind in _OTHER_KINDS)}: so grants and policies "
+            "name prompts and resources",
+        )
     input_schema = tool.definition.get("inputSchema")
     if not isinstance(input_schema, dict):
         raise malformed("/definition/inputSchema", "missing: MCP asks for one")

@@ -23,9 +23,9 @@ from types import MappingProxyType
 from typing import Final, final
 
 from mediator.canonical import Json, JsonObject
+from mediator.kind import ItemKey, ItemKind
 from mediator.manifest.changes import FieldChange, changes_between
 from mediator.manifest.family import FamilyForm
-from mediator.manifest.kind import ItemKey, ItemKind
 from mediator.manifest.offer import Offer
 from mediator.manifest.pinned import PinnedItem, PinnedResource
 

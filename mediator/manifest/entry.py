@@ -23,9 +23,9 @@ from typing import ClassVar, Final, TypeAlias, TypedDict, final
 
 from mediator.canonical import Digest, Json, JsonObject, digest_of
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.manifest.family import FamilyForm, ResourceFamily, read_family
 from mediator.manifest.fields import Fields, malformed
-from mediator.manifest.kind import ItemKind
 from mediator.refusal import Refused
 
 POINTER: Final = re.compile(r"(/([^~/]|~[01])*)*")  # RFC 6901 §3

@@ -16,9 +16,9 @@ from typing import Final, TypeAlias, final
 from mediator.canonical import Digest, Json, JsonLimits, JsonObject, canonical_bytes, parse_object
 from mediator.effect import Effect
 from mediator.identity.statement import Act, Keyholders, VerifiedStatement, verify_one_of
+from mediator.kind import ItemKind
 from mediator.manifest.entry import LABEL, LABEL_EXPECTED
 from mediator.manifest.fields import malformed, read_fields
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import LOCAL_NAME, REGISTRY_NAME
 from mediator.refusal import Refused
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from mediator.canonical import Digest, JsonObject, digest_of, parse_object
+from mediator.kind import ItemKind
 from mediator.manifest.entry import (
     OWN_WORDS,
     PROMPT_MEMBERS,
@@ -35,7 +36,6 @@ from mediator.manifest.entry import (
 )
 from mediator.manifest.family import ResourceFamily, find_overlap
 from mediator.manifest.fields import Fields, malformed, read_fields
-from mediator.manifest.kind import ItemKind
 
 # server.json, schema 2025-12-11, but for parts of dots alone: as a part of a path or an address they are steps up.
 REGISTRY_NAME: Final = re.compile(r"(?!\.+/)[a-zA-Z0-9.-]+/(?!\.+\Z)[a-zA-Z0-9._-]+")

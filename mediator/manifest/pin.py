@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from types import MappingProxyType
-from typing import Final, final
+from typing import Final, assert_never, final
 
 from mediator.canonical import Digest, Json, digest_of
 from mediator.evidence import Seal
 from mediator.identity.statement import Keyholders
-from mediator.manifest.kind import ItemKey, ItemKind
+from mediator.kind import ItemKey, ItemKind
 from mediator.manifest.lock import parse_lock
 from mediator.manifest.names import why_not
 from mediator.manifest.pinned import (
@@ -98,6 +98,18 @@ class PinSet:
         """The tool that this name means at the endpoint of `server`, or at `/mcp` where that is None."""
         return self.find_assigned(name) if server is None else self.find(server, name)
 
+    def resolve_item(self, kind: ItemKind, name: str, server: str | None) -> PinnedItem | None:
+        """The item that this name means there: of a resource, a URI, or the template of a family itself."""
+        match kind:
+            case ItemKind.TOOL:
+                return self.resolve(name, server)
+            case ItemKind.PROMPT:
+                return self.resolve_prompt(name, server)
+            case ItemKind.RESOURCE:
+                return self.resolve_resource(name, server)
+            case _:
+                assert_never(kind)
+
     def of_server(self, server: str) -> tuple[PinnedTool, ...]:
         """That server's tools."""
         return tuple(tool for tool in self.tools if tool.server == server)
@@ -124,8 +136,12 @@ class PinSet:
         return next((one for one in self.prompts if (one.server, one.name) == (server, name)), None)
 
     def resolve_resource(self, uri: str, server: str | None) -> PinnedResource | None:
-        """The family that a URI is of, there; where several of one server cover it, the exact one."""
-        covering = [one for one in self.resources if server in {None, one.server} and one.family.covers(uri)]
+        """The family that a URI is of, there; where several of one server cover it, the exact one.
+
+        A family's own text names it, too: templates are completed.
+        """
+        here = [one for one in self.resources if server in {None, one.server}]
+        covering = [one for one in here if one.family.text == uri or one.family.covers(uri)]
         return min(covering, key=lambda one: not one.family.is_exact, default=None)
 
     def instructions(self, server: str) -> str | None:

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import ClassVar, Final, TypeAlias, TypedDict, assert_never, final
 
-from mediator.canonical import Digest, JsonObject
+from mediator.canonical import Digest, JsonObject, canonical_bytes
 from mediator.effect import Effect
 from mediator.evidence import Seal
+from mediator.kind import ItemKind
 from mediator.manifest.declaration import must_be_fit, prepare_tool
 from mediator.manifest.entry import ManifestEntry, ManifestPrompt, ManifestResource, ManifestTool, Target
-from mediator.manifest.family import ResourceFamily
-from mediator.manifest.kind import ItemKind
+from mediator.manifest.family import FamilyForm, ResourceFamily
 from mediator.manifest.lock import Approval
 from mediator.manifest.schema import PreparedSchema
 from mediator.manifest.shown import ShownForms, shown_forms
@@ -64,6 +64,8 @@ class _PinnedFacts:
     executable_digest: Digest | None
     """What its server's executable must be, where the manifest says; likewise what locks the rest."""
     lock_digest: Digest | None
+    stateless: bool
+    """Whether its server keeps nothing between two calls, so that one process of it may serve all."""
 
 
 @final
@@ -82,7 +84,6 @@ class PinnedTool(_PinnedFacts):
     calls_per_task_max: int | None
     opens: frozenset[str]
     """JSON pointers into the input schema."""
-    stateless: bool
     schema: PreparedSchema
     shown_forms: ShownForms = field(repr=False)
     seal: InitVar[Seal]
@@ -110,6 +111,10 @@ class PinnedPrompt(_PinnedFacts):
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
 
+    def shown(self, *, own_name: bool) -> bytes:
+        """The RFC 8785 bytes of the definition as an agent sees it (P2)."""
+        return canonical_bytes(self.definition if own_name else {**self.definition, "name": self.assigned})
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,21 @@ class PinnedResource(_PinnedFacts):
 
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
+
+    def shown(self) -> bytes:
+        """The RFC 8785 bytes of the definition as an agent sees it; of a prefix, a template in its owner's words."""
+        if self.family.form is not FamilyForm.PREFIX:
+            return canonical_bytes(self.definition)
+        title, description = self.definition["title"], self.definition["description"]
+        template: JsonObject = {
+            "name": self.family.text,
+            "title": title,
+            "description": description,
+            "uriTemplate": f"{self.family.text}{{+path}}",
+        }
+        if len(self.family.media_types) == 1:
+            template["mimeType"] = next(iter(self.family.media_types))
+        return canonical_bytes(template)
 
 
 @final
@@ -164,7 +184,6 @@ def pin_item(signed: StandingApproval, verified: VerifiedManifest, rule: ReviewR
                 result_bytes_max=entry.limits.result_bytes,
                 calls_per_task_max=entry.limits.calls_per_task,
                 opens=entry.opens,
-                stateless=verified.manifest.server.stateless,
                 schema=prepare_tool(entry),
                 shown_forms=shown_forms(entry.definition, approval.assigned),
                 seal=_SEAL,
@@ -211,6 +230,7 @@ class _Facts(TypedDict):
     expires: int
     executable_digest: Digest | None
     lock_digest: Digest | None
+    stateless: bool
 
 
 def _facts(signed: StandingApproval, verified: VerifiedManifest, entry: ManifestEntry) -> _Facts:
@@ -236,6 +256,7 @@ def _facts(signed: StandingApproval, verified: VerifiedManifest, entry: Manifest
         expires=verified.expires,
         executable_digest=manifest.server.executable_digest,
         lock_digest=manifest.server.lock_digest,
+        stateless=manifest.server.stateless,
     )
 
 

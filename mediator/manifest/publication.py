@@ -21,8 +21,8 @@ from typing import Final, final
 
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, parse_object
 from mediator.identity.dsse import parse_envelope
+from mediator.kind import ItemKind
 from mediator.manifest.fields import read_fields, write_moment
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import ToolManifest, parse_manifest
 from mediator.manifest.signature import VerifiedManifest
 

@@ -16,10 +16,10 @@ from enum import StrEnum, unique
 from typing import Final, final
 
 from mediator.canonical import Digest, JsonObject, canonical_bytes
+from mediator.kind import ItemKind
 from mediator.manifest.acknowledgement import findings_in
 from mediator.manifest.changes import FieldChange, Kind, arguments_verdict, changes_between, result_verdict
 from mediator.manifest.entry import ManifestEntry, ManifestTool
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, Neighbour, Severity
 from mediator.manifest.lock import Approval
 from mediator.manifest.manifest import ToolManifest

@@ -44,14 +44,29 @@ _VALIDATORS: Final[Mapping[Dialect, type[jsonschema_rs.Validator]]] = MappingPro
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultSchema:
+    """The validator of one tool's structured content."""
+
+    _validator: jsonschema_rs.Validator = field(compare=False, repr=False)
+
+    def check(self, structured: Json) -> None:
+        """Raise `Refused(TOOL_SERVER_INVALID)` unless the structured content fits the pinned output schema."""
+        if not self._validator.is_valid(structured):
+            where, expected = _told(self._validator, structured)
+            raise Refused(
+                Reason.TOOL_SERVER_INVALID, f"the result misses the pinned outputSchema: `{where}`: {expected}"
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedSchema:
     """Validators of one tool's arguments and results; equal where they were made from equal schemas."""
 
     digest: str
-    has_output: bool
+    output: ResultSchema | None = field(compare=False, repr=False)
     _given: jsonschema_rs.Validator = field(compare=False, repr=False)
     _closed: jsonschema_rs.Validator = field(compare=False, repr=False)
-    _output: jsonschema_rs.Validator | None = field(compare=False, repr=False)
 
     def check_arguments(self, arguments: JsonObject) -> None:
         """Raise `Refused(ARGUMENTS_INVALID)`, with a sentence, unless the arguments fit the pinned schema."""
@@ -64,14 +79,6 @@ class PreparedSchema:
         # 3. Nothing that it does not name.
         if not self._closed.is_valid(arguments):
             raise _invalid(*_told(self._closed, arguments))
-
-    def check_result(self, structured: Json) -> None:
-        """Raise `Refused(TOOL_SERVER_INVALID)` unless the structured content fits the pinned output schema."""
-        if self._output is not None and not self._output.is_valid(structured):
-            where, expected = _told(self._output, structured)
-            raise Refused(
-                Reason.TOOL_SERVER_INVALID, f"the result misses the pinned outputSchema: `{where}`: {expected}"
-            )
 
 
 def prepare(input_schema: JsonObject, output_schema: JsonObject | None, opens: frozenset[str]) -> PreparedSchema:
@@ -89,20 +96,21 @@ def prepare(input_schema: JsonObject, output_schema: JsonObject | None, opens: f
         given = _validator(read_dialect(input_schema), input_schema, None)
     except Refused as unfit:
         raise _unfit("/inputSchema", unfit.detail) from unfit
-    output = None
-    if output_schema is not None:
-        try:
-            must_not_double(subschemas_of(output_schema))
-            output = _validator(read_dialect(output_schema), output_schema, None)
-        except Refused as unfit:
-            raise _unfit("/outputSchema", unfit.detail) from unfit
     return PreparedSchema(
         digest=digest_of([input_schema, output_schema, [*sorted(opens)]]),
-        has_output=output is not None,
+        output=None if output_schema is None else prepare_result(output_schema),
         _given=given,
         _closed=closed,
-        _output=output,
     )
+
+
+def prepare_result(output_schema: JsonObject) -> ResultSchema:
+    """Return the validator of a tool's structured content; raises `Refused(MALFORMED)` as `prepare`."""
+    try:
+        must_not_double(subschemas_of(output_schema))
+        return ResultSchema(_validator=_validator(read_dialect(output_schema), output_schema, None))
+    except Refused as unfit:
+        raise _unfit("/outputSchema", unfit.detail) from unfit
 
 
 def fold(key: str) -> str:

@@ -24,7 +24,7 @@ from typing import TypeAlias, final
 from mediator.canonical import Digest, Json, digest_of
 from mediator.effect import Effect
 from mediator.identity.statement import Act, Keyholders
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lock import (
     Approval,
     SignedApproval,

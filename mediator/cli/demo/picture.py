@@ -52,13 +52,13 @@ def draw_traces(console: Console, entries: Sequence[JsonObject]) -> None:
 
 
 def _cells(entry: JsonObject, outcome: JsonObject) -> list[Text]:
-    tool, call = entry.get("tool"), entry.get("call")
-    name = f"{tool['server']}/{tool['name']}" if isinstance(tool, dict) else str(_member(call, "name"))
+    item, call = entry.get("item"), entry.get("call")
+    name = f"{item['server']}/{item['name']}" if isinstance(item, dict) else str(_member(call, "name"))
     verdict = str(entry["verdict"])
     return [
         Text(str(entry["id"])[:12], style="dim"),
         Text(name),
-        Text(str(_member(tool, "effect") or "-")),
+        Text(str(_member(item, "effect") or "-")),
         Text(verdict, style="green" if verdict == "allow" else "red"),
         Text(str(entry.get("reason") or outcome.get("reason") or "-")),
         Text(str(outcome.get("outcome") or "-")),

@@ -14,7 +14,7 @@ from typing import Final, final
 
 from mediator.canonical import Json
 from mediator.effect import Effect
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 
 
 @unique

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.effects import effect_hits
 from mediator.manifest.lint.encoded import addresses_someone, decoded, is_command, is_prose
 from mediator.manifest.lint.finding import Finding, FindingCode, Hit, LintItem, Neighbour, Severity

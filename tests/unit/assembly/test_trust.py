@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from mediator.adapters.engine_cedar import check_policies
 from mediator.assembly.folder import Folder, read_key, read_operators, read_settings
-from mediator.assembly.trust import LoadedTrust, load_trust, read_policies, tool_facts
+from mediator.assembly.trust import LoadedTrust, item_facts, load_trust, read_policies
+from mediator.canonical import JsonObject
 from mediator.cli.folder import now_ms
 from mediator.cli.main import run
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, sign_statement
+from mediator.mediation.trust import CallLimits
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import jwk_of
 from tests.simulated.opened import BASE_URL, OTHER
-from tests.simulated.pins import pinned
+from tests.simulated.pins import full_manifest, pinned, pins_of_manifest
+from tests.simulated.policies import DEFAULT_POLICIES
 from tests.simulated.running import OWNER
 from tests.simulated.tampering import with_payload
 
@@ -39,6 +43,19 @@ def test_a_new_set_up_trusts_its_own_issuer_and_pins_nothing(home: Folder) -> No
     assert len(loaded.snapshot.pins) == 0
     assert set(loaded.snapshot.keys.issuers) == {BASE_URL}
     assert loaded.snapshot.audience == BASE_URL
+
+
+def test_the_limits_of_a_call_are_those_of_the_settings(home: Folder) -> None:
+    """Ours: a limit that is set and not obeyed is worse than none."""
+    settings = home.settings_file
+    limits = "deadline_seconds = 7\nresult_bytes_max = 4096\ninput_seconds = 9"
+    settings.write_text(
+        settings.read_text(encoding="utf-8").replace("[limits]", f"[limits]\n{limits}"), encoding="utf-8"
+    )
+
+    assert load(home).snapshot.limits == CallLimits(
+        deadline_seconds=7, result_bytes_max=4096, clock_skew_seconds=30, input_seconds=9
+    )
 
 
 def policy(home: Folder) -> Path:
@@ -181,8 +198,21 @@ def test_pins_that_nobody_reviewed_do_not_exist_and_are_reported_or_stop_the_sta
 def test_policy_knows_of_a_tool_what_its_owner_declared(home: Folder) -> None:
     """P2: facts come from the pin, never from what a server says now."""
     tool = pinned(effect="write")
-    facts = tool_facts(tool)
-    assert (facts.server, facts.tool, facts.effect, facts.domain) == ("files", "read", "write", "files")
+    facts = item_facts(tool)
+    assert (facts.server, facts.name, facts.effect, facts.domain) == ("files", "read", "write", "files")
     assert facts.digest == tool.digest
     assert facts.input_schema == tool.definition["inputSchema"]
     assert read_operators(home)
+
+
+def test_policy_knows_every_kind_of_item_that_is_pinned() -> None:
+    """P2: a prompt's arguments as its pinned definition names them; of a resource its URI."""
+    prompt: JsonObject = {"name": "sum", "arguments": [{"name": "topic", "required": True}, {"name": "style"}]}
+    manifest = full_manifest(prompts=[prompt, {"name": "bare"}], resources=[{"uri": "log://now", "name": "log"}])
+    known = {facts.key: facts for facts in map(item_facts, pins_of_manifest(manifest).items)}
+    texts: JsonObject = {"topic": {"type": "string"}, "style": {"type": "string"}}
+    assert known["files/prompt:sum"].input_schema == {"type": "object", "properties": texts}
+    assert known["files/prompt:bare"].input_schema == {"type": "object", "properties": {}}
+    assert known["files/resource:log://now"].input_schema["required"] == ["uri"]
+    assert known["files/resource:log://now"].targets == ()
+    assert len(check_policies(DEFAULT_POLICIES, known.values())) == 0

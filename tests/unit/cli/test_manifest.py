@@ -16,6 +16,7 @@ from mediator.cli.keys import write_key
 from mediator.identity.dsse import SigningKey
 from tests.promises import promise
 from tests.simulated.commands import Commands, content_of
+from tests.simulated.tool_server_stdio import SimulatedStdioServer
 
 CLOCK = Path("tool_manifests", "clock")
 
@@ -60,6 +61,19 @@ def test_what_the_owner_declared_is_signed_as_declared(imported: Path, mediator:
 
     tools = mediator.well("manifest", "verify", "clock", "--json").printed["tools"]
     assert [(one["effect"], one["sensitivity"]) for one in tools] == [("send", 3), ("write", 1)]
+
+
+def test_several_are_signed_in_one_command(imported: Path, clock: SimulatedStdioServer, mediator: Commands) -> None:
+    """Ours: after an import of all that a host has. One that is refused is told, and the others are signed."""
+    mediator.well("manifest", "import", "other", "--command", " ".join(clock.command), "--yes")
+
+    ran = mediator("manifest", "sign", "clock", "nowhere", "other", "--accept-proposed")
+
+    assert ran.code == 1
+    assert "signed local/clock by local-signer" in ran.out
+    assert "signed local/other by local-signer" in ran.out
+    assert ran.err.startswith("refused: nowhere\nerror: ")
+    assert (imported / "tool_manifests" / "other" / "manifest.dsse.json").exists()
 
 
 def test_verify_says_who_signed_and_until_when(signed: Path, mediator: Commands) -> None:

@@ -16,7 +16,6 @@ import typer
 
 from mediator.assembly.folder import read_key
 from mediator.canonical import digest_of_bytes, readable_bytes
-from mediator.cli import manifest_import
 from mediator.cli.folder import open_set_up
 from mediator.cli.trust_files import read_trust_file, write_trust_file
 from tests.promises import promise
@@ -132,7 +131,6 @@ def test_at_a_terminal_it_asks(
 ) -> None:
     """Design 5.1."""
     AtATerminal(monkeypatch, [])
-    monkeypatch.setattr(manifest_import, "is_at_a_terminal", lambda: True)
 
     def confirm(question: str, *, abort: bool, err: bool) -> bool:
         assert (question, abort, err) == ("do that now?", True, True)

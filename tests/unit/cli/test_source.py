@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,12 @@ from mediator.cli.source import (
     digests_now,
     found_command,
     server_file,
-    source_from_host,
     source_from_options,
     with_digests,
     write_server,
 )
 from mediator.refusal import Reason, Refused
 from mediator.settings.values import SecretReference
-from tests.promises import promise
 
 
 def test_a_command_is_split_as_a_shell_would_and_no_shell_reads_it() -> None:
@@ -61,78 +58,6 @@ def test_what_cannot_be_meant_is_a_usage_error(command: str | None, url: str | N
     """Design 5.1: exit code 2."""
     with pytest.raises(typer.BadParameter):
         source_from_options(command, url, environment, None)
-
-
-def host(folder: Path, servers: object, key: str = "mcpServers") -> Path:
-    path = folder / "mcp.json"
-    path.write_text(json.dumps({key: servers}))
-    return path
-
-
-@pytest.mark.parametrize("key", ["mcpServers", "servers"])
-def test_a_host_s_own_file_is_read(key: str, tmp_path: Path) -> None:
-    """Design 5.1: `--from` reads a host's existing `mcp.json`."""
-    entry = {"command": "server", "args": ["-v"], "env": {"A": "${A}", "B": "${env:OTHER}"}}
-
-    source = source_from_host(host(tmp_path, {"clock": entry}, key), "clock", [], None)
-
-    assert source == Source(command=("server", "-v"), environment={"A": "env:A", "B": "env:OTHER"})
-
-
-def test_an_address_in_a_host_s_file_is_read(tmp_path: Path) -> None:
-    """Design 5.1; headers may be secrets, so the token is named by reference."""
-    path = host(tmp_path, {"a": {"url": "https://a.example/mcp", "headers": {"Authorization": "Bearer x"}}})
-
-    assert source_from_host(path, "a", [], "env:T").credential == "env:T"
-    with pytest.raises(Refused) as refused:
-        source_from_host(path, "a", [], None)
-    assert refused.value.remedy == "give a bearer token by reference: `--credential env:NAME`"
-
-
-@promise("P5")
-def test_a_value_that_may_be_a_secret_is_not_copied(tmp_path: Path) -> None:
-    """House style 11: secrets are named by reference; the message does not repeat it."""
-    path = host(tmp_path, {"a": {"command": "server", "env": {"API_KEY": "hunter2", "B": "${B}"}}})
-
-    with pytest.raises(Refused) as refused:
-        source_from_host(path, "a", [], None)
-    assert "hunter2" not in f"{refused.value} {refused.value.remedy}"
-    assert "--env API_KEY=env:API_KEY" in str(refused.value.remedy)
-
-    assert source_from_host(path, "a", ["API_KEY=env:K"], None).environment == {"API_KEY": "env:K", "B": "env:B"}
-
-
-HOSTS: dict[str, tuple[object, str]] = {
-    "another server": ({"b": {}}, "no server `a`; there is `b`"),
-    "no server": ({}, "no server `a`; there is none"),
-    "neither": ({"a": {}}, "`a` has neither `command` nor `url`"),
-    "arguments that are none": ({"a": {"command": "x", "args": "y"}}, "`args` is no list of texts"),
-    "an argument that is none": ({"a": {"command": "x", "args": [1]}}, "`args` is no list of texts"),
-    "an environment that is none": ({"a": {"command": "x", "env": ["A"]}}, "`env` is no object"),
-    "a value that is none": ({"a": {"command": "x", "env": {"A": 1}}}, "the value of `A` may be a secret"),
-    "no list": ([], "no list of servers in it"),
-}
-
-
-@pytest.mark.parametrize(("servers", "told"), HOSTS.values(), ids=HOSTS)
-def test_a_file_that_says_something_else_is_refused_by_name(servers: object, told: str, tmp_path: Path) -> None:
-    """The issue: what, where, and the next step."""
-    path = host(tmp_path, servers)
-
-    with pytest.raises(Refused) as refused:
-        source_from_host(path, "a", [], None)
-    assert refused.value.detail.startswith(f"{path}: {told}")
-    assert refused.value.remedy is not None
-
-
-def test_a_file_that_is_missing_or_no_json_is_refused_by_name(tmp_path: Path) -> None:
-    """The issue: what, where, and the next step."""
-    path = tmp_path / "mcp.json"
-    for raw in (None, b"{", b"[]"):
-        if raw is not None:
-            path.write_bytes(raw)
-        with pytest.raises(Refused, match=r"mcp\.json"):
-            source_from_host(path, "a", [], None)
 
 
 def test_a_command_is_found_once_and_written_down_as_a_full_path(

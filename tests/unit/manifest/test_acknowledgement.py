@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.manifest.acknowledgement import acknowledge, findings_in
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, FindingCode
 from mediator.manifest.signature import verify_manifest
 from mediator.refusal import Reason, Refused

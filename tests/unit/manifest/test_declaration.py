@@ -72,6 +72,14 @@ def test_a_tool_without_an_input_schema_is_not_signed() -> None:
     assert "`/definition/inputSchema`: missing" in refused(manifest_of({"name": "read"}))
 
 
+@pytest.mark.parametrize("name", ["prompt:read", "resource:file:///srv/", "prompt:"])
+def test_a_tool_that_is_named_as_other_kinds_are_is_not_signed(name: str) -> None:
+    """Ours: grants and policies would take it for a prompt or a resource. Other colons are its own affair."""
+    detail = refused(manifest_of({**READ, "name": name}))
+    assert "`/definition/name`: a tool's name does not begin with `prompt:` or `resource:`" in detail
+    must_be_signable(read_manifest(manifest_of({**READ, "name": "prompts:read"})))
+
+
 @pytest.mark.parametrize("targets", [{"/pfad": "path"}, {"/path/0": "path"}, {"/path": "path", "/PATH": "path"}])
 def test_a_target_that_is_no_argument_is_not_signed(targets: Json) -> None:
     """Ours: it would protect nothing."""

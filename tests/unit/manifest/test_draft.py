@@ -11,8 +11,8 @@ import pytest
 
 from mediator.canonical import Json, JsonObject, digest_of, parse_object
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.manifest.draft import accept_proposed, draft_manifest, left_out, propose_effect
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import Owner, read_manifest
 from mediator.refusal import Reason, Refused
 from tests.simulated.pins import NOW_MS, READ, entries, signed

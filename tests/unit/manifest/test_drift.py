@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject
+from mediator.kind import ItemKind
 from mediator.manifest.changes import FieldChange, Kind
 from mediator.manifest.drift import Added, Changed, Missing, OfferComparison, Unchanged, Unreadable, compare
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.offer import Offer
 from tests.promises import promise
 from tests.simulated.pins import READ, copied, full_manifest, pins_of, pins_of_manifest

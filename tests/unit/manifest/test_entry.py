@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import Json, JsonObject, digest_of
+from mediator.kind import ItemKind
 from mediator.manifest.family import FamilyForm
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.manifest import read_manifest
 from mediator.refusal import Refused
 from tests.simulated.pins import full_manifest, prefix_entry

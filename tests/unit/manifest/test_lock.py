@@ -22,7 +22,7 @@ from mediator.canonical import (
 )
 from mediator.effect import Effect
 from mediator.identity.statement import Act, sign_statement
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lock import (
     Approval,
     Retraction,

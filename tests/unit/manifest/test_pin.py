@@ -14,9 +14,9 @@ from mediator.canonical import Digest, JsonObject, canonical_bytes, digest_of
 from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Act, Keyholder, ProfileKey, sign_statement
+from mediator.kind import ItemKind
 from mediator.manifest.approval import Raise
 from mediator.manifest.entry import Target
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock, write_lock
 from mediator.manifest.pin import PinProblem, PinSet, load_pins
 from mediator.manifest.pinned import PinnedTool

@@ -9,16 +9,18 @@ from dataclasses import replace
 
 import pytest
 
-from mediator.canonical import JsonObject, digest_of
+from mediator.canonical import JsonObject, digest_of, parse_object
 from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.statement import Act, sign_statement
+from mediator.kind import ItemKind
 from mediator.manifest.approval import Raise
-from mediator.manifest.kind import ItemKind
+from mediator.manifest.family import FamilyForm
 from mediator.manifest.lock import approvals_that_verify, parse_lock, write_lock
 from mediator.manifest.pin import PinProblem
 from mediator.refusal import Refused
 from tests.promises import promise
+from tests.simulated.judged import a_resource
 from tests.simulated.people import key_of
 from tests.simulated.pins import (
     NOW_MS,
@@ -57,6 +59,19 @@ def test_prompts_and_families_that_were_signed_and_reviewed_exist() -> None:
     assert pins.find_item("files", ItemKind.PROMPT, "greet") is prompt
     assert pins.find_item("files", ItemKind.TOOL, "greet") is pins.find_item("files", ItemKind.PROMPT, "read") is None
     assert list(pins) == list(pins.tools)
+
+
+@pytest.mark.parametrize(("media_types", "told"), [(("text/plain",), {"mimeType": "text/plain"}), (("a/b", "c/d"), {})])
+def test_a_prefix_is_shown_as_a_template_in_its_owners_words(media_types: tuple[str, ...], told: JsonObject) -> None:
+    """Design 5.4: a family that is named by a prefix has no definition of its server's."""
+    shown = parse_object(a_resource("log://old/", FamilyForm.PREFIX, *media_types).shown())
+    assert shown == {
+        "name": "log://old/",
+        "title": "Logs",
+        "description": "What was logged.",
+        "uriTemplate": "log://old/{+path}",
+        **told,
+    }
 
 
 @promise("P3")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import Digest, canonical_bytes, parse_object
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.publication import (
     Entry,
     Known,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mediator.identity.statement import Act, Role
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lock import Retraction, parse_lock
 from mediator.manifest.retraction import retract
 from mediator.refusal import Reason, Refused

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from mediator.canonical import Json, JsonObject, digest_of
+from mediator.kind import ItemKind
 from mediator.manifest.changes import Kind
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lint.finding import FindingCode
 from mediator.manifest.lock import Approval, approvals_that_verify, parse_lock
 from mediator.manifest.manifest import ToolManifest, read_manifest

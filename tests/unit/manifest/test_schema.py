@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject, parse_json, parse_object
-from mediator.manifest.schema import fold, prepare
+from mediator.manifest.schema import fold, prepare, prepare_result
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 
@@ -224,7 +224,8 @@ def test_an_id_changes_no_reference() -> None:
     prepared = prepare(schema, schema, frozenset())
 
     prepared.check_arguments({"n": "1"})
-    prepared.check_result({"n": "1"})
+    assert prepared.output is not None
+    prepared.output.check({"n": "1"})
     with pytest.raises(Refused):
         prepared.check_arguments({"n": 1})
 
@@ -244,9 +245,8 @@ RESULT: JsonObject = {
 )
 def test_a_result_that_misses_the_pinned_schema_is_the_servers_fault(structured: Json) -> None:
     """Issue 2: poisoned result, also one that adds a key to a closed object."""
-    prepared = prepare({"type": "object"}, RESULT, frozenset())
     with pytest.raises(Refused) as refusal:
-        prepared.check_result(structured)
+        prepare_result(RESULT).check(structured)
     assert refusal.value.reason is Reason.TOOL_SERVER_INVALID
     assert refusal.value.sentence is None
     assert "instructions" not in refusal.value.detail
@@ -254,16 +254,12 @@ def test_a_result_that_misses_the_pinned_schema_is_the_servers_fault(structured:
 
 def test_a_result_may_add_keys_where_the_schema_leaves_an_object_open() -> None:
     """JSON Schema: an object without `additionalProperties` is open; ours to keep it so for results."""
-    prepared = prepare({"type": "object"}, RESULT, frozenset())
-
-    assert prepared.has_output
-    prepared.check_result({"temperature": 1.5, "unit": "C", "__proto__": 1})
+    prepare_result(RESULT).check({"temperature": 1.5, "unit": "C", "__proto__": 1})
 
 
-def test_without_an_output_schema_any_result_passes() -> None:
+def test_without_an_output_schema_nothing_is_asked_of_a_result() -> None:
     """MCP: outputSchema is optional."""
-    assert not PREPARED.has_output
-    PREPARED.check_result({"anything": [1, None]})
+    assert PREPARED.output is None
 
 
 def test_equal_schemas_prepare_to_equal_values() -> None:

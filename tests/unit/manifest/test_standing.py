@@ -12,8 +12,8 @@ import pytest
 from mediator.canonical import JsonObject
 from mediator.effect import Effect
 from mediator.identity.statement import Act
+from mediator.kind import ItemKind
 from mediator.manifest.approval import Raise, approve_pins
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Retraction, parse_lock, words_that_verify, write_lock
 from mediator.manifest.pin import load_pins
 from mediator.manifest.pinned import ReviewRule

@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import LintItem, Neighbour, Severity
 from mediator.manifest.lint.lint import lint
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, FindingCode, LintItem, Severity, instructions_of
 
 WARNINGS = {

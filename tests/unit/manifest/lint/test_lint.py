@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, FindingCode, LintItem, Neighbour, instructions_of
 from mediator.manifest.lint.lint import lint
 

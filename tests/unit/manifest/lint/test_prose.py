@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import LintItem
 from mediator.manifest.lint.lint import lint
 from tests.unit.manifest.lint.said import alarms, warnings
