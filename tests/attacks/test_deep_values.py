@@ -63,13 +63,14 @@ RECURSIVE: Mapping[str, JsonObject] = {
 def test_what_may_recur_is_judged_in_linear_time(node: JsonObject) -> None:
     """Ours. If the work doubled with each level, 2^60 steps would not end while this test does."""
     prepared = prepare(rooted(node), rooted(node), frozenset())
+    assert prepared.output is not None
     leaves: list[Json] = [{}, {"unnamed": 1}, [{"unnamed": 1}], 1.5]
     for leaf in leaves:
         value = leaf
         for _ in range(DEPTH):
             value = {"c": value}
         assert isinstance(value, dict)
-        for check in (prepared.check_arguments, prepared.check_result):
+        for check in (prepared.check_arguments, prepared.output.check):
             try:
                 check(value)
             except Refused as refused:

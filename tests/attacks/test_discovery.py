@@ -73,7 +73,7 @@ async def test_what_a_server_says_of_itself_live_reaches_no_agent(tmp_path: Path
                 answer = await mediator.post(one, endpoint=endpoint)
                 assert LURE not in answer.text
                 assert "your-bank" not in answer.text
-                for unserved in ("resources", "prompts", "completions", "logging", "sampling"):
+                for unserved in ("resources", "prompts", "completions", "sampling"):
                     assert unserved not in message_in(answer).get("result", {}).get("capabilities", {})
 
 

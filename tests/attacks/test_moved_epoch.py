@@ -15,7 +15,7 @@ import pytest
 from mediator.canonical import JsonObject
 from mediator.delegation.grant import GrantState
 from mediator.effect import Effect
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.simulated.pauses import Point

@@ -77,7 +77,7 @@ BODIES: dict[str, str] = {
     "nothing": "",
 }
 
-ERROR_CODES = (-32700, -32099, -32042, -32022, -32021, -32020, -32003, -32002, -32001, -32000, -31401, -31403, -31503)
+ERROR_CODES = (-32700, -32099, -32042, -32022, -32020, -32003, -32001, -32000, -31401, -31403, -31503)
 
 
 async def is_withheld(mediator: Running, case: str, *, reason: str = "TOOL_SERVER_INVALID") -> None:

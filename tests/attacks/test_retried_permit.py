@@ -16,6 +16,7 @@ import pytest
 from mediator.inspection.result import ToolResult
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.permit import Permit
+from mediator.mediation.ports import Aside
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.replies import tools_call
@@ -43,7 +44,7 @@ class Stubborn(ScriptedToolServers):
         self.sent = 0
         self.stops: list[Reason] = []
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:  # noqa: ARG002 - the port says so
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> ToolResult:  # noqa: ARG002 - the port says so
         if self._at_once:
             async with anyio.create_task_group() as trying:
                 for _ in range(3):

@@ -11,8 +11,8 @@ import pytest
 
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.identity.statement import Act, parse_operators, sign_statement
+from mediator.kind import ItemKind
 from mediator.manifest.approval import Raise
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.lock import Approval, Retraction, approvals_that_verify, parse_lock, write_lock
 from mediator.manifest.pin import PinSet
 from mediator.manifest.pinned import ReviewRule

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import LintItem
 from mediator.manifest.lint.lint import lint
 

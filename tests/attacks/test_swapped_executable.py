@@ -21,6 +21,7 @@ from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.canonical import digest_of_bytes
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
+from tests.simulated.aside import KeptAside
 from tests.simulated.permits import RecordingWatch, a_permit, no_credential, pass_fence
 from tests.simulated.tool_server_stdio import SimulatedStdioServer
 
@@ -65,7 +66,7 @@ class Reviewed:
         permit = a_permit()
         try:
             with anyio.fail_after(10):
-                await adapter.call(permit, no_credential(permit))
+                await adapter.call(permit, no_credential(permit), KeptAside())
         except Refused as refused:
             return refused.reason
         finally:

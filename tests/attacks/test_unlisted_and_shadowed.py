@@ -86,7 +86,7 @@ async def test_a_server_with_a_tool_of_the_same_name_never_answers_for_another(t
         assert await reason_of(mediator, "files-2__read") is None
         assert await reason_of(mediator, "read", "/servers/files-2/mcp") is None
         assert (len(files.calls), len(other.calls)) == (2, 2)
-        servers = [entry["tool"]["server"] for entry in mediator.decisions]  # type: ignore[call-overload,index]  # ours
+        servers = [entry["item"]["server"] for entry in mediator.decisions]  # type: ignore[call-overload,index]  # ours
         assert servers == ["files", "files", "files-2", "files-2"]
 
 

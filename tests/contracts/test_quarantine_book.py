@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mediator.canonical import Digest, JsonObject
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.mediation.quarantine import Quarantined, QuarantineKey
 from tests.contracts.stores import Store, sqlite_in
 from tests.promises import promise

@@ -24,6 +24,7 @@ from mediator.mediation.permit import Permit
 from mediator.refusal import Reason, Refused
 from mediator.wire.hearing import HearingLimits
 from tests.promises import promise
+from tests.simulated.aside import KeptAside
 from tests.simulated.permits import RecordingWatch, a_permit, no_credential
 from tests.simulated.tool_server import SimulatedToolServer, Wire, hang, says
 from tests.simulated.tool_server_stdio import Arrived, SimulatedStdioServer, tool
@@ -89,7 +90,9 @@ class Side:
 
     async def make(self, permit: Permit) -> ToolResult:
         with anyio.fail_after(5):
-            return await self.adapter.call(permit, no_credential(permit))
+            result = await self.adapter.call(permit, no_credential(permit), KeptAside())
+        assert isinstance(result, ToolResult)
+        return result
 
     async def refuses(self, reason: Reason, **fields: Any) -> None:
         """Assert that a call is refused for this reason."""
@@ -173,7 +176,7 @@ async def test_what_was_judged_is_what_arrives_and_nothing_of_the_agents_beside_
         "_meta": (envelope if "modern" in side.kind else {}) | trace,
     }
     if arrived.body:
-        assert permit.arguments_bytes in arrived.body
+        assert permit.forwarded.arguments in arrived.body
     assert result.result is not None
     assert result.result["structuredContent"] == {"text": "naïve", "n": 1}
     assert (result.error, result.noise) == (None, 0)
@@ -493,9 +496,9 @@ async def test_the_permits_own_deadline_holds_where_nobody_above_keeps_one(side:
 
 
 async def test_what_a_server_volunteers_is_dropped_and_counted(side: Side) -> None:
-    """Ours: notifications and requests of its own; nothing of them reaches an agent. A request gets -32601."""
-    note = '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"psst"}}'
-    request = '{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{}}'
+    """Ours: what MCP does not know; nothing of it reaches an agent. A request gets -32601."""
+    note = '{"jsonrpc":"2.0","method":"notifications/whisper","params":{"data":"psst"}}'
+    request = '{"jsonrpc":"2.0","id":"s1","method":"whisper/ask","params":{}}'
     answer = '{"jsonrpc":"2.0","id":{id},"result":{"content":[]}}'
 
     def refusals() -> list[Any]:
@@ -526,7 +529,7 @@ async def test_what_a_server_volunteers_is_dropped_and_counted(side: Side) -> No
 
 async def test_too_much_beside_the_answer_is_refused(side: Side) -> None:
     """Ours: a server that talks and talks fails its own call."""
-    note = '{"jsonrpc":"2.0","method":"notifications/message"}'
+    note = '{"jsonrpc":"2.0","method":"notifications/whisper"}'
     if isinstance(side.server, SimulatedToolServer):
         side.server.on("tools/call", says(f"data: {note}\n\n".encode() * 60, content_type="text/event-stream"))
     else:

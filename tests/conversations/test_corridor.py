@@ -37,7 +37,7 @@ def verdicts(world: SimulatedWorld) -> list[str]:
     """Return every decision on record, in order: `allow weather/read`, `deny UNKNOWN_TOOL`."""
     told = []
     for kept in world.ledger.decisions:
-        entry, tool = kept.record.entry, kept.decision.tool
+        entry, tool = kept.record.entry, kept.decision.item
         subject = f"{tool.server}/{tool.name}" if tool is not None and entry["reason"] is None else entry["reason"]
         told.append(f"{entry['verdict']} {subject}")
     return told
@@ -268,7 +268,7 @@ async def test_a_tool_servers_own_error_is_the_agents_to_read(world: SimulatedWo
 
     world.tool_server.answer_with("weather/read", failing)
     reply = await world.answer(tools_call("weather__read"), bearer=task.token)
-    assert (reply.status, error_of(reply)) == (200, error)
+    assert (reply.status, error_of(reply)) == (400, error)
     outcome = world.ledger.last.outcome
     assert outcome is not None
     assert outcome.entry["outcome"] == "RELEASED"

@@ -164,7 +164,7 @@ async def test_a_server_on_the_sdk_says_the_same_through_the_mediator(tmp_path: 
                     "mcp-name": "read_note",
                 }
                 async with httpx2.AsyncClient() as http:
-                    said = (await http.post(url, content=canonical_bytes(call), headers=headers)).json()["result"]
+                    said = message_in(await http.post(url, content=canonical_bytes(call), headers=headers))["result"]
                 passed = await through(mediator, "notes__read_note", {"path": "/notes/today.md"}, legacy=False)
                 assert without_ours(passed) == without_ours(said)
                 assert passed["structuredContent"] == {"result": "water the plants"}

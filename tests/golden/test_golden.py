@@ -33,8 +33,8 @@ from mediator.mediation.record import decision_entry, decision_values
 from mediator.mediation.replay import replay
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.wire.arrival import Arrival, Transport
+from mediator.wire.call import Call
 from mediator.wire.reading import read
-from mediator.wire.tool_call import ToolCall
 from tests.promises import promise
 from tests.simulated.people import key_of
 from tests.simulated.pins import approved, entries, loaded, manifest_of, signed
@@ -74,7 +74,7 @@ def trust_of(case: str) -> TrustSnapshot:
     )
 
 
-def call_of(case: str) -> ToolCall:
+def call_of(case: str) -> Call:
     arrived = form(case, "arrival.json")
     reading = read(
         Arrival(
@@ -87,7 +87,7 @@ def call_of(case: str) -> ToolCall:
             source=arrived["source"],
         )
     )
-    assert isinstance(reading, ToolCall)
+    assert isinstance(reading, Call)
     return reading
 
 

@@ -146,7 +146,12 @@ def reads_in_one_way(arrival: Arrival) -> bool:
 def ask(body: bytes, came: Headers, *, plain: bool) -> tuple[Response, SimulatedCorridor]:
     corridor = SimulatedCorridor()
     facts = http_facts(ServerSettings(), LimitSettings(), 8080, [])
-    app = StreamableHttp(corridor.door(), Sessions(lambda: 0.0, None, lambda: "0" * 32), facts, lambda: True)
+    app = StreamableHttp(
+        corridor.door(),
+        Sessions(lambda: 0.0, None, lambda: "0" * 32, new_outbox=corridor.door().new_outbox),
+        facts,
+        lambda: True,
+    )
 
     async def run() -> Response:
         return await request(app, body, came, plain=plain).run()

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object, pointer_to
+from mediator.kind import ItemKind
 from mediator.manifest.changes import changes_between
 from mediator.manifest.drift import compare
-from mediator.manifest.kind import ItemKind
 from mediator.manifest.offer import Offer
 from tests.laws.json_instances import ANYTHING
 from tests.promises import promise

@@ -18,17 +18,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mediator.adapters.engine_cedar import check_policies, prepare_engine
-from mediator.canonical import canonical_bytes, parse_json, parse_object
+from mediator.canonical import JsonObject, canonical_bytes, parse_json, parse_object
 from mediator.effect import Effect
+from mediator.kind import ItemKind
 from mediator.manifest.schema import prepare
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.request import AccessRequest, Action, AgentFacts, ToolFacts
-from mediator.policy.schema import entities_of, prepare_tool
+from mediator.policy.request import AccessRequest, Action, AgentFacts, AskFacts, ItemFacts
+from mediator.policy.schema import entities_of, prepare_item, text_for_any_item
 from mediator.policy.types import EVERYTHING
 from mediator.refusal import Reason, Refused
 from tests.laws.json_instances import instances
 from tests.promises import promise
-from tests.unit.policy.facts import AGENT, BASE, approved, base, call, tool
+from tests.unit.policy.facts import AGENT, BASE, approved, base, call, prompt, resource, tool
 
 REAL_TOOLS: Final = Path(__file__).parents[1] / "data" / "real_tools"
 
@@ -40,10 +41,13 @@ SCHEMA: Final[Any] = {
     "properties": {"path": {"type": "string"}, "count": {"type": "integer"}, "free": {"type": "object"}},
     "required": ["path"],
 }
-TOOLS: Final = (
+ITEMS: Final = (
     tool("files/read", input_schema=SCHEMA, sensitivity=1),
     tool("files/write", input_schema=SCHEMA, effect=Effect.WRITE, targets=("/free/to",)),
     tool("mail/send", input_schema=SCHEMA, effect=Effect.SEND, domain="office", sensitivity=3),
+    # Namesakes of a tool: nothing that is said of one is said of another.
+    prompt("files/read", "path", sensitivity=3, domain="office"),
+    resource("files/read", effect=Effect.WRITE, domain=""),
 )
 AGENTS: Final = (
     AGENT,
@@ -53,14 +57,18 @@ AGENTS: Final = (
 
 
 class Sight(NamedTuple):
-    """What the naive model sees: the request and its tool."""
+    """What the naive model sees: the request and its item."""
 
     request: AccessRequest
-    tool: ToolFacts
+    item: ItemFacts
 
     @property
     def base(self) -> Any:
         return self.request.base
+
+    @property
+    def ask(self) -> Any:
+        return self.request.ask
 
     @property
     def args(self) -> Any:
@@ -79,11 +87,42 @@ def is_call(sight: Sight) -> bool:
     return sight.request.action is Action.CALL
 
 
+def is_tool_call(sight: Sight) -> bool:
+    return is_call(sight) and sight.item.kind is ItemKind.TOOL
+
+
 CALL: Final = 'action in Mediator::Action::"call_tool"'
 MODELS: Final = (
     Model("(principal, action, resource)", lambda _: True),
-    Model(f"(principal, {CALL}, resource)", is_call),
-    Model('(principal, action == Mediator::Action::"list", resource)', lambda s: not is_call(s)),
+    Model(f"(principal, {CALL}, resource)", is_tool_call),
+    Model('(principal, action == Mediator::Action::"list", resource)', lambda s: s.request.action is Action.LIST),
+    Model(
+        '(principal, action in [Mediator::Action::"get_prompt", Mediator::Action::"read_resource"], resource)',
+        lambda s: is_call(s) and s.item.kind is not ItemKind.TOOL,
+    ),
+    Model("(principal, action, resource is Mediator::Prompt)", lambda s: s.item.kind is ItemKind.PROMPT),
+    Model(
+        '(principal, action, resource == Mediator::Resource::"files/read")', lambda s: s.item.kind is ItemKind.RESOURCE
+    ),
+    Model(
+        '(principal, action == Mediator::Action::"files/prompt:read", resource) when { context.args has path }',
+        lambda s: is_call(s) and s.item.kind is ItemKind.PROMPT and "path" in s.args,
+    ),
+    Model(
+        '(principal, action == Mediator::Action::"files/resource:read", resource) '
+        'when { context.args.uri like "/srv/*" }',
+        lambda s: is_call(s) and s.item.kind is ItemKind.RESOURCE and s.args["uri"].startswith("/srv/"),
+    ),
+    Model(
+        '(principal, action == Mediator::Action::"elicit", resource) '
+        "when { context.ask has url && context.grant.covers }",
+        lambda s: s.request.action is Action.ELICIT and s.ask.url is not None and s.base.grant.covers,
+    ),
+    Model(
+        '(principal, action in [Mediator::Action::"sample", Mediator::Action::"list_roots"], resource) '
+        "when { resource.sensitivity < 3 }",
+        lambda s: s.request.action in {Action.SAMPLE, Action.LIST_ROOTS} and s.item.sensitivity < 3,
+    ),
     Model(
         '(principal in Mediator::Team::"research", action, resource)', lambda s: s.request.principal.team == "research"
     ),
@@ -96,45 +135,47 @@ MODELS: Final = (
     ),
     Model(
         '(principal, action in [Mediator::Action::"effect:write", Mediator::Action::"effect:send"], resource)',
-        lambda s: is_call(s) and s.tool.effect in {Effect.WRITE, Effect.SEND},
+        lambda s: is_call(s) and s.item.effect in {Effect.WRITE, Effect.SEND},
     ),
     Model(
         '(principal, action in Mediator::Action::"server:mail", resource)',
-        lambda s: is_call(s) and s.tool.server == "mail",
+        lambda s: is_call(s) and s.item.server == "mail",
     ),
-    Model('(principal, action, resource in Mediator::Domain::"office")', lambda s: s.tool.domain == "office"),
-    Model('(principal, action, resource == Mediator::Tool::"files/read")', lambda s: s.tool.key == "files/read"),
+    Model('(principal, action, resource in Mediator::Domain::"office")', lambda s: s.item.domain == "office"),
+    Model('(principal, action, resource == Mediator::Tool::"files/read")', lambda s: s.item.key == "files/read"),
     Model(
         '(principal, action == Mediator::Action::"files/read", resource) when { context.args.path like "/srv/*" }',
-        lambda s: is_call(s) and s.tool.key == "files/read" and s.args["path"].startswith("/srv/"),
+        lambda s: is_call(s) and s.item.key == "files/read" and s.args["path"].startswith("/srv/"),
     ),
     Model(
         '(principal, action in [Mediator::Action::"files/write", Mediator::Action::"mail/send"], resource) '
         "unless { context.args has count && context.args.count <= 3 }",
-        lambda s: is_call(s) and s.tool.key in {"files/write", "mail/send"} and not s.args.get("count", 9) <= 3,
+        lambda s: is_call(s) and s.item.key in {"files/write", "mail/send"} and not s.args.get("count", 9) <= 3,
     ),
     Model(
         '(principal, action == Mediator::Action::"files/write", resource) '
         'when { context.args has free && context.args.free.keys.contains("to") }',
-        lambda s: is_call(s) and s.tool.key == "files/write" and "to" in s.args.get("free", {}),
+        lambda s: is_call(s) and s.item.key == "files/write" and "to" in s.args.get("free", {}),
     ),
     Model(
-        f"(principal, {CALL}, resource) when {{ context.grant.covers }}", lambda s: is_call(s) and s.base.grant.covers
+        f"(principal, {CALL}, resource) when {{ context.grant.covers }}",
+        lambda s: is_tool_call(s) and s.base.grant.covers,
     ),
     Model(
-        f"(principal, {CALL}, resource) unless {{ context has approval }}", lambda s: is_call(s) and not s.base.approval
+        f"(principal, {CALL}, resource) unless {{ context has approval }}",
+        lambda s: is_tool_call(s) and not s.base.approval,
     ),
     Model(
         f'(principal, {CALL}, resource) when {{ context.task.labels.contains("untrusted") && context.task.calls > 2 }}',
-        lambda s: is_call(s) and "untrusted" in s.base.task.labels and s.base.task.calls > 2,
+        lambda s: is_tool_call(s) and "untrusted" in s.base.task.labels and s.base.task.calls > 2,
     ),
     Model(
         f"(principal, {CALL}, resource) when {{ context.opaque.containsAny(resource.targets) }}",
-        lambda s: is_call(s) and s.tool.targets != () and bool(s.args.get("free")),
+        lambda s: is_tool_call(s) and s.item.targets != () and bool(s.args.get("free")),
     ),
     Model(
         '(principal, action, resource) when { principal.owner.name == "bob@example.com" && resource.sensitivity < 3 }',
-        lambda s: s.request.principal.owner == "bob@example.com" and s.tool.sensitivity < 3,
+        lambda s: s.request.principal.owner == "bob@example.com" and s.item.sensitivity < 3,
     ),
     Model(
         '(principal, action, resource) when { Mediator::Agent::"worker-1" in Mediator::AgentClass::"worker" }',
@@ -142,7 +183,7 @@ MODELS: Final = (
     ),
     Model(
         '(principal, action, resource) when { action == Mediator::Action::"mail/send" || action == Mediator::Action::"list" }',
-        lambda s: not is_call(s) or s.tool.key == "mail/send",
+        lambda s: s.request.action is Action.LIST or (is_call(s) and s.item.key == "mail/send"),
     ),
 )
 
@@ -173,34 +214,54 @@ bases = st.builds(
     st.integers(0, 5),
     st.sampled_from([None, approved()]),
 )
+paths = st.sampled_from(["/srv/a", "/etc", ""])
 arguments: st.SearchStrategy[Any] = st.fixed_dictionaries(
-    {"path": st.sampled_from(["/srv/a", "/etc", ""])},
+    {"path": paths},
     optional={"count": st.integers(0, 6), "free": st.sampled_from([{}, {"to": 1}, {"x": [2.5]}])},
 )
 
 
+ARGUMENTS: Final[Any] = {
+    ItemKind.TOOL: arguments,
+    ItemKind.PROMPT: st.fixed_dictionaries({}, optional={"path": paths}),
+    ItemKind.RESOURCE: st.fixed_dictionaries({"uri": paths}),
+}
+HOW: Final = {Action.ELICIT: st.builds(AskFacts, mode=st.just("url"), url=st.sampled_from([None, "https://a.example"]))}
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> AccessRequest:
-    subject = draw(st.sampled_from(TOOLS))
-    is_a_call = draw(st.booleans() | st.just(value=True))
+    subject = draw(st.sampled_from(ITEMS))
+    action = draw(st.sampled_from([*Action, *[Action.CALL] * 5]))
     return AccessRequest(
         principal=draw(st.sampled_from(AGENTS)),
-        action=Action.CALL if is_a_call else Action.LIST,
+        action=action,
+        kind=subject.kind,
         server=subject.server,
-        tool=subject.tool,
-        base=draw(bases) if is_a_call else None,
-        arguments=draw(arguments) if is_a_call else None,
+        name=subject.name,
+        base=None if action is Action.LIST else draw(bases),
+        arguments=draw(ARGUMENTS[subject.kind]) if action is Action.CALL else None,
+        ask=draw(HOW[action]) if action in HOW else None,
     )
 
 
-def tool_of(request: AccessRequest) -> ToolFacts:
-    return next(facts for facts in TOOLS if facts.key == request.key)
+def item_of(request: AccessRequest) -> ItemFacts:
+    return next(facts for facts in ITEMS if facts.key == request.key)
+
+
+def counts(rule: Ruled, request: AccessRequest) -> bool:
+    """What a server asks is permitted by name alone: leave for any action is none."""
+    return rule.forbids or not request.action.is_ask or ", action, " not in rule.model.cedar
 
 
 def naively(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict, tuple[str, ...]]:
     """Deny overrides, in five lines: what forbids outweighs, silence denies."""
-    sight = Sight(request, tool_of(request))
-    applying = [(f"p{index}", rule.forbids) for index, rule in enumerate(policies) if rule.model.applies(sight)]
+    sight = Sight(request, item_of(request))
+    applying = [
+        (f"p{index}", rule.forbids)
+        for index, rule in enumerate(policies)
+        if counts(rule, request) and rule.model.applies(sight)
+    ]
     forbidding = tuple(name for name, forbids in applying if forbids)
     permitting = tuple(name for name, forbids in applying if not forbids)
     return (Verdict.ALLOW, permitting) if permitting and not forbidding else (Verdict.DENY, forbidding)
@@ -208,10 +269,14 @@ def naively(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict,
 
 def unsliced(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict, tuple[str, ...]]:
     """Cedar, asked with the whole set and the whole context, under the whole schema; nothing is remembered."""
-    schema = prepare_tool(tool_of(request))
-    action = schema.action(request.key if request.base else "list")
-    entities = canonical_bytes(entities_of(request.principal, action, schema.tool)).decode()
-    context = schema.reader(EVERYTHING)(request.base, request.arguments or {}).attributes if request.base else {}
+    schema = prepare_item(item_of(request))
+    action = schema.action(request.action)
+    entities = canonical_bytes(entities_of(request.principal, action, schema.item)).decode()
+    context: JsonObject = {}
+    if request.action is Action.CALL and request.base is not None:
+        context = schema.reader(EVERYTHING)(request.base, request.arguments or {}).attributes
+    elif request.base is not None:
+        context = schema.ask_reader(EVERYTHING)(request.base, request.ask)
     answer = cedarpy.is_authorized(
         {
             "principal": {"type": "Mediator::Agent", "id": request.principal.id},
@@ -219,9 +284,11 @@ def unsliced(policies: Sequence[Ruled], request: AccessRequest) -> tuple[Verdict
             "resource": schema.resource().uid._asdict(),
             "context": canonical_bytes(context).decode(),
         },
-        "\n".join(text_of(policies).values()),
+        "\n".join(
+            text for text, rule in zip(text_of(policies).values(), policies, strict=True) if counts(rule, request)
+        ),
         cedarpy.Entities.from_json_str(entities),
-        schema.text(),
+        text_for_any_item((), ()) if request.action.is_ask else schema.text(),
     )
     assert not answer.diagnostics.errors
     names = answer.diagnostics.id_annotations_by_reason.values()
@@ -240,7 +307,7 @@ def test_asking_less_gives_the_same_answer(policies: list[Ruled], asked: list[Ac
 
     and both are what a naive model says. Several requests share one engine, so that what is remembered is tested.
     """
-    engine = prepare_engine(text_of(policies), TOOLS)
+    engine = prepare_engine(text_of(policies), ITEMS)
     for request in asked + asked[::-1]:
         assert told(engine.evaluate(request)) == unsliced(policies, request) == naively(policies, request)
 
@@ -251,11 +318,11 @@ def test_one_permit_less_or_one_forbid_more_never_allows(
     policies: list[Ruled], dropped: int, added: Model, request: AccessRequest
 ) -> None:
     """Ours (house style law 2), of sets that evaluate without error."""
-    before = prepare_engine(text_of(policies), TOOLS).evaluate(request)
+    before = prepare_engine(text_of(policies), ITEMS).evaluate(request)
     assume(before.verdict is Verdict.DENY)
     fewer = [rule for index, rule in enumerate(policies) if rule.forbids or index != dropped]
     for changed in (fewer, [*policies, Ruled(forbids=True, model=added)]):
-        assert prepare_engine(text_of(changed), TOOLS).evaluate(request).verdict is Verdict.DENY
+        assert prepare_engine(text_of(changed), ITEMS).evaluate(request).verdict is Verdict.DENY
 
 
 @promise("P6")
@@ -264,7 +331,7 @@ def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
     policies: list[Ruled], request: AccessRequest
 ) -> None:
     """Ours (design 4): the remedy is neither a false promise nor kept back."""
-    engine = prepare_engine(text_of(policies), TOOLS)
+    engine = prepare_engine(text_of(policies), ITEMS)
     found = engine.evaluate(request)
     if request.base is None or request.base.approval is not None or found.verdict is Verdict.ALLOW:
         assert found.reason is not Reason.APPROVAL_REQUIRED
@@ -277,7 +344,7 @@ def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
 
 
 @cache
-def real_tools() -> tuple[ToolFacts, ...]:
+def real_tools() -> tuple[ItemFacts, ...]:
     found = []
     for path in sorted(REAL_TOOLS.glob("*.json")):
         match parse_json(path.read_bytes()):
@@ -288,11 +355,11 @@ def real_tools() -> tuple[ToolFacts, ...]:
     return tuple(found)
 
 
-def _facts(server: str, definition: Any) -> ToolFacts:
+def _facts(server: str, definition: Any) -> ItemFacts:
     return tool(f"{server}/{definition['name']}", input_schema=definition["inputSchema"])
 
 
-def seeing_all(facts: ToolFacts, index: int) -> str:
+def seeing_all(facts: ItemFacts, index: int) -> str:
     scope = f"(principal, action == Mediator::Action::{json.dumps(facts.key)}, resource)"
     return f'@id("all-{index}") @reason("r") permit {scope} when {{ context.args == context.args }};'
 

@@ -17,13 +17,11 @@ from hypothesis import strategies as st
 
 from mediator.canonical import Json, JsonObject
 from mediator.manifest.changes import Kind, result_verdict, schema_verdict
-from mediator.manifest.schema import PreparedSchema, prepare
+from mediator.manifest.schema import PreparedSchema, ResultSchema, prepare, prepare_result
 from mediator.refusal import Refused
 from tests.laws.json_instances import instances
 from tests.promises import promise
 from tests.real_tools import upgrades
-
-OBJECT: JsonObject = {"type": "object"}
 
 
 def takes_arguments(schema: JsonObject) -> Callable[[Json], bool]:
@@ -31,7 +29,7 @@ def takes_arguments(schema: JsonObject) -> Callable[[Json], bool]:
 
 
 def takes_result(schema: JsonObject) -> Callable[[Json], bool]:
-    return _taking(prepare(OBJECT, schema, frozenset()).check_result)
+    return _taking(prepare_result(schema).check)
 
 
 def _taking(check: Callable[[Any], None]) -> Callable[[Json], bool]:
@@ -174,10 +172,10 @@ def _edits(schema: Any, other: Any) -> Iterator[Any]:
             yield from ([*schema[:index], edited, *schema[index + 1 :]] for edited in _edits(schema[index], other))
 
 
-def _prepared(schema: Any) -> tuple[JsonObject, PreparedSchema, PreparedSchema] | None:
+def _prepared(schema: Any) -> tuple[JsonObject, PreparedSchema, ResultSchema] | None:
     try:
         arguments = {**schema, "type": "object"}
-        return arguments, prepare(arguments, None, frozenset()), prepare(OBJECT, schema, frozenset())
+        return arguments, prepare(arguments, None, frozenset()), prepare_result(schema)
     except (Refused, RecursionError):
         return None
 
@@ -195,7 +193,7 @@ def test_a_verdict_on_any_change_agrees_with_the_validator(data: st.DataObject) 
         return
     arguments, results = schema_verdict(before[0], after[0]), result_verdict(old, new)
     for value in data.draw(st.lists(VALUES | instances(old, old) | instances(new, new), min_size=6, max_size=6)):
-        must_agree(results, _taking(before[2].check_result)(value), _taking(after[2].check_result)(value), value)
+        must_agree(results, _taking(before[2].check)(value), _taking(after[2].check)(value), value)
         if isinstance(value, dict):
             was, now = (_taking(one[1].check_arguments)(value) for one in (before, after))
             must_agree(arguments, was, now, value)

@@ -24,8 +24,8 @@ from mediator.mediation.permit import Permit
 from mediator.mediation.reply import Reply
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, LegacySession, Transport
+from mediator.wire.call import Call
 from mediator.wire.reading import read
-from mediator.wire.tool_call import ToolCall
 from tests.promises import promise
 from tests.simulated.arrivals import enveloped, legacy_arrival, message, modern_arrival, modern_headers
 from tests.simulated.pauses import AWAITED, Hook, Point
@@ -136,7 +136,7 @@ class Watched:
         (kept,) = [one for one in self.world.ledger.decisions if one.record is permit.committed.record]
         assert kept.record.entry["verdict"] == "allow"
         assert kept.outcome is None
-        assert kept.decision.call.arguments_bytes == permit.arguments_bytes
+        assert kept.decision.call.arguments_bytes == permit.forwarded.arguments
         return ToolResult(result={"content": []}, error=None, size_bytes=14, noise=0)
 
     def with_token(self, asked: Asked) -> Arrival:
@@ -151,7 +151,7 @@ class Watched:
         try:
             reading = read(arrival)
             self.world.corridor.holder_of(arrival)
-            is_identified_call = isinstance(reading, ToolCall)
+            is_identified_call = isinstance(reading, Call)
         except Refused:
             is_identified_call = False
         return await self.world.corridor.answer(arrival), is_identified_call

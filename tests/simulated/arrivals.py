@@ -19,6 +19,7 @@ ENVELOPE: JsonObject = {
     "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 SESSION = LegacySession(id="5" * 32, version=LEGACY, holder="planner")
 
 
@@ -43,8 +44,9 @@ def modern_headers(body: JsonObject) -> tuple[tuple[str, str], ...]:
     """Return the routing headers that a conforming client sends with this request."""
     headers = [("mcp-protocol-version", MODERN), ("mcp-method", str(body["method"]))]
     params = body.get("params")
-    name = params.get("name") if isinstance(params, dict) else None
-    if body["method"] == "tools/call" and isinstance(name, str):
+    member = NAMED_BY.get(str(body["method"]), "taskId")
+    name = params.get(member) if isinstance(params, dict) else None
+    if isinstance(name, str):
         headers.append(("mcp-name", header_value(name)))
     return tuple(headers)
 

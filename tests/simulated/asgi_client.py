@@ -17,6 +17,16 @@ from mediator.edge.streamable_http import StreamableHttp
 HOST = "127.0.0.1:8080"
 
 
+class Event:
+    """One event of a stream."""
+
+    def __init__(self, block: bytes) -> None:
+        fields = dict(line.split(b": ", 1) for line in block.split(b"\r\n"))
+        self.id = fields.get(b"id", b"").decode()
+        self.retry = fields.get(b"retry")
+        self.data = fields[b"data"]
+
+
 @dataclass(slots=True)
 class Response:
     """What came back."""
@@ -26,6 +36,7 @@ class Response:
     chunks: list[bytes] = field(default_factory=list)
     is_complete: bool = False
     begun: anyio.Event = field(default_factory=anyio.Event)
+    complete: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def body(self) -> bytes:
@@ -38,6 +49,17 @@ class Response:
             return parse_object(self.body)
         (data,) = [line[6:] for line in self.body.split(b"\r\n") if line.startswith(b"data: ")]
         return parse_object(data)
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of a stream, as far as they came."""
+        assert self.headers.get("content-type", "text/event-stream") == "text/event-stream"
+        return [Event(block) for block in self.body.split(b"\r\n\r\n") if block and not block.startswith(b":")]
+
+    @property
+    def messages(self) -> list[JsonObject]:
+        """The messages of a stream, as far as they came."""
+        return [parse_object(event.data) for event in self.events if event.data]
 
     @property
     def error(self) -> JsonObject:
@@ -62,6 +84,7 @@ class Wire:
     is_whole: bool
     response: Response = field(default_factory=Response)
     hung_up: anyio.Event = field(default_factory=anyio.Event)
+    reads: anyio.Semaphore | None = None  # one for each part that is read; else all are
 
     async def run(self) -> Response:
         """Let the application answer."""
@@ -76,7 +99,9 @@ class Wire:
         if self.pieces:
             body = self.pieces.pop(0)
             return {"type": "http.request", "body": body, "more_body": bool(self.pieces) or not self.is_whole}
-        await self.hung_up.wait()
+        async with anyio.create_task_group() as either:  # ASGI: also once the answer is complete
+            for over in (self.hung_up, self.response.complete):
+                either.start_soon(_end_with, over, either.cancel_scope)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -91,6 +116,18 @@ class Wire:
         assert not response.is_complete, "more after the end"
         response.chunks.append(message["body"])
         response.is_complete = not message["more_body"]
+        if response.is_complete:
+            response.complete.set()
+        if self.reads is not None and not self.hung_up.is_set():  # uvicorn: who has gone is written to no more
+            async with anyio.create_task_group() as either:
+                either.start_soon(_end_with, self.hung_up, either.cancel_scope)
+                await self.reads.acquire()
+                either.cancel_scope.cancel()
+
+
+async def _end_with(over: anyio.Event, scope: anyio.CancelScope) -> None:
+    await over.wait()
+    scope.cancel()
 
 
 def request(

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from mediator.adapters.tool_servers_http.address import parse_address
-from mediator.adapters.tool_servers_http.channel import Channel, Heard, Outgoing, Refuser
+from mediator.adapters.tool_servers_http.channel import Channel, Heard, Outgoing
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.pool import Pool
 from mediator.evidence import Secret
@@ -52,7 +52,7 @@ class Called:
         self.pool = Pool(address, self.limits, self.tls)
         self.channel = Channel(address, self.pool, self.limits, "9")
 
-    async def ask(self, credential: str | None = None, refuse: Refuser | None = None, **fields: Any) -> Heard:
+    async def ask(self, credential: str | None = None, **fields: Any) -> Heard:
         self.asked += 1
         hearing = self.limits.hearing
         listener = Listener(request_id=self.asked, result_bytes_max=hearing.result_bytes_max, limits=hearing)
@@ -60,7 +60,7 @@ class Called:
         members: dict[str, Any] = {"headers": (), "body": body, "listener": listener}
         outgoing = Outgoing(**members | fields)
         with anyio.fail_after(5):
-            return await self.channel.send(outgoing, None if credential is None else Secret(credential), refuse)
+            return await self.channel.send(outgoing, None if credential is None else Secret(credential))
 
     async def refused(self, **fields: Any) -> Reason:
         with pytest.raises(Refused) as caught:

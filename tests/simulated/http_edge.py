@@ -157,7 +157,8 @@ async def serving(
     body = replace(facts.body, linger_seconds=0.5)
     facts = replace(facts, body=body, sse_after_seconds=sse_after_seconds)
     gate = make_gate(limits, corridor.door())
-    app = StreamableHttp(corridor.door(), Sessions(anyio.current_time), facts, lambda: True)
+    sessions = Sessions(anyio.current_time, new_outbox=corridor.door().new_outbox)
+    app = StreamableHttp(corridor.door(), sessions, facts, lambda: True)
     async with anyio.create_task_group() as running:
 
         async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from mediator.canonical import Digest, JsonObject, canonical_bytes, digest_of, digest_of_bytes
@@ -19,21 +20,22 @@ from mediator.effect import Effect
 from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import _SEAL as RELEASE_SEAL
 from mediator.inspection.release import Released
+from mediator.manifest.family import FamilyForm, read_family
 from mediator.manifest.pin import _SEAL as SET_SEAL
 from mediator.manifest.pin import PinSet
 from mediator.manifest.pinned import _SEAL as PIN_SEAL
-from mediator.manifest.pinned import PinnedTool
+from mediator.manifest.pinned import PinnedPrompt, PinnedResource, PinnedTool, _PinnedFacts
 from mediator.manifest.schema import prepare
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import _SEAL as DELIBERATION_SEAL
 from mediator.mediation.deliberate import Claim, Deliberation, Ids, Spans, Step
 from mediator.mediation.permit import Permit, enforce
-from mediator.mediation.record import Committed
+from mediator.mediation.record import Committed, DecisionRecord, Receipt, committed, decision_entry, decision_values
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import AccessRequest
 from mediator.refusal import Reason, Refused
-from mediator.wire.tool_call import ToolCall, recall_call
+from mediator.wire.call import Call, recall_call
 from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW_MS, SKEW, forge, good_claims
 from tests.simulated.grants import a_grant
 from tests.simulated.ids import ids_of
@@ -90,7 +92,32 @@ def a_tool(**changed: Any) -> PinnedTool:
     return PinnedTool(**members | changed, seal=PIN_SEAL)
 
 
-def a_call(arguments: JsonObject | None = None, **changed: Any) -> ToolCall:
+def a_prompt(**changed: Any) -> PinnedPrompt:
+    """Return a pinned prompt with two arguments, one of them required, changed as asked."""
+    definition: JsonObject = {
+        "name": "greet",
+        "arguments": [{"name": "who", "required": True}, {"name": "tone"}, {"name": 7}, "none"],
+    }
+    members = _facts(definition) | {"name": "greet", "assigned": "clock__greet"}
+    return PinnedPrompt(**members | changed, seal=PIN_SEAL)
+
+
+def a_resource(text: str = "test://now", form: FamilyForm = FamilyForm.URI, *media_types: str) -> PinnedResource:
+    """Return a pinned family of resources."""
+    definition: JsonObject = {"uri": text, "name": "now"}
+    if form is FamilyForm.PREFIX:
+        definition = {"prefix": text, "title": "Logs", "description": "What was logged.", "media_types": []}
+    family = read_family(form, text, frozenset(media_types))
+    return PinnedResource(**_facts(definition) | {"name": text}, family=family, seal=PIN_SEAL)
+
+
+def _facts(definition: JsonObject) -> dict[str, Any]:
+    tool = a_tool()
+    shared = {one.name: getattr(tool, one.name) for one in fields(_PinnedFacts)}
+    return shared | {"definition": definition, "digest": digest_of(definition)}
+
+
+def a_call(arguments: JsonObject | None = None, answers: JsonObject | None = None, **changed: Any) -> Call:
     """Return a call of that tool, changed as asked."""
     arguments = {"timezone": "Europe/Oslo"} if arguments is None else arguments
     form: JsonObject = {
@@ -99,7 +126,11 @@ def a_call(arguments: JsonObject | None = None, **changed: Any) -> ToolCall:
         "version": "2026-07-28",
         "transport": "http",
         "server": None,
+        "method": "tools/call",
+        "kind": "tool",
         "name": "clock__now",
+        "answers": None if answers is None else digest_of_bytes(canonical_bytes(answers)),
+        "has_state": False,
         "arguments": digest_of_bytes(canonical_bytes(arguments)),
         "trace_parent": None,
         "http_trace_parent": None,
@@ -107,7 +138,7 @@ def a_call(arguments: JsonObject | None = None, **changed: Any) -> ToolCall:
         "dropped": [],
         "source": "127.0.0.1",
     }
-    return recall_call(form | changed, arguments)
+    return recall_call(form | changed, arguments, answers)
 
 
 def a_snapshot() -> TrustSnapshot:
@@ -144,7 +175,7 @@ def allowed(
     *,
     grant: Grant | None = None,
     tool: PinnedTool | None = None,
-    call: ToolCall | None = None,
+    call: Call | None = None,
     claims: Sequence[Claim] = (),
     epoch: int = 1,
     now_ms: int = NOW_MS,
@@ -162,11 +193,12 @@ def allowed(
         verdict=Verdict.ALLOW,
         stop=None,
         chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL),
-        tool=tool or a_tool(),
+        item=tool or a_tool(),
         decision=Decision(verdict=Verdict.ALLOW, determining=("reads",), policy_digest=POLICY_DIGEST),
         request_hash=digest_of("request"),
         claims=tuple(claims),
         spans=_spans(ids_of(number), call),
+        resumes=None,
         seal=DELIBERATION_SEAL,
     )
 
@@ -176,7 +208,7 @@ def denied(
     *,
     reason: Reason = Reason.UNKNOWN_TOOL,
     tool: PinnedTool | None = None,
-    call: ToolCall | None = None,
+    call: Call | None = None,
     known: bool = True,
     epoch: int = 1,
     now_ms: int = NOW_MS,
@@ -194,11 +226,12 @@ def denied(
         verdict=Verdict.DENY,
         stop=Refused(reason, "as the test wants it"),
         chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL) if known else None,
-        tool=tool,
+        item=tool,
         decision=None,
         request_hash=None if tool is None else digest_of("request"),
         claims=(),
         spans=_spans(ids_of(number), call),
+        resumes=None,
         seal=DELIBERATION_SEAL,
     )
 
@@ -227,7 +260,7 @@ def a_release(*, is_error: bool = False) -> Released:
     )
 
 
-def _spans(ids: Ids, call: ToolCall) -> Spans:
+def _spans(ids: Ids, call: Call) -> Spans:
     parent = call.trace_parent
     return Spans(
         trace_id=ids.trace_id if parent is None else parent.trace_id,
@@ -236,3 +269,10 @@ def _spans(ids: Ids, call: ToolCall) -> Spans:
         decision_span=ids.decision_span,
         client_span=ids.client_span,
     )
+
+
+def on_record(deliberation: Deliberation) -> Committed:
+    """Return the proof that a judgement stands on record, as a ledger gives it."""
+    receipt = Receipt(stream="s", index=0, digest="sha256:0")
+    entry, values = decision_entry(deliberation), decision_values(deliberation)
+    return committed(deliberation, DecisionRecord(entry=entry, values=values, receipt=receipt))

@@ -118,9 +118,9 @@ def full_manifest(
     return accept_proposed({**draft, "resources": [*listed, *(prefix_entry(one) for one in prefixes)]})
 
 
-def prefix_entry(prefix: str) -> JsonObject:
+def prefix_entry(prefix: str, media_type: str = "text/plain") -> JsonObject:
     """Return the entry of a family that is named by its prefix."""
-    family: JsonObject = {"prefix": prefix, "media_types": ["text/plain"]}
+    family: JsonObject = {"prefix": prefix, "media_types": [media_type]}
     return {
         "family": family,
         "definition": None,
@@ -143,11 +143,11 @@ def pins_of_manifest(manifest: JsonObject, server: str = "files") -> PinSet:
     return pins
 
 
-def entries(manifest: JsonObject) -> list[JsonObject]:
-    """Return a manifest's entries of tools."""
-    tools = manifest["tools"]
-    assert isinstance(tools, list)
-    return [tool for tool in tools if isinstance(tool, dict)]
+def entries(manifest: JsonObject, kind: str = "tools") -> list[JsonObject]:
+    """Return a manifest's entries of tools, or of another kind."""
+    found = manifest[kind]
+    assert isinstance(found, list)
+    return [entry for entry in found if isinstance(entry, dict)]
 
 
 def with_definition(manifest: JsonObject, index: int, definition: JsonObject) -> JsonObject:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
-from mediator.assembly.trust import tool_facts
+from mediator.assembly.trust import item_facts
 from mediator.canonical import Digest, digest_of
 from mediator.manifest.pin import PinSet
 
@@ -27,5 +27,5 @@ def engine_of(policies: Mapping[str, str], pins: PinSet) -> CedarEngine:
     """Return the engine over these policies and pins; made once, for it never changes."""
     digest = digest_of([dict(policies), pins.digest])
     if digest not in _ENGINES:
-        _ENGINES[digest] = prepare_engine(policies, [tool_facts(tool) for tool in pins])
+        _ENGINES[digest] = prepare_engine(policies, [item_facts(item) for item in pins.items])
     return _ENGINES[digest]

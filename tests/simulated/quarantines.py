@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from mediator.canonical import JsonObject
+from mediator.kind import ItemKind
 from mediator.manifest.pin import PinSet
 from mediator.mediation.quarantine import Quarantined, keys_of
 from tests.simulated.pins import NOW_MS
@@ -16,11 +17,13 @@ CHANGED: JsonObject = {
 }
 
 
-def quarantines(pins: PinSet, server: str, *tools: str, found: JsonObject | None = None) -> list[Quarantined]:
-    """Return the quarantine of each of these tools, as it is pinned."""
+def quarantines(
+    pins: PinSet, server: str, *tools: str, found: JsonObject | None = None, kind: ItemKind = ItemKind.TOOL
+) -> list[Quarantined]:
+    """Return the quarantine of each of these tools, or of another kind, as it is pinned."""
     made = []
     for name in tools:
-        tool = pins.find(server, name)
+        tool = next((item for item in pins.items if (item.server, item.kind, item.name) == (server, kind, name)), None)
         assert tool is not None, f"`{server}/{name}` is not pinned"
         made.append(Quarantined(key=keys_of(tool)[0], since_ms=NOW_MS, found=CHANGED if found is None else found))
     return made

@@ -10,7 +10,8 @@
 Only the tool servers are simulated. Each is imported, signed and pinned before the mediator starts, all its tools with
 the effect `read` unless `effects` says otherwise; `declare` may change its manifest before it is signed, `settings`
 adds lines to sections of `mediator.toml`, and `before_start` is given the folder last. `others` are servers that are
-not simulated, by what `manifest import` is told of them.
+not simulated, by what `manifest import` is told of them. `permitted` are actions that the policies permit to everybody
+beside what they permit already.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -138,7 +139,7 @@ def message_in(answer: httpx2.Response) -> dict[str, Any]:
     """Return the JSON-RPC message of an answer, which may have become a stream of events when it took long."""
     if answer.headers["content-type"] != "text/event-stream":
         return dict(answer.json())
-    data = next(line for line in answer.text.splitlines() if line.startswith("data: "))
+    *_, data = (line for line in answer.text.splitlines() if line.startswith("data: {"))  # the answer comes last
     return dict(json.loads(data.removeprefix("data: ")))
 
 
@@ -175,6 +176,7 @@ async def running(
     settings: Mapping[str, str] | None = None,
     before_start: Callable[[Path], None] | None = None,
     others: Mapping[str, Sequence[str]] | None = None,
+    permitted: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
     """Set up, pin and start; ended, and its ledger verified, when the context is left."""
     folder = tmp_path / "work"
@@ -183,6 +185,8 @@ async def running(
             await ending.enter_async_context(server)
         sources = {name: ("--url", server.url) for name, server in servers.items()}
         await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings)
+        if permitted:
+            await permit(folder, permitted)
         if before_start is not None:
             before_start(folder)
         home = open_folder(folder)
@@ -241,6 +245,15 @@ async def set_up(
         path.write_text(json.dumps(manifest), encoding="utf-8")
         await command("manifest", "sign", name, *here)
         await command("pin", "approve", name, "--reviewer", OWNER, *await _accepted(name, here), *here)
+
+
+async def permit(folder: Path, actions: Sequence[str]) -> None:
+    """Put policies in force by which everybody may do these."""
+    for action in actions:
+        text = f'@id("test-{action}")\n@reason("the test permits it")\n'
+        text += f'permit (principal, action in Mediator::Action::"{action}", resource);\n'
+        (folder / "policies" / f"test-{action}.cedar").write_text(text, encoding="utf-8")
+    await command("policy", "activate", "--operator", OWNER, "--folder", str(folder))
 
 
 async def _accepted(name: str, here: Sequence[str]) -> list[str]:

@@ -44,7 +44,8 @@ class Script:
     """What a scripted server offers and answers. May be changed while it runs (over HTTP).
 
     `answers` maps a tool's name to the `result` of its calls, `errors` to their JSON-RPC `error`; a tool that stands
-    in neither gives its arguments back, as text and as `structuredContent`. `version` is the newest legacy one.
+    in neither gives its arguments back, as text and as `structuredContent`; so do prompts, resources (their URI) and
+    completions, as text. `version` is the newest legacy one. `has_levels`: it has the capability `logging`.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Script:
         ttl_ms: int = 0,
         later_tools: Sequence[dict[str, Any]] | None = None,
         is_endless: bool = False,
+        has_levels: bool = False,
+        says_changes: bool = False,
     ) -> None:
         self.tools: list[dict[str, Any]] = [tool("echo")] if tools is None else list(tools)
         self.prompts = None if prompts is None else list(prompts)  # None: it has no such list
@@ -72,6 +75,8 @@ class Script:
         self.ttl_ms = ttl_ms
         self.later_tools = None if later_tools is None else list(later_tools)  # offered on every page but the first
         self.is_endless = is_endless  # there is always one page more
+        self.has_levels = has_levels
+        self.says_changes = says_changes  # of its lists
         self.era: Era = era
         self.answers: dict[str, Any] = dict(answers or {})
         self.errors: dict[str, dict[str, Any]] = dict(errors or {})
@@ -110,11 +115,50 @@ class Script:
             case (_, "tools/call"):
                 return self._call(params, era)
             case _:
+                return self._respond_about_items(method, params, era)
+
+    def _respond_about_items(self, method: str, params: dict[str, Any], era: OneEra) -> dict[str, Any]:
+        match (era, method):
+            case (_, "prompts/get") if self._knows("prompts", "name", params.get("name")):
+                content = {"type": "text", "text": _text(params.get("arguments", {}))}
+                return {"result": self._stamped({"messages": [{"role": "user", "content": content}]}, era)}
+            case (_, "resources/read") if self._knows("resources", "uri", params.get("uri")):
+                content = {"uri": params["uri"], "text": params["uri"]}
+                return {"result": self._stamped({"contents": [content], **self._cached(era)}, era)}
+            case (_, "prompts/get" | "resources/read"):
+                return error(-32602, "there is nothing of that name")
+            case (_, "completion/complete"):
+                return {"result": self._stamped({"completion": {"values": [_text(params.get("argument"))]}}, era)}
+            case ("legacy", "resources/subscribe" | "resources/unsubscribe"):
+                is_known = self._knows("resources", "uri", params.get("uri"))
+                return {"result": {}} if is_known else error(-32002, "Resource not found")
+            case ("legacy", "logging/setLevel") if self.has_levels:
+                return {"result": {}}
+            case _:
                 return error(-32601, "Method not found")
 
     def _capabilities(self) -> dict[str, Any]:
         lists = {"tools": True, "prompts": self.prompts is not None, "resources": self.resources is not None}
-        return {name: {} for name, is_there in lists.items() if is_there}
+        lists["logging"] = self.has_levels
+        return {
+            name: {"listChanged": True} if self.says_changes and name != "logging" else {}
+            for name, is_there in lists.items()
+            if is_there
+        }
+
+    def _knows(self, field: str, member: str, name: Any) -> bool:
+        return any(known[member] == name for known in getattr(self, field) or ())
+
+    def acknowledge(self, request_id: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the notification that a `subscriptions/listen` has begun: it honours the resources that it has."""
+        asked = params.get("notifications", {})
+        uris = [uri for uri in asked.get("resourceSubscriptions", ()) if self._knows("resources", "uri", uri)]
+        meta = {"io.modelcontextprotocol/subscriptionId": request_id}
+        return {
+            "jsonrpc": "2.0",
+            "method": "notifications/subscriptions/acknowledged",
+            "params": {"_meta": meta, "notifications": {**asked, "resourceSubscriptions": uris}},
+        }
 
     def _page(self, field: str, cursor: str | None, era: str) -> dict[str, Any]:
         entries = getattr(self, field)
@@ -141,11 +185,16 @@ class Script:
             return {"result": self._stamped(dict(answer(arguments) if callable(answer) else answer), era)}
         if all(known["name"] != name for known in self.tools):
             return error(-32602, f"Unknown tool: {name}")
-        text = json.dumps(arguments, sort_keys=True, separators=(",", ":"))
-        echo = {"content": [{"type": "text", "text": text}], "structuredContent": arguments, "isError": False}
+        echo = {
+            "content": [{"type": "text", "text": _text(arguments)}],
+            "structuredContent": arguments,
+            "isError": False,
+        }
         return {"result": self._stamped(echo, era)}
 
-    def _cached(self) -> dict[str, Any]:
+    def _cached(self, era: str = "modern") -> dict[str, Any]:
+        if era == "legacy":
+            return {}
         return {"ttlMs": self.ttl_ms, "cacheScope": "public"}
 
     def _stamped(self, result: dict[str, Any], era: str) -> dict[str, Any]:
@@ -153,6 +202,10 @@ class Script:
             return result
         identity = {"io.modelcontextprotocol/serverInfo": self.info}
         return {"resultType": "complete", **result, "_meta": {**identity, **result.get("_meta", {})}}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def error(code: int, message: str, **more: Any) -> dict[str, Any]:
@@ -173,7 +226,8 @@ class Process:
 
     `on` maps a method (or `*start*`) to what is written instead of an answer: literal text, in which `{id}` stands
     for the request's id and a lone surrogate for a byte that is no UTF-8; or a word: `answer` (as it should), `hang`
-    (no answer), `exit` (the process ends), `deaf` (it reads no more), `flood-stderr` (and answers), `flood-stdout`.
+    (no answer), `exit` (the process ends), `deaf` (it reads no more), `flood-stderr` (and answers), `flood-stdout`,
+    `await` (the rest comes when something that it asked is answered; the oldest that awaits goes on first).
     `child`: it starts a process of its own, which outlives its parent unless the group is killed. `follows`: its script
     is read anew before each message, so that it changes while it runs.
     """
@@ -215,6 +269,7 @@ class _Running:
     def __init__(self, path: str) -> None:
         self.path = path
         self.script, self.process = read_script(path)
+        self.awaiting: list[tuple[list[str], dict[str, Any]]] = []
 
     def note(self, event: str, **more: Any) -> None:
         line = json.dumps({"pid": os.getpid(), "event": event, **more}) + "\n"
@@ -246,8 +301,18 @@ class _Running:
             case text:
                 self.say(text.replace("{id}", json.dumps(message.get("id"))))
 
+    def go_through(self, whats: list[str], message: dict[str, Any]) -> None:
+        for number, what in enumerate(whats):
+            if what == "await":
+                self.awaiting.append((whats[number + 1 :], message))
+                return
+            self.misbehave(what, message)
+
     def answer(self, message: dict[str, Any]) -> None:
         params = message.get("params", {})
+        if message["method"] == "subscriptions/listen" and era_of(params) == "modern" and self.script.serves("modern"):
+            self.say(json.dumps(self.script.acknowledge(message["id"], params)) + "\n")
+            return
         answer = self.script.respond(message["method"], params, era_of(params))
         self.say(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}) + "\n")
 
@@ -260,8 +325,9 @@ class _Running:
             self.note("message", message=message)
             method = message.get("method")
             if method in self.process.on:
-                for what in self.process.on[method]:
-                    self.misbehave(what, message)
+                self.go_through(self.process.on[method], message)
+            elif method is None and self.awaiting:
+                self.go_through(*self.awaiting.pop(0))
             elif method is not None and "id" in message:
                 self.answer(message)
         self.note("eof")

@@ -6,6 +6,8 @@
         server.answer_with("echo", {...})        # the result of that tool's calls, or a function of the arguments
         server.tools = [...]                     # changes its offer behind everybody's back
         server.on("tools/call", hang)            # any misbehaviour: async (arrived, wire) -> None
+        server.stands = True                     # it has standing streams (`GET`); `subscriptions/listen` always
+        await server.push({...}, event_id="7")   # says this on each stream that stands
         await server.until(lambda: server.calls) # waits, five seconds at most
 
 It reads one request after the other from a connection, by the book where it matters to a client.
@@ -18,14 +20,26 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl as tls
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
 from tests.simulated.stdio_server import LEGACY, MODERN, Script, error, tool
 from tests.simulated.tool_server_arrivals import Arrived
 
-__all__ = ["Arrived", "SimulatedToolServer", "Wire", "drop", "hang", "http_answer", "raw", "says", "tool"]
+__all__ = [
+    "SSE_HEAD",
+    "Arrived",
+    "SimulatedToolServer",
+    "Wire",
+    "drop",
+    "hang",
+    "http_answer",
+    "raw",
+    "says",
+    "sse_event",
+    "tool",
+]
 
 
 class Wire:
@@ -97,6 +111,17 @@ def http_answer(
     return lines.encode() + body
 
 
+NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+SSE_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+
+def sse_event(message: Mapping[str, Any] | None, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
+    """Return a message as an event; none is an event without data, as one that only names an id is."""
+    lines = b"" if event_id is None else f"id: {event_id}\n".encode()
+    lines += b"" if retry_ms is None else f"retry: {retry_ms}\n".encode()
+    return lines + b"data: " + (b"" if message is None else json.dumps(message).encode()) + b"\n\n"
+
+
 class SimulatedToolServer:
     """A tool server over Streamable HTTP, on 127.0.0.1 and a free port, in either era or both.
 
@@ -125,6 +150,8 @@ class SimulatedToolServer:
         self.sessions: dict[str, str] = {}
         self.announces: list[str] = []  # methods of notifications that come before the answer to each of these
         self.announces_with = {"tools/call"}
+        self.stands = False
+        self.standing: list[Wire] = []
         self.greeting: bytes | None = None  # written to each connection before anything was asked
         self._ssl = ssl
         self._behaviours: dict[str, Behaviour] = {}
@@ -155,6 +182,11 @@ class SimulatedToolServer:
         return [one.method for one in self.arrived]
 
     @property
+    def replies(self) -> list[Arrived]:
+        """Each answer to something that it asked."""
+        return [one for one in self.arrived if one.method is None and one.verb == "POST"]
+
+    @property
     def port(self) -> int:
         """The port it listens on."""
         assert self._server is not None, "enter it first"
@@ -179,6 +211,21 @@ class SimulatedToolServer:
             self._behaviours.pop(method, None)
         else:
             self._behaviours[method] = behaviour
+
+    async def push(self, message: dict[str, Any], event_id: str | None = None) -> None:
+        """Say this on each stream that stands."""
+        for wire in self.standing:
+            await wire.send(sse_event(message, event_id))
+
+    async def stand(self, wire: Wire, *said: dict[str, Any]) -> None:
+        """Let a stream stand there, until the peer hangs up."""
+        await wire.send(SSE_HEAD + b"".join(map(sse_event, said)))
+        self.standing.append(wire)
+        self._happened.set()
+        try:
+            await wire.closed_by_peer()
+        finally:
+            self.standing.remove(wire)
 
     def forget_sessions(self) -> None:
         """Lose all legacy sessions, as a restart would."""
@@ -246,6 +293,9 @@ class SimulatedToolServer:
 
     async def _answer_legacy(self, arrived: Arrived, wire: Wire) -> None:
         session = arrived.headers.get("mcp-session-id")
+        if arrived.verb == "GET" and self.stands:
+            await self.stand(wire)
+            return
         if arrived.verb == "GET":
             await wire.send(http_answer(b"", status="405 Method Not Allowed"))
             return
@@ -285,9 +335,11 @@ class SimulatedToolServer:
         elif "id" not in arrived.message or arrived.method is None:
             await wire.send(http_answer(b"", status="202 Accepted"))
         elif arrived.headers.get("mcp-method") != arrived.method or (
-            arrived.method == "tools/call" and arrived.headers.get("mcp-name") != arrived.tool
+            arrived.method in NAMED and arrived.headers.get("mcp-name") != arrived.params.get(NAMED[arrived.method])
         ):
             await self._send_error(arrived, wire, 400, -32020, "Header mismatch")
+        elif arrived.method == "subscriptions/listen":
+            await self.stand(wire, self.script.acknowledge(arrived.message["id"], arrived.params))
         else:
             await self._send(arrived, wire, self.script.respond(arrived.method, arrived.params, "modern"), modern=True)
 

@@ -35,10 +35,13 @@ from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.identity.keys import key_set
 from mediator.identity.statement import Act, Keyholder, Operator, Role, sign_statement, verify_statement
+from mediator.kind import ItemKind
 from mediator.manifest.approval import Raise
 from mediator.manifest.pin import PinSet
+from mediator.mediation.caller import DEAF
 from mediator.mediation.fence import Fence
 from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.ports import Caller
 from mediator.mediation.record import DecisionRecord, OutcomeRecord
 from mediator.mediation.reply import Reply, ServerFacts
 from mediator.mediation.tasks import TaskRequest, open_task, task_form
@@ -48,6 +51,7 @@ from mediator.wire.arrival import Arrival
 from tests.simulated.clock import FixedClock
 from tests.simulated.ids import CountingIds
 from tests.simulated.memory import MemoryLedger, MemoryStore
+from tests.simulated.open_handles import OpenHandles
 from tests.simulated.owned_tools import FILES_WRITE, MAIL_SEND, WEATHER_READ, OwnedTool, owned
 from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
 from tests.simulated.people import key_of
@@ -139,6 +143,7 @@ class SimulatedWorld:
                 credentials=self.ports,
                 tool_servers=self.tool_server,
                 tracer=self.ports,
+                handles=OpenHandles(),
             ),
             facts=ServerFacts(version="0.1.0", metadata_url=f"{BASE_URL}/.well-known/oauth-protected-resource"),
             json_limits=DEFAULT_LIMITS,
@@ -164,6 +169,12 @@ class SimulatedWorld:
             forms: list[Json] = [{**entry, **tool.declared} for entry, tool in declared]
             self._envelopes[server] = signed({**manifest, "tools": forms})
             self._lock = approved(self._envelopes[server], server, self._lock, tools=frozenset(named))
+        self._put_pins_in_force()
+
+    def publish(self, manifest: JsonObject, server: str) -> None:
+        """Have a whole manifest signed, every item of it reviewed, and put in force beside what is."""
+        self._envelopes[server] = signed(manifest)
+        self._lock = approved(self._envelopes[server], server, self._lock)
         self._put_pins_in_force()
 
     def tighten(self, server: str, tool: str, effect: Effect) -> None:
@@ -242,16 +253,21 @@ class SimulatedWorld:
     def freeze(self, name: str) -> None:
         self.store.freeze(name)
 
-    def quarantine(self, server: str, tool: str) -> None:
-        self.trust.quarantine(quarantines(self.trust.snapshot().all_pins, server, tool))
+    def quarantine(self, server: str, tool: str, kind: ItemKind = ItemKind.TOOL) -> None:
+        self.trust.quarantine(quarantines(self.trust.snapshot().all_pins, server, tool, kind=kind))
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
     async def answer(
-        self, asked: JsonObject | bytes | Arrival, *, bearer: str | None = None, server: str | None = None
+        self,
+        asked: JsonObject | bytes | Arrival,
+        *,
+        bearer: str | None = None,
+        server: str | None = None,
+        caller: Caller = DEAF,
     ) -> Reply:
         """Answer what an agent sends: over HTTP, modern if it has the envelope, else in a legacy session."""
-        return await self.corridor.answer(arrival_of(asked, bearer=bearer, server=server))
+        return await self.corridor.answer(arrival_of(asked, bearer=bearer, server=server), caller)
 
     def at(self, point: Point, *hooks: Hook) -> None:
         """Step in, once each, at this point of the calls to come."""

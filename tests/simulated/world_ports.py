@@ -11,17 +11,18 @@ from typing import TypeAlias
 
 from mediator.canonical import JsonObject, canonical_bytes, parse_object
 from mediator.evidence import Secret
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import Ask, ToolResult, Waiting
 from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.credential import ToolCredential, credential_for
 from mediator.mediation.deliberate import Deliberation
 from mediator.mediation.permit import Permit
-from mediator.mediation.ports import CircumstancesSource, Ledger, Lost, Stale, Stop
+from mediator.mediation.ports import Aside, CircumstancesSource, Ledger, Lost, Stale, Stop
 from mediator.mediation.record import Committed, DecisionRecord, Ending, OutcomeRecord
+from mediator.wire.jsonrpc import Notification
 from tests.simulated.pauses import Pauses
 
-Answer: TypeAlias = "JsonObject | Exception | Callable[[Permit], ToolResult]"
+Answer: TypeAlias = "JsonObject | Exception | Callable[[Permit], ToolResult | Waiting]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +46,51 @@ class ScriptedToolServers:
         self.calls: list[ForwardedCall] = []
         self.offers: dict[str, list[JsonObject]] = {}
         self.ended: list[str] = []
+        self.notifications: list[Notification] = []
+        self.asks: list[Ask] = []
+        self.told_errors: list[JsonObject] = []
+        self.pauses_once = False
+        self.resumed: list[Permit] = []
+        self.abandoned: list[tuple[str, Waiting]] = []
 
     def answer_with(self, key: str, answer: Answer) -> None:
         """Answer every call of `server/tool` so."""
         self._answers[key] = answer
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> ToolResult | Waiting:
         await self._pauses.pause("call")
         permit.spring(self._fence)
         call = ForwardedCall(
-            server=permit.tool.server,
-            tool=permit.tool.name,
-            arguments=parse_object(permit.arguments_bytes),
-            arguments_bytes=permit.arguments_bytes,
+            server=permit.item.server,
+            tool=permit.item.name,
+            arguments=parse_object(permit.forwarded.arguments),
+            arguments_bytes=permit.forwarded.arguments,
             bearer=credential.bearer,
             permit=permit,
         )
         self.calls.append(call)
+        for notification in self.notifications:
+            await aside.tell(notification)
+        if self.pauses_once:
+            await aside.pause()
         await self._pauses.pause("answer")
-        match self._answers.get(f"{call.server}/{call.tool}", {"content": []}):
+        for ask in self.asks:
+            if (error := aside.judge(ask)) is None:
+                self.asks.remove(ask)
+                return Waiting(ask=ask, hold=permit)
+            self.told_errors.append(error)
+        return self._answer(f"{call.server}/{call.tool}", permit)
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> ToolResult | Waiting:  # noqa: ARG002
+        permit.spring(self._fence)
+        self.resumed.append(permit)
+        return self._answer(f"{permit.item.server}/{permit.item.name}", permit)
+
+    def abandon(self, server: str, waiting: Waiting) -> None:
+        self.abandoned.append((server, waiting))
+
+    def _answer(self, key: str, permit: Permit) -> ToolResult | Waiting:
+        match self._answers.get(key, {"content": []}):
             case Exception() as error:
                 raise error
             case dict() as result:
@@ -113,7 +140,7 @@ class PausingPorts:
 
     async def obtain(self, permit: Permit) -> ToolCredential:
         await self._pauses.pause("credential")
-        return credential_for(permit, self.bearers.get(permit.tool.server))
+        return credential_for(permit, self.bearers.get(permit.item.server))
 
     def observe(self, decision: DecisionRecord, outcome: OutcomeRecord | None) -> None:
         self._pauses.step_in("trace")

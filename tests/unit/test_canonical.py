@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+import sys
+import tracemalloc
 from enum import StrEnum
 from pathlib import Path
 
@@ -388,3 +390,16 @@ def test_as_many_values_as_are_allowed_are_read_and_not_one_more(raw: bytes, val
 def test_a_text_of_quotes_alone_is_too_full_before_it_is_split() -> None:
     """Ours: counting must not cost what it saves."""
     assert refusal_of(b'"' * 50 + b"," * 10, JsonLimits(values_max=10)) == (Reason.BODY_TOO_LARGE, None)
+
+
+def test_canonical_bytes_that_are_kept_cost_what_they_say() -> None:
+    """Ours: bounds of what is kept (events of streams, messages that wait) count lengths."""
+    values: list[Json] = [{"method": "notifications/progress", "params": {"progress": n}} for n in range(100)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept = [canonical_bytes(value) for value in values]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2 * sum(map(sys.getsizeof, kept))
