@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from mediator.adapters.credentials_references import ReferencedCredentials
+from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
 from mediator.adapters.ledger_segments.ledger import SegmentLedger
 from mediator.adapters.store_sqlite.store import SqliteStore
@@ -31,7 +32,7 @@ from mediator.evidence import Secret
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
 from mediator.mediation.mediate import Corridor, Ports
-from mediator.mediation.ports import ToolServers
+from mediator.mediation.ports import Inspectors, ToolServers
 from mediator.mediation.reply import ServerFacts
 from mediator.wire.arrival import Arrival, Transport
 from mediator.wire.methods import Era
@@ -204,9 +205,14 @@ class Core:
 
 
 @asynccontextmanager
-async def open_core(folder: Path, tool_servers: ToolServers | None = None, tool_url: str = "") -> AsyncIterator[Core]:
+async def open_core(
+    folder: Path,
+    tool_servers: ToolServers | None = None,
+    tool_url: str = "",
+    inspectors: Inspectors | None = None,
+) -> AsyncIterator[Core]:
     """Open a core in this folder; its tool server is the one given, or the one at this address."""
-    clock, world = ShiftedClock(), SimulatedWorld()
+    clock, world = ShiftedClock(), SimulatedWorld(result_bytes_max=1 << 24)
     world.pin(SEARCH)
     task = world.open_task(tools=f"{SERVER}/*", minutes=240)
     counted = world.open_task(tools=f"{SERVER}/*", minutes=240, max_calls=1_000_000)
@@ -222,7 +228,9 @@ async def open_core(folder: Path, tool_servers: ToolServers | None = None, tool_
             fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
             holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock)
             if tool_servers is None:
-                server = HttpToolServer(SERVER, tool_url, watch=holding, fence=fence, era=Era.MODERN)
+                server = HttpToolServer(
+                    SERVER, tool_url, watch=holding, fence=fence, era=Era.MODERN, inspectors=inspectors
+                )
                 tool_servers = RoutedToolServers({SERVER: server})
             ports = Ports(
                 clock=clock,
@@ -234,6 +242,8 @@ async def open_core(folder: Path, tool_servers: ToolServers | None = None, tool_
                 credentials=ReferencedCredentials({}),
                 tool_servers=tool_servers,
                 tracer=tracer,
+                handles=SealedHandles(Secret("0" * 32)),
+                inspectors=inspectors,
             )
             corridor = Corridor(
                 ports=ports,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mediator.effect import Effect
-from mediator.manifest.kind import ItemKind
+from mediator.kind import ItemKind
 from mediator.manifest.lint.finding import Finding, LintItem, Neighbour, Severity
 from mediator.manifest.lint.lint import lint
 

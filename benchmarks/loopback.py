@@ -30,11 +30,11 @@ _IDENTITY: JsonObject = {"resultType": "complete", "_meta": {"io.modelcontextpro
 class ToolServer:
     """A tool server that knows its answers before it is asked; `is_large` says which one a call gets."""
 
-    def __init__(self) -> None:
+    def __init__(self, large: JsonObject | None = None) -> None:
         self.is_large = False
         self.calls = 0
         self._small = canonical_bytes({**a_result(2), **_IDENTITY})
-        self._large = canonical_bytes({**large_result(), **_IDENTITY})
+        self._large = canonical_bytes({**(large or large_result()), **_IDENTITY})
         told: JsonObject = {"ttlMs": 0, "cacheScope": "private", **_IDENTITY}
         self._listing = canonical_bytes({"tools": [DEFINITION], **told})
         self._introduction = canonical_bytes(
@@ -148,8 +148,8 @@ class Child:
     process: subprocess.Popen[bytes]
     agents: list[_Agent] = field(default_factory=list)
 
-    def cpu_ns(self) -> int:
-        """Ask for its CPU time so far; nothing is under way meanwhile, so that waiting here holds nobody up."""
+    def figure(self) -> int:
+        """Ask for what it measures, its CPU time so far in ns where that is nothing else; nothing is under way meanwhile, so that waiting here holds nobody up."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(b"?\n")
@@ -158,13 +158,17 @@ class Child:
 
     async def cost(self, calls: int) -> float:
         """Make so many calls, and return the CPU time that each took there, in microseconds."""
+        before = self.figure()
+        await self.call(calls)
+        return (self.figure() - before) / calls / 1000
+
+    async def call(self, calls: int) -> None:
+        """Make so many calls."""
         load = _Load(left=calls, unanswered=calls, done=asyncio.get_running_loop().create_future())
-        before = self.cpu_ns()
-        for agent in self.agents:
+        for agent in self.agents[:calls]:
             agent.begin(load)
         async with asyncio.timeout(30):
             await load.done
-        return (self.cpu_ns() - before) / calls / 1000
 
 
 @contextmanager

@@ -19,26 +19,27 @@ from benchmarks.loopback import CONNECTIONS
 from benchmarks.measure import Asynchronous, Probe, Synchronous
 from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
 from mediator.adapters.tracer_otel.spans import spans_of
-from mediator.assembly.trust import tool_facts
+from mediator.assembly.trust import item_facts
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.identity.identify import Identified, identify
 from mediator.inspection.release import inspect
-from mediator.inspection.result import ToolResult
+from mediator.inspection.result import ToolResult, Waiting
 from mediator.manifest.offer import Offer
 from mediator.mediation.credential import ToolCredential
 from mediator.mediation.deliberate import Deliberation, Ids, deliberate
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities, audiences_of
 from mediator.mediation.permit import Permit, enforce
-from mediator.mediation.ports import Claimed, Lost, Stale
+from mediator.mediation.ports import Aside, Claimed, Lost, Stale
 from mediator.mediation.record import Committed, decision_entry, outcome_entry
-from mediator.mediation.reply import reply_with
+from mediator.mediation.reply import effect_of, reply_with
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
 from mediator.policy.request import AccessRequest, Action
 from mediator.wire.arrival import Arrival
+from mediator.wire.call import Call
+from mediator.wire.methods import CallMethod
 from mediator.wire.reading import read
-from mediator.wire.tool_call import ToolCall
 from tests.simulated.world import DEFAULT_POLICIES
 
 _RESULT_BYTES_MAX: Final = 1 << 24
@@ -51,10 +52,16 @@ class AtOnce:
         self._result = _came(result)
         self.fence: Fence | None = None
 
-    async def call(self, permit: Permit, credential: ToolCredential) -> ToolResult:  # noqa: ARG002 - it wants none
+    async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> ToolResult:  # noqa: ARG002 - wants none
         assert self.fence is not None
         permit.spring(self.fence)
         return self._result
+
+    async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> ToolResult:
+        raise NotImplementedError
+
+    def abandon(self, server: str, waiting: Waiting) -> None:
+        raise NotImplementedError
 
     async def offered(self, server: str) -> Offer:  # noqa: ARG002 - nobody asks
         return Offer(tools=())
@@ -97,7 +104,7 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
         more = more_policies()
         call, permit = judged.call, enforce(await _committed(core, judged.really()))
         small, large = _came(a_result(2)), _came(large_result())
-        released = inspect(small, permit.tool, _RESULT_BYTES_MAX)
+        released = inspect(small, permit.item, CallMethod.TOOL, _RESULT_BYTES_MAX)
         entry = decision_entry(judged.deliberation)
         outcome = outcome_entry(permit.committed.record, released, judged.now_ms, forwarded=True)
         await core.ports.ledger.close(permit, released, judged.now_ms)
@@ -121,7 +128,8 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
             judged.claim()
 
         def reply(result: ToolResult) -> object:
-            return reply_with(call.frame, inspect(result, permit.tool, _RESULT_BYTES_MAX), core.corridor.facts)
+            inspected = inspect(result, permit.item, CallMethod.TOOL, _RESULT_BYTES_MAX)
+            return reply_with(call.frame, inspected, core.corridor.facts, effect_of(permit))
 
         yield {
             "yardstick": Synchronous(_fixed_piece),
@@ -148,7 +156,7 @@ class _Judged:
 
     def __init__(self, core: Core, arrival: Arrival) -> None:
         call = read(arrival, core.corridor.json_limits)
-        assert isinstance(call, ToolCall)
+        assert isinstance(call, Call)
         self.call: Final = call
         self.now_ms: Final = core.ports.clock.now_ms()
         self._ports, self._arrival = core.ports, arrival
@@ -206,8 +214,8 @@ class _Judged:
         self, policies: Mapping[str, str], forget: Callable[[CedarEngine], CedarEngine] | None = None
     ) -> Callable[[], None]:
         """Return what asks all that a call asks of these policies: may the tool be seen, may it be called."""
-        engine = prepare_engine(policies, [tool_facts(tool) for tool in self._snapshot.pins])
-        other = prepare_engine(policies, [tool_facts(tool) for tool in self._snapshot.pins])
+        engine = prepare_engine(policies, [item_facts(item) for item in self._snapshot.pins.items])
+        other = prepare_engine(policies, [item_facts(item) for item in self._snapshot.pins.items])
         caller = engine if forget is None else forget(other)
         seen, called = self._answered.questions[Action.LIST], self._answered.questions[Action.CALL]
         assert caller.evaluate(called).verdict is Verdict.ALLOW
