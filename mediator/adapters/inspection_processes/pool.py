@@ -91,10 +91,16 @@ class InspectionProcesses:
         return await self._ask(examine_head(examination), raw, lambda head, body: read_examined(head, body, dialect))
 
     async def aclose(self) -> None:
-        """End every worker, and whatever it works on; none is left when this returns."""
+        """End every worker, and whatever it works on; none is left when this returns.
+
+        Whoever waits for one hears of it, and closes its line.
+        """
         self._is_closed = True
+        idle, self._idle = self._idle, []
         for worker in tuple(self._all):
             await self._end(worker)
+        for worker in idle:
+            worker.close()
 
     async def _ask(self, head: bytes, raw: bytes, read: Callable[[JsonObject, bytes], _T]) -> _T:
         await self._take_place()
@@ -125,7 +131,7 @@ class InspectionProcesses:
     async def _work(self, head: bytes, raw: bytes, read: Callable[[JsonObject, bytes], _T]) -> _T | Refused:
         """Have one worker answer; whatever is wrong with it, it works on nothing else then."""
         if self._is_closed:
-            raise Refused(Reason.RESULT_WITHHELD, "the mediator is ending")
+            raise _ending()
         worker: WorkerProcess | None = None
         outcome: _T | Refused
         try:
@@ -135,6 +141,8 @@ class InspectionProcesses:
             facts = read_facts(answer)
             outcome = read_refusal(facts) or read(facts, body)
         except (OSError, EOFError, ValueError) as error:  # a `TimeoutError` is an `OSError`
+            if self._is_closed:
+                raise _ending() from error
             self._alarm(f"an inspection process failed at an answer of {len(raw)} bytes: {error!r}")
             raise Refused(Reason.RESULT_WITHHELD, "the process that inspected the answer failed") from error
         else:
@@ -144,6 +152,7 @@ class InspectionProcesses:
         finally:
             if worker is not None:
                 await self._end(worker)
+                worker.close()
 
     def _find_worker(self) -> WorkerProcess:
         """Return a worker that has nothing to do, or a new one."""
@@ -153,7 +162,7 @@ class InspectionProcesses:
                 return worker
             self._alarm("an inspection process had ended; another is started")
             self._all.discard(worker)
-            worker.kill()
+            worker.close()
         worker = WorkerProcess(self._words, self._answer_bytes_max)
         self._all.add(worker)
         return worker
@@ -163,5 +172,7 @@ class InspectionProcesses:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(worker.wait)
         self._all.discard(worker)
-        if worker in self._idle:
-            self._idle.remove(worker)
+
+
+def _ending() -> Refused:
+    return Refused(Reason.RESULT_WITHHELD, "the mediator is ending")

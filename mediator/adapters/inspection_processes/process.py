@@ -71,9 +71,14 @@ class WorkerProcess:
         return await self._read(head_bytes), await self._read(body_bytes)
 
     def kill(self) -> None:
-        """End it now; `wait` then returns soon."""
-        self._line.close()
+        """End it now: whoever waits for its answer hears `EOFError` or `OSError`, and `wait` returns soon."""
+        with contextlib.suppress(OSError):  # it has closed its end
+            self._line.shutdown(socket.SHUT_RDWR)
         self._process.kill()
+
+    def close(self) -> None:
+        """Close the line; only when nobody waits at it any more: the loop would never tell them."""
+        self._line.close()
 
     def wait(self) -> None:
         """Return once it is gone; blocks."""

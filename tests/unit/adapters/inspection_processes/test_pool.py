@@ -59,6 +59,13 @@ class Pool:
         await anyio.to_thread.run_sync(os.waitpid, pid, os.WUNTRACED)  # until it has stopped
         return pid
 
+    async def at_work(self) -> None:
+        """Return once a worker has been given something to do, and its answer is waited for."""
+        while not self.all._all or self.all._idle:
+            await anyio.lowlevel.checkpoint()
+        for _ in range(3):  # what is small is sent in one turn; then it is waited for
+            await anyio.lowlevel.checkpoint()
+
 
 @asynccontextmanager
 async def pooled(**limits: Any) -> AsyncIterator[Pool]:
@@ -115,7 +122,7 @@ async def test_a_worker_that_is_killed_fails_the_one_answer_that_it_worked_on() 
 
         async with anyio.create_task_group() as asking:
             asking.start_soon(examine)
-            await anyio.lowlevel.checkpoint()
+            await pool.at_work()
             os.kill(pid, signal.SIGKILL)
 
         assert [stop.reason for stop in stops] == [Reason.RESULT_WITHHELD]
@@ -153,7 +160,7 @@ async def test_a_worker_for_which_nobody_waits_any_more_is_ended() -> None:
         pid = await pool.stopped()
         async with anyio.create_task_group() as asking:
             asking.start_soon(pool.all.examine, MESSAGE, EXAMINATION)
-            await anyio.lowlevel.checkpoint()
+            await pool.at_work()
             asking.cancel_scope.cancel()
         assert pool.all.pids == ()
         assert is_gone(pid)
@@ -176,7 +183,7 @@ async def test_only_so_many_answers_wait_and_only_so_long() -> None:
 
         async with anyio.create_task_group() as asking:
             asking.start_soon(pool.all.glance, MESSAGE)
-            await anyio.lowlevel.checkpoint()
+            await pool.at_work()
             asking.start_soon(glance)
             await anyio.lowlevel.checkpoint()
             assert (await pool.refusal()).reason is Reason.OVERLOADED
@@ -206,10 +213,11 @@ async def test_what_is_at_work_when_the_mediator_ends_is_ended() -> None:
 
         async with anyio.create_task_group() as asking:
             asking.start_soon(glance)
-            await anyio.lowlevel.checkpoint()
+            await pool.at_work()
             await pool.all.aclose()
         assert isinstance(heard[0], Refused)
-        assert heard[0].reason is Reason.RESULT_WITHHELD
+        assert heard[0].detail == "the mediator is ending"
+        assert pool.alarms == []
 
 
 async def test_a_bug_in_a_worker_is_our_own_and_the_operator_hears_of_it() -> None:

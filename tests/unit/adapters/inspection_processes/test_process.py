@@ -29,6 +29,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerProcess]:
     yield one
     one.kill()
     one.wait()
+    one.close()
     assert not one.is_alive
 
 
