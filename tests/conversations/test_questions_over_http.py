@@ -161,7 +161,8 @@ async def test_an_answer_after_the_task_is_over_reaches_nobody(legacy: HeldSide)
     assert refused is not None
     assert refused["reason"] == "TOOL_SERVER_UNAVAILABLE"
     assert server_of(legacy).replies == []
-    assert "notifications/cancelled" in [one.method for one in legacy.server.arrived]
+    # It is sent beside the answer, not before it.
+    await server_of(legacy).until(lambda: "notifications/cancelled" in [one.method for one in legacy.server.arrived])
 
 
 async def test_what_a_server_says_meanwhile_reaches_the_agent_under_its_own_token(legacy: HeldSide) -> None:
