@@ -30,6 +30,7 @@ ALONE: Final = "input"
 
 ASKS: Final = "inputRequests"
 _ASKS_MAX: Final = 16  # of one result; ours
+_KEY_LENGTH_MAX: Final = 256  # of one question's key; ours: it is kept, and comes back in a request
 _STATE_BYTES_MAX: Final = 32_768  # of its JSON; ours: it is sealed and comes back in a request
 _URL: Final = re.compile(  # MCP, security practices: `https`, or this machine; RFC 3986: one reading of where it leads
     r"(https://(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9._-]*[a-z0-9])?)|http://(localhost|127\.0\.0\.1|\[::1\]))"
@@ -135,6 +136,8 @@ def release_asks(requests: Json, size_bytes: int) -> dict[str, ReleasedAsk]:
     """Return what is asked, by key, as it may leave; raises `Refused(TOOL_SERVER_INVALID)`."""
     if not isinstance(requests, dict) or len(requests) > _ASKS_MAX:
         raise invalid(f"`{ASKS}` is no object of at most {_ASKS_MAX} requests")
+    if any(len(key) > _KEY_LENGTH_MAX for key in requests):
+        raise invalid(f"a key in `{ASKS}` is longer than {_KEY_LENGTH_MAX} characters")
     return {key: release_ask(_read_ask(request, size_bytes)) for key, request in requests.items()}
 
 

@@ -20,7 +20,7 @@ from mediator.inspection.asking import Asking
 from mediator.inspection.release import Released
 from mediator.mediation.circumstances import circumstances_form
 from mediator.mediation.deliberate import Deliberation
-from mediator.mediation.resumption import resumption_form
+from mediator.mediation.resumption import asked_form, resumption_form
 from mediator.refusal import Reason, Refused
 from mediator.wire.call import call_form
 
@@ -148,11 +148,14 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
 
 
 def decision_values(deliberation: Deliberation) -> JsonObject:
-    """Return what is kept apart, by decision id: the arguments and answers, and each grant's purpose and salt."""
+    """Return what is kept apart, by decision id: arguments and answers, what was asked, each grant's purpose and salt."""
+    resumes = deliberation.resumes
+    asked: JsonObject = {} if resumes is None else {"asked": asked_form(resumes.asked)}
     return {
         "id": deliberation.ids.decision_id,
         "arguments": deliberation.call.arguments,
         "answers": deliberation.call.answers,
+        **asked,
         "grants": {
             grant.id: {"purpose": grant.purpose, "salt": grant.salt} for grant in deliberation.circumstances.grants
         },

@@ -36,8 +36,8 @@ def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> Js
     call = recall_call(
         _object(entry, "call"), _object(values, "arguments"), answers if isinstance(answers, dict) else None
     )
-    kept = entry.get("resumes")
-    resumes = recall_resumption(kept if isinstance(kept, dict) else None)
+    kept, asked = entry.get("resumes"), values.get("asked")
+    resumes = recall_resumption(kept if isinstance(kept, dict) else None, asked if isinstance(asked, dict) else {})
     identity = recall_identity(_object(entry, "identity"))
     circumstances = parse_circumstances(_with_values(_object(entry, "circumstances"), _object(values, "grants")))
     ids = Ids(

@@ -72,7 +72,7 @@ def refuse_if_another(call: Call, item: PinnedItem, resumes: Resumption | None, 
 
 
 def resumption_form(resumes: Resumption | None) -> JsonObject | None:
-    """Return what a record keeps of it: no state of a server."""
+    """Return what an entry keeps of it: neither a server's state nor its words, which are the keys of what was asked."""
     if resumes is None:
         return None
     return {
@@ -83,12 +83,11 @@ def resumption_form(resumes: Resumption | None) -> JsonObject | None:
         "name": resumes.name,
         "arguments": resumes.arguments,
         "expires": resumes.expires_ms,
-        "asked": asked_form(resumes.asked),
     }
 
 
-def recall_resumption(form: JsonObject | None) -> Resumption | None:
-    """Return it as a record kept it, for a replay; raises `Refused(MALFORMED)` for any other form."""
+def recall_resumption(form: JsonObject | None, asked: JsonObject) -> Resumption | None:
+    """Return it as an entry and its values kept it, for a replay; raises `Refused(MALFORMED)` for any other form."""
     match form:
         case None:
             return None
@@ -100,7 +99,6 @@ def recall_resumption(form: JsonObject | None) -> Resumption | None:
             "name": str(name),
             "arguments": str(arguments),
             "expires": int(expires_ms),
-            "asked": dict(asked),
         } if kind in set(ItemKind):
             return Resumption(
                 decision_id=decision_id,

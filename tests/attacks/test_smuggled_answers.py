@@ -14,6 +14,7 @@ from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.inspection.asking import ALONE
 from mediator.inspection.result import Ask, ToolResult, Waiting
 from mediator.mediation.permit import Permit
+from mediator.mediation.replay import recorded, replay
 from mediator.wire.arrival import Arrival
 from mediator.wire.jsonrpc import INVALID_PARAMS
 from mediator.wire.methods import AskMethod
@@ -175,3 +176,20 @@ async def test_what_an_agent_calls_its_answers_stands_in_no_record(world: Simula
     """Ours: an entry cannot be erased, and a key may be of any length."""
     await world.corridor.answer(modern_call(task, inputResponses={"secret" * 1000: {}}))
     assert b"secret" not in canonical_bytes(world.ledger.last.record.entry)
+
+
+@promise("P8", "P9")
+async def test_what_a_server_calls_its_questions_stands_in_no_entry_and_is_replayed(
+    world: SimulatedWorld, task: SimulatedTask
+) -> None:
+    """Ours: a key is a server's word; it is kept where it can be erased, and the decision still comes out the same."""
+    answers_in_turn(
+        world, {"resultType": "input_required", "inputRequests": {"secret": ASKED}, "requestState": "1"}, RAIN
+    )
+    state = result_of(await world.corridor.answer(modern_call(task)))["requestState"]
+    again = modern_call(task, inputResponses={"secret": ACCEPTED}, requestState=state)
+    assert text_of(await world.corridor.answer(again)) == "rain"
+    record = world.ledger.last.record
+    assert b"secret" not in canonical_bytes(record.entry)
+    assert record.values["asked"] == {"secret": "elicitation/create"}
+    assert replay(record.entry, record.values, world.trust.snapshot()) == recorded(record.entry)

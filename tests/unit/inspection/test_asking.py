@@ -116,6 +116,7 @@ def test_what_a_modern_server_asks_is_kept_by_its_keys() -> None:
         {"inputRequests": {"a": {"method": "tools/call"}}},
         {"inputRequests": {"a": {"method": "roots/list", "params": []}}},
         {"inputRequests": {str(number): {"method": "roots/list"} for number in range(17)}},
+        {"inputRequests": {"k" * 257: {"method": "roots/list"}}},
         {"requestState": 1},
         {"requestState": "x" * 32_769},
         {"requestState": "\u0001" * 6_000},

@@ -66,13 +66,13 @@ def test_a_handle_that_does_not_open_is_refused() -> None:
 
 
 @promise("P8")
-def test_it_comes_back_from_a_record_without_a_servers_state() -> None:
-    """Design 4: replay; a server's state may hold anything."""
+def test_it_comes_back_from_a_record_without_a_servers_state_or_words() -> None:
+    """Design 4: replay; a server's state may hold anything, and so may a key."""
     resumes = replace(RESUMES, asked={"a": AskMethod.ELICIT})
     form = resumption_form(resumes)
     assert form is not None
-    assert "s" not in form.values()
-    assert recall_resumption(form) == replace(resumes, state=None)
-    assert recall_resumption(resumption_form(None)) is None
+    assert form == resumption_form(replace(resumes, state=None, asked={}))
+    assert recall_resumption(form, {"a": "elicitation/create"}) == replace(resumes, state=None)
+    assert recall_resumption(resumption_form(None), {}) is None
     with pytest.raises(Refused):
-        recall_resumption({**form, "kind": "x"})
+        recall_resumption({**form, "kind": "x"}, {})
