@@ -1,11 +1,12 @@
 """DelegationChain: stored links, each made by the one before, each no wider, all of them live.
 
-Pure. In this form a chain has one link, its root: the rules for more stand here already, and refuse whatever
-does not fit them. The order of checks:
+Pure. It is proven anew at each call, from what is stored. The order of checks:
 
 1. the identity names a stored grant, and is the one that the grant was given to, by the issuer it names
-2. links hang together: root first, each the child of the one before, depth rising by one, under its maximum
-3. every link is open, and within its time
+2. links hang together: root first, each the child of the one before, depth rising by one, under its maximum; nobody
+   stands in it twice
+3. every link is no wider than the one before, in each dimension (`narrowing.py`)
+4. every link is open, and within its time
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -18,6 +19,7 @@ from typing import Final, assert_never, final
 
 from mediator.delegation.authority import Authority
 from mediator.delegation.grant import Grant, GrantState
+from mediator.delegation.narrowing import find_wider_dimension
 from mediator.evidence import Seal
 from mediator.identity.identify import Identified
 from mediator.refusal import Reason, Refused
@@ -31,6 +33,7 @@ class DelegationChain:
     """Links from the root to the one presented; never empty."""
 
     links: tuple[Grant, ...]
+    authority: Authority
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -47,9 +50,9 @@ class DelegationChain:
         return self.links[-1]
 
     @property
-    def authority(self) -> Authority:
-        """What the chain comes to. A root's own authority: no link of this form stands below one."""
-        return self.presented.authority
+    def connectors(self) -> frozenset[str]:
+        """Who stands in between: the agents among the links that act for others."""
+        return frozenset(link.agent for link in self.links if link.is_connector)
 
 
 def prove_chain(
@@ -67,19 +70,31 @@ def prove_chain(
         raise Refused(Reason.CHAIN_INVALID, f"grant `{presented.id}` was not given to the bearer of this credential")
 
     # 2. links hang together
+    _must_hang_together(grants)
+
+    # 3. no link is wider
+    for parent, child in pairwise(grants):
+        if wider := find_wider_dimension(child, parent):
+            raise Refused(Reason.CHAIN_INVALID, f"grant `{child.id}` is wider than `{parent.id}`: {wider}")
+
+    # 4. every link is live
+    for link in grants:
+        must_be_live(link, last_used_ms, now_ms)
+    authority = Authority(frozenset(link.rights for link in grants))
+    return DelegationChain(links=grants, authority=authority, seal=_SEAL)
+
+
+def _must_hang_together(grants: tuple[Grant, ...]) -> None:
     root = grants[0]
     if root.parent is not None or root.depth != 0 or root.root != root.id:
         raise Refused(Reason.CHAIN_INVALID, f"grant `{root.id}` is not a root")
     for parent, child in pairwise(grants):
         if child.parent != parent.id or child.root != root.id or child.tenant != parent.tenant:
             raise Refused(Reason.CHAIN_INVALID, f"grant `{child.id}` is not a child of `{parent.id}`")
-        # Only roots are minted so far; a link below one is refused until its narrowing can be checked (P4).
-        raise Refused(Reason.CHAIN_INVALID, f"grant `{child.id}` was delegated, which is not served")
-
-    # 3. every link is live
-    for link in grants:
-        must_be_live(link, last_used_ms, now_ms)
-    return DelegationChain(links=grants, seal=_SEAL)
+        if child.depth != parent.depth + 1 or child.depth > parent.max_depth:
+            raise Refused(Reason.CHAIN_INVALID, f"grant `{child.id}` is deeper than `{parent.id}` may be delegated")
+    if len({link.agent for link in grants}) != len(grants):
+        raise Refused(Reason.CHAIN_INVALID, f"an agent stands twice in the chain of `{grants[-1].id}`")
 
 
 def must_be_live(link: Grant, last_used_ms: int | None, now_ms: int) -> None:

@@ -7,12 +7,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum, unique
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
-from mediator.delegation.authority import Authority, Entry, parse_pattern
+from mediator.delegation.authority import Entry, Rights, parse_pattern, parse_pointer
+from mediator.delegation.constraint_form import constraint_form, parse_constraint
 from mediator.effect import Effect
 from mediator.refusal import Reason, Refused
 
@@ -31,7 +33,10 @@ class Grant:
     """One link. Times are milliseconds since 1970 (UTC); `idle_ms` ends a session's task that is not used.
 
     `issuer` is who signs the tokens that name this grant; a token of another issuer does not hold it.
-    `statement_digest` names the signed act (an owner's, or a profile key's) by which it was opened.
+    `statement_digest` names the signed act (an owner's, a profile key's, a delegator's) by which it was opened.
+    `keyid` is the agent's own key at that time, with which alone a fresh token is had; none: tokens of another issuer.
+    `may_act` names who may become the next actor (RFC 8693 §4.4), and may then ask for it itself; None: whom the holder
+    says. `is_connector`: the agent stands in between, and acts for others.
     `salt` keys the request hashes of the task: nobody guesses arguments from a span.
     """
 
@@ -44,7 +49,7 @@ class Grant:
     owner: str
     issuer: str
     purpose: str
-    authority: Authority
+    rights: Rights
     audience: str
     opened_ms: int
     expires_ms: int
@@ -52,20 +57,20 @@ class Grant:
     max_calls: int | None
     depth: int
     max_depth: int
+    keyid: str | None
+    is_connector: bool
+    may_act: tuple[str, ...] | None
     salt: str
     statement_digest: str
     tenant: str
     state: GrantState
 
 
-_FIELDS: Final = frozenset({field.name for field in fields(Grant)} - {"authority"} | {"entries", "pin_serial"})
+_FIELDS: Final = frozenset({field.name for field in fields(Grant)} - {"rights"} | {"entries", "pin_serial"})
 
 
 def grant_form(grant: Grant) -> JsonObject:
     """Return the JSON form: what is stored, covered by the MAC, and kept with a decision."""
-    entries: list[Json] = [
-        {"pattern": entry.pattern, "effects": [*sorted(map(str, entry.effects))]} for entry in grant.authority.entries
-    ]
     return {
         "id": grant.id,
         "parent": grant.parent,
@@ -76,8 +81,8 @@ def grant_form(grant: Grant) -> JsonObject:
         "owner": grant.owner,
         "issuer": grant.issuer,
         "purpose": grant.purpose,
-        "entries": entries,
-        "pin_serial": grant.authority.pin_serial,
+        "entries": entries_form(grant.rights.entries),
+        "pin_serial": grant.rights.pin_serial,
         "audience": grant.audience,
         "opened_ms": grant.opened_ms,
         "expires_ms": grant.expires_ms,
@@ -85,11 +90,26 @@ def grant_form(grant: Grant) -> JsonObject:
         "max_calls": grant.max_calls,
         "depth": grant.depth,
         "max_depth": grant.max_depth,
+        "keyid": grant.keyid,
+        "is_connector": grant.is_connector,
+        "may_act": None if grant.may_act is None else [*grant.may_act],
         "salt": grant.salt,
         "statement_digest": grant.statement_digest,
         "tenant": grant.tenant,
         "state": str(grant.state),
     }
+
+
+def entries_form(entries: Iterable[Entry]) -> list[Json]:
+    """Return the JSON form of lines of authority."""
+    return [
+        {
+            "pattern": entry.pattern,
+            "effects": [*sorted(map(str, entry.effects))],
+            "arguments": {pointer: constraint_form(constraint) for pointer, constraint in entry.arguments.items()},
+        }
+        for entry in entries
+    ]
 
 
 def parse_grant(form: JsonObject) -> Grant:
@@ -110,7 +130,7 @@ def parse_grant(form: JsonObject) -> Grant:
             owner=_text(form["owner"]),
             issuer=_text(form["issuer"]),
             purpose=_text(form["purpose"]),
-            authority=Authority(
+            rights=Rights(
                 entries=tuple(_entry(entry) for entry in _list(form["entries"])), pin_serial=_number(form["pin_serial"])
             ),
             audience=_text(form["audience"]),
@@ -120,6 +140,9 @@ def parse_grant(form: JsonObject) -> Grant:
             max_calls=None if form["max_calls"] is None else _number(form["max_calls"]),
             depth=_number(form["depth"]),
             max_depth=_number(form["max_depth"]),
+            keyid=None if form["keyid"] is None else _text(form["keyid"]),
+            is_connector=_truth(form["is_connector"]),
+            may_act=None if form["may_act"] is None else tuple(_text(name) for name in _list(form["may_act"])),
             salt=_text(form["salt"]),
             statement_digest=_text(form["statement_digest"]),
             tenant=_text(form["tenant"]),
@@ -130,10 +153,19 @@ def parse_grant(form: JsonObject) -> Grant:
 
 
 def _entry(form: Json) -> Entry:
-    if not isinstance(form, dict) or set(form) != {"pattern", "effects"}:
+    if not isinstance(form, dict) or set(form) != {"pattern", "effects", "arguments"}:
         raise _not("an entry of authority", form)
-    effects = frozenset(Effect(_text(effect)) for effect in _list(form["effects"]))
-    return Entry(pattern=parse_pattern(_text(form["pattern"])), effects=effects)
+    effects, arguments = frozenset(Effect(_text(effect)) for effect in _list(form["effects"])), form["arguments"]
+    if not isinstance(arguments, dict):
+        raise _not("constraints by pointer", arguments)
+    return Entry(
+        pattern=parse_pattern(_text(form["pattern"])),
+        effects=effects,
+        arguments={
+            parse_pointer(pointer, "arguments"): parse_constraint(constraint, pointer)
+            for pointer, constraint in arguments.items()
+        },
+    )
 
 
 def _text(value: Json) -> str:
@@ -145,6 +177,12 @@ def _text(value: Json) -> str:
 def _number(value: Json) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _not("an integer", value)
+    return value
+
+
+def _truth(value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise _not("true or false", value)
     return value
 
 

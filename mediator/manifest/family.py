@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, TypeAlias, assert_never, final
 
-from mediator.manifest.uri import RESERVED, UNRESERVED, is_normal, why_not_normal
 from mediator.refusal import Reason, Refused
+from mediator.uri import RESERVED, UNRESERVED, is_normal, why_not_normal
 
 
 @unique

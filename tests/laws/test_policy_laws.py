@@ -23,8 +23,9 @@ from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.manifest.schema import prepare
 from mediator.policy.decision import Decision, Verdict
+from mediator.policy.entities import entities_of
 from mediator.policy.request import AccessRequest, Action, AgentFacts, AskFacts, ItemFacts
-from mediator.policy.schema import entities_of, prepare_item, text_for_any_item
+from mediator.policy.schema import prepare_item, text_for_any_item
 from mediator.policy.types import EVERYTHING
 from mediator.refusal import Reason, Refused
 from tests.laws.json_instances import instances

@@ -5,8 +5,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from mediator.delegation.authority import Authority
 from mediator.delegation.chain import DelegationChain, prove_chain
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Seal
@@ -14,7 +18,7 @@ from mediator.identity.identify import Identified, identify
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW_MS, SKEW, forge, good_claims
-from tests.simulated.grants import a_grant
+from tests.simulated.grants import a_grant, authority
 
 MINUTE_MS = 60_000
 ROOT = a_grant()
@@ -36,13 +40,13 @@ def test_a_live_root_grant_is_a_chain_of_one() -> None:
     """Ours."""
     chain = prove_chain(bearer(), (ROOT,), None, NOW_MS)
     assert chain.links == (ROOT,)
-    assert (chain.root, chain.presented, chain.authority) == (ROOT, ROOT, ROOT.authority)
+    assert (chain.root, chain.presented, chain.authority) == (ROOT, ROOT, Authority(frozenset({ROOT.rights})))
 
 
 def test_a_chain_is_made_nowhere_else() -> None:
     """House style: evidence."""
     with pytest.raises(TypeError):
-        DelegationChain(links=(ROOT,), seal=Seal("mine"))
+        DelegationChain(links=(ROOT,), authority=Authority(frozenset({ROOT.rights})), seal=Seal("mine"))
 
 
 @promise("P7")
@@ -66,21 +70,52 @@ def test_a_chain_begins_with_a_root(changed: dict[str, object]) -> None:
     assert reason_of(a_grant(**changed)) is Reason.CHAIN_INVALID
 
 
-CHILD = a_grant(id="g-2", parent="g-1", root="g-1", depth=1)
+PARENT = a_grant(max_depth=2)
+CHILD = a_grant(id="g-2", parent="g-1", root="g-1", depth=1, max_depth=2, agent="worker", opened_ms=NOW_MS)
+WORKER = bearer(sub="worker", grant="g-2")
 
 
+@promise("P4", "P9")
+def test_a_delegated_link_is_held_by_the_agent_that_it_names() -> None:
+    """Ours: the whole chain is what decides."""
+    chain = prove_chain(WORKER, (PARENT, CHILD), None, NOW_MS)
+    assert (chain.root, chain.presented) == (PARENT, CHILD)
+    assert chain.authority == Authority(frozenset({PARENT.rights, CHILD.rights}))
+    assert chain.connectors == frozenset()
+    through = replace(CHILD, is_connector=True)
+    assert prove_chain(WORKER, (PARENT, through), None, NOW_MS).connectors == {"worker"}
+
+
+@promise("P4")
 @pytest.mark.parametrize(
-    "child",
+    "changed",
     [
-        CHILD,
-        a_grant(id="g-2", parent="g-0", root="g-1", depth=1),
-        a_grant(id="g-2", parent="g-1", root="g-0", depth=1),
-        a_grant(id="g-2", parent="g-1", root="g-1", depth=1, tenant="other"),
+        {"parent": "g-0"},
+        {"root": "g-0"},
+        {"tenant": "other"},
+        {"depth": 2},
+        {"depth": 0},
+        {"max_depth": 3},
+        {"agent": "planner"},
+        {"owner": "mallory@example.com"},
+        {"expires_ms": PARENT.expires_ms + 1},
+        {"opened_ms": PARENT.opened_ms - 1},
+        {"audience": "https://elsewhere.example"},
+        {"rights": authority("*/* read")},
+        {"rights": authority("clock/* read", pin_serial=8)},
     ],
+    ids=", ".join,
 )
-def test_a_delegated_link_is_refused_until_its_narrowing_can_be_checked(child: Grant) -> None:
-    """Ours: delegation comes later, and fails closed until then."""
-    assert reason_of(ROOT, child) is Reason.CHAIN_INVALID
+def test_a_link_that_does_not_follow_from_the_one_before_breaks_the_chain(changed: dict[str, Any]) -> None:
+    """Ours: whatever somebody writes into the store."""
+    child = replace(CHILD, **changed)
+    assert reason_of(PARENT, child, identity=bearer(sub=child.agent, grant="g-2")) is Reason.CHAIN_INVALID
+
+
+@promise("P4")
+def test_what_may_not_be_delegated_is_not() -> None:
+    """draft-niyikiza-oauth-attenuating-agent-tokens, I2."""
+    assert reason_of(ROOT, replace(CHILD, max_depth=0), identity=WORKER) is Reason.CHAIN_INVALID
 
 
 @promise("P5")

@@ -36,7 +36,8 @@ def reason_of(form: JsonObject) -> Reason:
         a_grant(),
         a_grant(idle_ms=1_800_000, max_calls=3, state=GrantState.REVOKED),
         a_grant(parent="g-0", depth=1, max_depth=2),
-        a_grant(authority=authority("a/* read,write", "b/c exec", pin_serial=0), purpose="tell\n\x00 ünï"),
+        a_grant(rights=authority("a/* read,write", "b/c exec", pin_serial=0), purpose="tell\n\x00 ünï"),
+        a_grant(keyid="ab" * 32, is_connector=True, may_act=("gateway",)),
     ],
 )
 def test_a_grant_comes_back_from_its_form(grant: Grant) -> None:
@@ -61,18 +62,27 @@ def test_a_member_that_we_do_not_know_might_have_narrowed_it() -> None:
 WRONG: dict[str, JsonObject] = {
     **{f"`{name}` is a number": FORM | {name: 7} for name, value in FORM.items() if isinstance(value, str)},
     **{f"`{name}` is text": FORM | {name: "7"} for name, value in FORM.items() if isinstance(value, int)},
-    **{f"`{name}` is a boolean": FORM | {name: True} for name, value in FORM.items() if isinstance(value, int)},
+    **{f"`{name}` is a boolean": FORM | {name: True} for name, value in FORM.items() if type(value) is int},
     "`parent` is a number": FORM | {"parent": 1},
     "`idle_ms` is text": FORM | {"idle_ms": "1"},
     "`max_calls` is a boolean": FORM | {"max_calls": False},
     "`state` is unknown": FORM | {"state": "paused"},
     "`entries` is an object": FORM | {"entries": {}},
     "an entry is text": FORM | {"entries": ["clock/* read"]},
+    "a connector is a number": FORM | {"is_connector": 1},
+    "`keyid` is a number": FORM | {"keyid": 1},
+    "`may_act` is text": FORM | {"may_act": "worker"},
+    "`may_act` holds a number": FORM | {"may_act": [1]},
+    "constraints that are a list": FORM | {"entries": [{"pattern": "clock/*", "effects": ["read"], "arguments": []}]},
+    "an unknown constraint": FORM
+    | {"entries": [{"pattern": "clock/*", "effects": ["read"], "arguments": {"/a": {"matches": ".*"}}}]},
+    "a pointer that is none": FORM
+    | {"entries": [{"pattern": "clock/*", "effects": ["read"], "arguments": {"a": {"exact": 1}}}]},
     "an entry without effects": FORM | {"entries": [{"pattern": "clock/*"}]},
-    "an unknown effect": FORM | {"entries": [{"pattern": "clock/*", "effects": ["borrow"]}]},
-    "effects that are no list": FORM | {"entries": [{"pattern": "clock/*", "effects": "read"}]},
-    "a pattern that is none": FORM | {"entries": [{"pattern": "clock", "effects": ["read"]}]},
-    "a pattern that is a list": FORM | {"entries": [{"pattern": ["clock/*"], "effects": ["read"]}]},
+    "an unknown effect": FORM | {"entries": [{"pattern": "clock/*", "effects": ["borrow"], "arguments": {}}]},
+    "effects that are no list": FORM | {"entries": [{"pattern": "clock/*", "effects": "read", "arguments": {}}]},
+    "a pattern that is none": FORM | {"entries": [{"pattern": "clock", "effects": ["read"], "arguments": {}}]},
+    "a pattern that is a list": FORM | {"entries": [{"pattern": ["clock/*"], "effects": ["read"], "arguments": {}}]},
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediator.manifest.uri import is_normal, why_not_normal
+from mediator.uri import LENGTH_MAX, authority_of, is_normal, why_not_normal
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,35 @@ def test_what_could_be_read_otherwise_is_refused_and_never_rewritten(uri: str) -
     assert why_not_normal(uri)
 
 
+def test_whoever_asks_says_how_long_a_uri_may_be() -> None:
+    """Ours: a resource's is a name that people read; an argument's is as long as web servers take."""
+    uri = "x://a/" + "b" * (LENGTH_MAX - 6)
+    assert is_normal(uri)
+    assert not is_normal(f"{uri}b")
+    assert is_normal(f"{uri}b", LENGTH_MAX + 1)
+    assert why_not_normal(f"{uri}b", LENGTH_MAX) == "longer than 500 characters"
+    assert why_not_normal("x://a/bc", 7) == "longer than 7 characters"
+
+
+@pytest.mark.parametrize(
+    ("uri", "authority"),
+    [
+        ("https://h/a", "h"),
+        ("https://h:8443/", "h:8443"),
+        ("http://[::1]:8080/a?b", "[::1]:8080"),
+        ("issue://42/comments", "42"),
+        ("file:///a", None),
+        ("urn:isbn:0451450523", None),
+        ("memo:///x", None),
+        ("", None),
+        ("/a", None),
+    ],
+)
+def test_a_uri_has_an_authority_or_none(uri: str, authority: str | None) -> None:
+    """RFC 3986 §3.2."""
+    assert authority_of(uri) == authority
+
+
 @given(st.from_regex(r"[a-z]{1,3}://[a-zA-Z0-9@:.%\[\]-]{0,6}/[a-zA-Z0-9./%?#\\-]{0,12}", fullmatch=True))
 def test_what_is_normal_reads_the_same_to_another_parser(uri: str) -> None:
     """Ours: where the standard library can put it together again, it does so byte for byte."""
@@ -95,3 +124,31 @@ def test_what_is_normal_reads_the_same_to_another_parser(uri: str) -> None:
         assert parts.username is None
         assert (parts.netloc, parts.fragment) == (parts.netloc.lower(), "")
         assert ".." not in parts.path.split("/")
+
+
+def test_a_uri_is_as_long_as_the_caller_says() -> None:
+    """Ours: a name that people read is shorter than a value that a program sends."""
+    uri = "x:" + "a" * (LENGTH_MAX - 2)
+    assert is_normal(uri)
+    assert not is_normal(uri + "a")
+    assert is_normal(uri + "a", LENGTH_MAX + 1)
+    assert str(LENGTH_MAX + 1) in str(why_not_normal(uri + "aa", LENGTH_MAX + 1))
+
+
+@pytest.mark.parametrize(
+    ("uri", "authority"),
+    [
+        ("https://example.com:8443/a", "example.com:8443"),
+        ("http://[::1]:8080/a?b=//c", "[::1]:8080"),
+        ("memo://insights", "insights"),
+        ("memo:///x", None),
+        ("file:///a/b", None),
+        ("urn:isbn:0451450523", None),
+        ("x:a//b", None),
+        ("no uri", None),
+        ("", None),
+    ],
+)
+def test_host_and_port_are_told_as_they_are_written(uri: str, authority: str | None) -> None:
+    """RFC 3986 §3.2: what is no host is none."""
+    assert authority_of(uri) == authority

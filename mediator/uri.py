@@ -1,9 +1,9 @@
-r"""URIs of resources: in the one form in which two readers cannot differ about them, or refused.
+r"""URIs: in the one form in which two readers cannot differ about them, or refused.
 
 Pure, and nothing is normalised: a URI that is not in normal form is refused with what is wrong, never rewritten, since
 what is decided about must be what is forwarded. Rules (RFC 3986 §3 for the parts, §6.2.2 for the form):
 
-1. At most 500 characters, all of those that a URI may have; no fragment, which names a part and is never sent.
+1. At most 500 characters (or as many as the caller says), all of those that a URI may have; no fragment, which names a part and is never sent.
 2. A scheme in lower case. No user or password; the host in lower case, a name or an address in its shortest form; a
    port without leading noughts. `http` and `https` have a host, a path, and no port that they have anyway; a file is
    `file:///path`.
@@ -25,8 +25,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediator.manifest.fields import TEXT_MAX
-
+LENGTH_MAX: Final = 500  # of a resource's, which is a name that people read
 UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 §2.3
 RESERVED: Final = frozenset(":/?#[]@!$&'()*+,;=")  # RFC 3986 §2.2
 
@@ -45,16 +44,22 @@ _ENCODED: Final = re.compile("%([0-9A-F]{2})")
 _ENCODED_LOOSELY: Final = re.compile("%[0-9A-Fa-f]{2}")
 
 
-def is_normal(uri: str) -> bool:
+def is_normal(uri: str, length_max: int = LENGTH_MAX) -> bool:
     """Tell whether a URI is in normal form."""
-    return why_not_normal(uri) is None
+    return why_not_normal(uri, length_max) is None
 
 
-def why_not_normal(uri: str) -> str | None:
+def authority_of(uri: str) -> str | None:
+    """Return host and port of a URI in normal form, as it writes them; None where it has none."""
+    parts = _PARTS.fullmatch(uri)
+    return (parts[4] or None) if parts is not None else None
+
+
+def why_not_normal(uri: str, length_max: int = LENGTH_MAX) -> str | None:
     """Say what is wrong with a URI, or None where it is in normal form."""
     # 1. Its characters.
-    if len(uri) > TEXT_MAX:
-        return f"longer than {TEXT_MAX} characters"
+    if len(uri) > length_max:
+        return f"longer than {length_max} characters"
     if strange := [one for one in uri if one not in UNRESERVED and one not in RESERVED and one != "%"]:
         return f"the character {strange[0]!a} stands in no URI: percent-encode it (RFC 3986)"
     if "#" in uri:
