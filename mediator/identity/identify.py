@@ -14,6 +14,7 @@ from mediator.canonical import JsonObject, canonical_bytes
 from mediator.evidence import Seal, Secret
 from mediator.identity.keys import KeySet
 from mediator.identity.principal import Principal
+from mediator.identity.terms import asserted_form
 from mediator.identity.token import VerifiedClaims, recall_claims, verify_token
 from mediator.refusal import Reason, Refused
 
@@ -59,7 +60,7 @@ def identify(
 def identity_form(identity: Identified) -> JsonObject:
     """Return the JSON form that a record keeps: the claims, never the token."""
     claims = identity.claims
-    return {
+    form: JsonObject = {
         "issuer": claims.issuer,
         "subject": claims.subject,
         "audience": [*claims.audience],
@@ -71,7 +72,12 @@ def identity_form(identity: Identified) -> JsonObject:
         "lineage": [*claims.lineage],
         "credential": claims.credential_digest,
         "proof": identity.proof,
+        # A bearer says nothing of who passed it on: only who exchanges it, with a key, is a link of the chain.
+        "relayed": "unknown" if identity.proof == BEARER else "no",
     }
+    if claims.asserted is not None:
+        form["asserted"] = asserted_form(claims.asserted)
+    return form
 
 
 def recall_identity(form: JsonObject) -> Identified:
@@ -86,5 +92,6 @@ def recall_identity(form: JsonObject) -> Identified:
 
 
 def _identified(claims: VerifiedClaims, proof: str) -> Identified:
-    principal = Principal(actor=claims.subject, subject=claims.subject, issuer=claims.issuer, lineage=claims.lineage)
+    actor = claims.subject if claims.asserted is None else claims.asserted.agent
+    principal = Principal(actor=actor, subject=claims.subject, issuer=claims.issuer, lineage=claims.lineage)
     return Identified(claims=claims, principal=principal, proof=proof, seal=_SEAL)

@@ -41,8 +41,12 @@ class Act(StrEnum):
     POLICY_ACTIVATE = "policy.activate"
     TASK_OPEN = "task.open"
     TASK_COMPLETE = "task.complete"
+    TASK_RENEW = "task.renew"
     GRANT_REVOKE = "grant.revoke"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
     TRUST_ACCEPT = "trust.accept"
+    ISSUER_ROTATE = "issuer.rotate"
 
 
 @unique
@@ -58,7 +62,7 @@ _ACTS: Final[Mapping[Role, frozenset[Act]]] = MappingProxyType(
     {
         Role.OPERATOR: frozenset(Act),
         Role.REVIEWER: frozenset({Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE}),
-        Role.OWNER: frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE, Act.GRANT_REVOKE}),
+        Role.OWNER: frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE, Act.TASK_RENEW, Act.GRANT_REVOKE}),
     }
 )
 _PROFILE_ACTS: Final = frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE})

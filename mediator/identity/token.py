@@ -3,39 +3,43 @@
 Pure. RFC 8725 throughout, RFC 9068 §4 for access tokens. The order of checks:
 
 1. form: three canonical base64url parts of bounded size, a strict JSON header and claims
-2. header: `typ` is an access token's, `alg` is the key's own, no `crit`, no key brought along
-3. issuer known, key known, signature
-4. time: `exp`, `iat`, `nbf`, with the given skew
-5. audience: one of ours
+2. header: `typ` is an access token's (or what the issuer's terms allow), `alg` is the key's own, no `crit`, no key brought
+3. issuer known, key known and not past its end, signature
+4. time: `exp`, `iat`, `nbf`, with the given skew; and that a retired key signed it while it was in use
+5. audience: one of ours, or what the issuer's terms say
+6. the grant: named by a claim; or, on the terms of an issuer that opens tasks, told by the token as a whole, which then
+   says who acts, and is for nobody else but us
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import InitVar, dataclass
 from typing import Final, final
 
-import jwt
-
-from mediator.canonical import SAFE_INTEGER, Digest, Json, JsonLimits, JsonObject, parse_object
+from mediator.canonical import Digest, JsonLimits, JsonObject, digest_of
 from mediator.evidence import Seal, Secret
+from mediator.identity.claims import audience_of, seconds_of, text_of
+from mediator.identity.compact import must_be_signed, must_bring_nothing, parse_compact
 from mediator.identity.keys import IssuerKey, KeySet
+from mediator.identity.terms import Asserted, asserted_by, recall_asserted
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.identity.token")
 _LIMITS: Final = JsonLimits(bytes_max=16 * 1024, depth_max=16)  # a token travels in a header of at most 32 KiB
-_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068 §2.1
-_KEY_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"})  # RFC 8725 §3.10: never followed
+_GRANT: Final = "grant"
+_OPENED: Final = "task opened by this token"  # what the digest of its claims is of, so that it is of nothing else
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedClaims:
-    """Claims of a token that an issuer of ours signed, for us, and that holds now. Times in seconds (RFC 7519 §2)."""
+    """Claims of a token that an issuer of ours signed, for us, and that holds now. Times in seconds (RFC 7519 §2).
+
+    `asserted` is who acts, where the token opens the task that `grant` is; nothing where it names one that is stored.
+    """
 
     issuer: str
     subject: str
@@ -47,6 +51,7 @@ class VerifiedClaims:
     expires_at: int
     lineage: tuple[str, ...]
     credential_digest: Digest
+    asserted: Asserted | None = None
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -61,50 +66,81 @@ def verify_token(
     Raises `Refused`: `BAD_CREDENTIAL`, `UNKNOWN_ISSUER`, `UNKNOWN_KEY`, `EXPIRED_CREDENTIAL`, `WRONG_AUDIENCE`.
     """
     # 1. form
-    text = token.reveal()
-    header, claims = _parse(text)
+    header, claims = parse_compact(token, _LIMITS)
 
     # 2. header
-    kind = header.get("typ")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+    terms = keys.terms_of(claims.get("iss"))
+    if not terms.takes(header.get("typ")):
         raise _bad("`typ` is not that of an access token")
-    if "crit" in header or _KEY_HEADERS & header.keys():
-        raise _bad("the header asks for an extension or brings a key")
+    must_bring_nothing(header)
 
     # 3. issuer, key, signature
-    key = _find_key(header, claims, keys)
+    key = _find_key(header, claims, keys, now_ms)
     if header.get("alg") != key.algorithm:  # RFC 8725 §3.1: the key says which algorithm, never the token
         raise _bad("`alg` is not that of the key")
-    _must_be_signed(text, key)
+    must_be_signed(token, key.key, key.algorithm)
 
     # 4. time
-    issued_at, expires_at = _seconds(claims, "iat"), _seconds(claims, "exp")
+    issued_at, expires_at = seconds_of(claims, "iat"), seconds_of(claims, "exp")
     now = now_ms // 1000
-    if "nbf" in claims and _seconds(claims, "nbf") > now + skew_seconds:
+    if "nbf" in claims and seconds_of(claims, "nbf") > now + skew_seconds:
         raise _bad("not valid yet (`nbf`)")
     if issued_at > now + skew_seconds:
         raise _bad("issued in the future (`iat`)")
     if expires_at + skew_seconds <= now:
         raise Refused(Reason.EXPIRED_CREDENTIAL, f"expired {now - expires_at} s ago")
+    # A retired key that somebody kept, or stole, signs nothing new: neither later than it did, nor for longer.
+    if not key.vouches_for(issued_at, expires_at, skew_seconds):
+        raise Refused(Reason.UNKNOWN_KEY, f"key `{key.key_id}` was retired before this can have been signed")
 
     # 5. audience
-    audience = _audience(claims)
-    if not audiences & set(audience):
+    audience = audience_of(claims)
+    wanted = audiences if terms.audience is None else frozenset({terms.audience})
+    if not wanted & set(audience):
         raise Refused(Reason.WRONG_AUDIENCE, "the token was made for somebody else")
 
+    # 6. the grant
+    asserted = None
+    if terms.opens is not None and _GRANT not in claims:
+        if not wanted.issuperset(audience):  # whoever else may be shown it could show it here
+            raise Refused(Reason.WRONG_AUDIENCE, "the token was made for others beside us")
+        asserted = asserted_by(claims, terms.opens)
+        named = opened_grant(claims)
+        token_id = text_of(claims, "jti") if "jti" in claims else named
+    else:
+        named, token_id = text_of(claims, _GRANT), text_of(claims, "jti")
+
     return VerifiedClaims(
-        issuer=_text(claims, "iss"),
-        subject=_text(claims, "sub"),
+        issuer=text_of(claims, "iss"),
+        subject=text_of(claims, "sub"),
         audience=audience,
-        grant=_text(claims, "grant"),
-        token_id=_text(claims, "jti"),
+        grant=named,
+        token_id=token_id,
         key_id=key.key_id,
         issued_at=issued_at,
         expires_at=expires_at,
         lineage=_lineage(claims),
         credential_digest=digest_of_credential(token),
+        asserted=asserted,
         seal=_SEAL,
     )
+
+
+def opened_grant(claims: JsonObject) -> str:
+    """Return the id of the task that a token of these claims opens: the same of the same claims, and of no others.
+
+    Of all of them, and of the claims alone: a `jti` may be given twice, and some signatures can be written in two ways.
+    """
+    return "task-" + digest_of([_OPENED, claims]).removeprefix("sha256:")[:32]
+
+
+def find_issuer(token: Secret) -> str | None:
+    """Return who is said to have issued the token, of which nothing is verified: for a look-up of its keys, and no more."""
+    try:
+        issuer = parse_compact(token, _LIMITS)[1].get("iss")
+    except Refused:
+        return None
+    return issuer if isinstance(issuer, str) else None
 
 
 def digest_of_credential(token: Secret) -> Digest:
@@ -141,64 +177,24 @@ def recall_claims(form: JsonObject) -> VerifiedClaims:
                 expires_at=expires_at,
                 lineage=tuple(map(str, lineage)),
                 credential_digest=Digest(credential),
+                asserted=recall_asserted(form["asserted"]) if "asserted" in form else None,
                 seal=_SEAL,
             )
         case _:
             raise Refused(Reason.MALFORMED, "recorded claims cannot be read")
 
 
-def _parse(text: str) -> tuple[JsonObject, JsonObject]:
-    header, claims = _split(text)
-    try:
-        return parse_object(header, _LIMITS), parse_object(claims, _LIMITS)
-    except Refused as error:
-        raise _bad(error.detail) from error
-
-
-def _split(text: str) -> tuple[bytes, bytes]:
-    parts = text.split(".", 3) if len(text) <= _LIMITS.bytes_max else ()
-    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §7.1: header, payload, signature
-        raise _bad("not a token in three parts of at most 16 KiB")
-    header, claims, _signature = map(_decoded, parts)
-    return header, claims
-
-
-def _decoded(part: str) -> bytes:
-    """Return the bytes of one part; its base64url must be canonical, else two texts are one token."""
-    try:
-        raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _bad("not base64url") from error
-    if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
-        raise _bad("base64url that is not canonical")
-    return raw
-
-
-def _find_key(header: JsonObject, claims: JsonObject, keys: KeySet) -> IssuerKey:
-    issuer = keys.issuers.get(_text(claims, "iss"))
+def _find_key(header: JsonObject, claims: JsonObject, keys: KeySet, now_ms: int) -> IssuerKey:
+    issuer = keys.issuers.get(text_of(claims, "iss"))
     if issuer is None:
         raise Refused(Reason.UNKNOWN_ISSUER, "no issuer of ours")
     key_id = header.get("kid")
     key = issuer.keys.get(key_id) if isinstance(key_id, str) else None
     if key is None:
         raise Refused(Reason.UNKNOWN_KEY, f"issuer `{issuer.issuer}` has no such key")
+    if key.until_ms is not None and key.until_ms <= now_ms:
+        raise Refused(Reason.UNKNOWN_KEY, f"key `{key.key_id}` was retired, and its time is over")
     return key
-
-
-def _must_be_signed(text: str, key: IssuerKey) -> None:
-    try:
-        jwt.PyJWS().decode(text, key.key, algorithms=[key.algorithm])
-    except jwt.PyJWTError as error:
-        raise _bad("the signature does not hold") from error
-
-
-def _audience(claims: JsonObject) -> tuple[str, ...]:
-    audience = claims.get("aud")
-    names = audience if isinstance(audience, list) else [audience]
-    texts = tuple(name for name in names if isinstance(name, str))
-    if not texts or len(texts) != len(names):
-        raise _bad("`aud` is neither a string nor a list of strings")
-    return texts
 
 
 def _lineage(claims: JsonObject) -> tuple[str, ...]:
@@ -208,22 +204,6 @@ def _lineage(claims: JsonObject) -> tuple[str, ...]:
         actors.append(str(node.get("sub")))
         node = node.get("act")
     return tuple(actors)
-
-
-def _text(claims: JsonObject, name: str) -> str:
-    value: Json = claims.get(name)
-    if not isinstance(value, str) or not value:
-        raise _bad(f"the claim `{name}` is missing or not a string")
-    return value
-
-
-def _seconds(claims: JsonObject, name: str) -> int:
-    value: Json = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _bad(f"the claim `{name}` is missing or not a time")
-    if not 0 <= value <= SAFE_INTEGER:  # a record must be able to write it down
-        raise _bad(f"the claim `{name}` is no time that anybody lives to see")
-    return int(value)
 
 
 def _bad(detail: str) -> Refused:

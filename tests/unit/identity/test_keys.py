@@ -6,17 +6,29 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from mediator.canonical import Json, JsonObject, digest_of
+from mediator.canonical import Json, JsonObject, digest_of, parse_object
+from mediator.evidence import Secret
+from mediator.identity.compact import _split, must_be_signed
 from mediator.identity.dsse import SigningKey
-from mediator.identity.keys import ALGORITHMS, key_set
+from mediator.identity.keys import (
+    ALGORITHMS,
+    IssuerKey,
+    KeySet,
+    Retirement,
+    key_set,
+    published_keys,
+    without_keys,
+)
+from mediator.identity.terms import PLAIN, IssuerTerms
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.forged_tokens import ISSUER, KEY, base64url, jwk_of, trusting, without
+from tests.simulated.forged_tokens import ISSUER, KEY, NOW, NOW_MS, SKEW, base64url, jwk_of, trusting, without
 
 
 def ec_key(curve: ec.EllipticCurve, **members: Json) -> JsonObject:
@@ -142,3 +154,175 @@ def test_the_digest_moves_with_everything_that_is_trusted() -> None:
     ]
     assert len({keys.digest for keys in sets}) == len(sets)
     assert sets[0].digest == digest_of({ISSUER: [{"keys": [jwk_of(KEY)]}, ["EdDSA"]]})
+
+
+RETIREMENT = Retirement(retired_ms=NOW_MS, until_ms=NOW_MS + 1_000_000)
+NEW = SigningKey.generate()
+
+
+def rotated(retirement: Retirement = RETIREMENT, key_id: str = KEY.public.keyid, issuer: str = ISSUER) -> KeySet:
+    keys: JsonObject = {"keys": [jwk_of(NEW), jwk_of(KEY)]}
+    return key_set({ISSUER: (keys, ("EdDSA",))}, {issuer: {key_id: retirement}})
+
+
+def key_in(keys: KeySet, key: SigningKey) -> IssuerKey:
+    found = keys.find_key(ISSUER, key.public.keyid)
+    assert found is not None
+    return found
+
+
+def test_a_retired_key_stands_beside_the_one_in_use() -> None:
+    """The issue: old keys verify until the last token they signed has expired."""
+    keys = rotated()
+    assert (key_in(keys, NEW).until_ms, key_in(keys, NEW).retirement) == (None, None)
+    assert (key_in(keys, KEY).until_ms, key_in(keys, KEY).retirement) == (RETIREMENT.until_ms, RETIREMENT)
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    """Ours."""
+    assert rotated().find_key(ISSUER, "another") is None
+    assert rotated().find_key("https://idp.example", KEY.public.keyid) is None
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    ("key_id", "issuer", "named"),
+    [("another", ISSUER, "another"), (KEY.public.keyid, "https://idp.example", "idp")],
+    ids=["another key", "another issuer"],
+)
+def test_a_retirement_of_no_key_of_ours_is_an_error(key_id: str, issuer: str, named: str) -> None:
+    """Ours: whoever wrote it meant a key, and that one would go on."""
+    with pytest.raises(Refused) as stop:
+        rotated(key_id=key_id, issuer=issuer)
+    assert stop.value.reason is Reason.BAD_CREDENTIAL
+    assert named in stop.value.detail
+
+
+def test_the_digest_moves_with_each_time_of_a_retirement() -> None:
+    """Ours: who is who is a function of them."""
+    keys: JsonObject = {"keys": [jwk_of(NEW), jwk_of(KEY)]}
+    sets = [
+        trusting(jwk_of(NEW), jwk_of(KEY)),
+        rotated(),
+        rotated(key_id=NEW.public.keyid),
+        rotated(Retirement(retired_ms=NOW_MS + 1, until_ms=NOW_MS + 1_000_000)),
+        rotated(Retirement(retired_ms=NOW_MS, until_ms=NOW_MS + 1_000_001)),
+    ]
+    assert len({one.digest for one in sets}) == len(sets)
+    assert key_set({ISSUER: (keys, ("EdDSA",))}, {ISSUER: {}}).digest == sets[0].digest
+
+
+def test_a_key_is_the_same_whether_it_was_retired_or_not() -> None:
+    """Ours: a look-up by key id alone would take another key of that id for it."""
+    same, other = trusting(jwk_of(KEY)), trusting(jwk_of(NEW, kid=KEY.public.keyid))
+    assert key_in(rotated(), KEY).is_same_as(key_in(same, KEY))
+    assert not key_in(rotated(), KEY).is_same_as(key_in(other, KEY))
+    theirs = [trusting(RSA_2048, algorithms=(algorithm,)) for algorithm in ("RS256", "PS256")]
+    one, another = (keys.find_key(ISSUER, "rsa") for keys in theirs)
+    assert one is not None
+    assert another is not None
+    assert not one.is_same_as(another)
+
+
+UNTIL = RETIREMENT.until_ms // 1000 - SKEW
+TIMES = {
+    "signed before, gone before": (NOW - 10, NOW + 300, True),
+    "signed in the last second, by a clock that was ahead": (NOW + SKEW, UNTIL, True),
+    "signed later": (NOW + SKEW + 1, NOW + 300, False),
+    "signed before, and outlives the key": (NOW - 10, UNTIL + 1, False),
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize(("issued_at", "expires_at", "expected"), TIMES.values(), ids=TIMES)
+def test_a_retired_key_vouches_for_what_it_can_have_signed_in_its_time(
+    issued_at: int, expires_at: int, expected: bool
+) -> None:
+    """Ours: whoever kept the private half signs nothing new with it."""
+    assert key_in(rotated(), KEY).vouches_for(issued_at, expires_at, SKEW) is expected
+    assert key_in(rotated(), NEW).vouches_for(issued_at, expires_at, SKEW)
+
+
+# --- what others publish
+
+CORPUS = Path(__file__).resolve().parents[2] / "data" / "wycheproof" / "json_web_key_test.json"
+
+
+def published(*keys: Json, algorithms: tuple[str, ...] = ALGORITHMS) -> Json:
+    return published_keys({"keys": list(keys)}, algorithms)["keys"]
+
+
+@promise("P7")
+def test_of_a_published_set_only_what_can_sign_is_taken() -> None:
+    """RFC 7517 §5: keys of another use, kind or algorithm are left out; what names no purpose may sign."""
+    other: list[Json] = [
+        jwk_of(KEY, use="enc"),
+        jwk_of(KEY, use=None),
+        jwk_of(KEY, key_ops=["sign"]),
+        {"kty": "AKP", "kid": "new"},
+        RSA_2048 | {"alg": "RSA-OAEP", "kid": "e"},
+        RSA_2048 | {"alg": "RS512", "kid": "s"},
+    ]
+    assert published(*other, jwk_of(KEY)) == [jwk_of(KEY)]
+    assert published(jwk_of(KEY), P256, algorithms=("ES256",)) == [P256]
+    assert published(jwk_of(KEY, key_ops=["verify"])) == [jwk_of(KEY, key_ops=["verify"])]
+    assert published(*other) == []
+
+
+def test_a_published_set_is_the_same_in_whatever_order_and_with_whatever_beside() -> None:
+    """Ours: a look that brings the same keys moves nothing; certificates and addresses of keys are never looked at."""
+    one, two = jwk_of(KEY), jwk_of(SigningKey.generate())
+    assert published(one | {"x5c": ["AAAA"], "x5u": "https://evil.example"}, two) == published(two, one)
+
+
+@promise("P7")
+def test_what_is_wrong_in_a_published_set_is_not_left_out() -> None:
+    """Ours: a private key, or what is no key at all, makes the whole set none."""
+    private = jwk_of(KEY, d="AAAA")
+    assert published(private, "x") == ["x", private]
+    assert published_keys({"keys": "x"}, ALGORITHMS) == {"keys": "x"}
+    assert "is private" in detail_of(private)
+
+
+@promise("P7")
+def test_an_issuer_whose_keys_cannot_be_had_is_known_and_believed_in_nothing() -> None:
+    """Ours."""
+    none = key_set({ISSUER: (None, ("EdDSA",))})
+    assert none.find_key(ISSUER, KEY.public.keyid) is None
+    assert none.issuers[ISSUER].keys == {}
+    some = trusting(jwk_of(KEY))
+    taken = without_keys(some, ISSUER)
+    assert (taken.issuers[ISSUER].keys, taken.digest != some.digest) == ({}, True)
+    assert without_keys(some, "https://stranger.example") is some
+
+
+def test_the_digest_moves_with_the_terms_of_an_issuer() -> None:
+    """P8: what a token is taken for is part of what was trusted; the plain terms are no terms."""
+    given: dict[str, tuple[JsonObject | None, tuple[str, ...]]] = {ISSUER: ({"keys": [jwk_of(KEY)]}, ("EdDSA",))}
+    own = key_set(given, terms={ISSUER: IssuerTerms(audience="api")})
+    assert key_set(given, terms={ISSUER: PLAIN}).digest == key_set(given).digest != own.digest
+    assert (own.terms_of(ISSUER).audience, own.terms_of("x"), own.terms_of(None)) == ("api", PLAIN, PLAIN)
+
+
+def verifies(form: JsonObject, text: str) -> bool:
+    try:
+        keys = key_set({ISSUER: (published_keys(form, ALGORITHMS), ALGORITHMS)})
+        header = parse_object(_split(text, 1 << 16)[0])
+        key = keys.find_key(ISSUER, str(header.get("kid")))
+        if key is None or header.get("alg") != key.algorithm:
+            return False
+        must_be_signed(Secret(text), key.key, key.algorithm)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.corpus
+def test_the_corpus_of_key_sets_is_told_apart() -> None:
+    """Wycheproof, JSON Web Key: each invalid set is refused, and each valid one of an algorithm that is served is not."""
+    groups = json.loads(CORPUS.read_bytes())["testGroups"]
+    cases = [(group.get("public", group["private"]), case, group) for group in groups for case in group["tests"]]
+    accepted = [case["jws"] for form, case, _ in cases if verifies(form, case["jws"])]
+    assert accepted == [case["jws"] for _, case, group in cases if case["result"] == "valid" and "public" in group]
+    assert (len(cases), len(accepted)) == (26, 1)
+    assert not any(verifies(group["private"], case["jws"]) for _, case, group in cases)
