@@ -12,6 +12,9 @@ Two attributes are not read but computed here, so that no policy can forget to:
 Where a server asks for something in the course of a call, no arguments are read, so what reading them would bring to
 light is not there at all: an empty set would look like a guard, and never fire. The pin is `resource.digest`.
 
+A delegation has a context of its own, `DELEGATION`: of the grant that is handed on from what a policy may know, and what
+the receiver would get.
+
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -21,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
-from mediator.policy.request import Action, ApprovalFacts, AskFacts, BaseFacts, ItemFacts
+from mediator.policy.request import Action, ApprovalFacts, AskFacts, BaseFacts, DelegationRequest, ItemFacts
 from mediator.policy.types import Leaf, Member, Path, Paths, Record, Type, below
 
 _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
@@ -52,26 +55,50 @@ _APPROVAL: Final[Mapping[str, tuple[Leaf, Callable[[ApprovalFacts], Json]]]] = {
     "at": (Leaf.LONG, lambda approval: approval.at_ms),
     "request_hash": (Leaf.STRING, lambda approval: approval.request_hash),
 }
+_READ_OF_DELEGATION: Final[Mapping[Path, tuple[Leaf, Callable[[DelegationRequest], Json]]]] = {
+    ("chain", "depth"): (Leaf.LONG, lambda asked: asked.chain.depth),
+    ("chain", "root"): (Leaf.STRING, lambda asked: asked.chain.root),
+    ("chain", "members"): (Leaf.STRINGS, lambda asked: _sorted(asked.chain.members)),
+    ("chain", "connectors"): (Leaf.STRINGS, lambda asked: _sorted(asked.chain.connectors)),
+    ("grant", "id"): (Leaf.STRING, lambda asked: asked.grant_id),
+    ("grant", "purpose"): (Leaf.STRING, lambda asked: asked.purpose),
+    ("grant", "expires"): (Leaf.LONG, lambda asked: asked.expires_ms),
+    ("delegated", "effects"): (Leaf.STRINGS, lambda asked: _sorted(frozenset(map(str, asked.delegated.effects)))),
+    ("delegated", "servers"): (Leaf.STRINGS, lambda asked: _sorted(asked.delegated.servers)),
+    ("delegated", "depth"): (Leaf.LONG, lambda asked: asked.delegated.depth),
+    ("delegated", "max_depth"): (Leaf.LONG, lambda asked: asked.delegated.max_depth),
+    ("delegated", "minutes"): (Leaf.LONG, lambda asked: asked.delegated.minutes),
+    ("delegated", "max_calls"): (Leaf.LONG, lambda asked: asked.delegated.max_calls),
+    ("delegated", "is_connector"): (Leaf.BOOL, lambda asked: asked.delegated.is_connector),
+    ("now",): (Leaf.LONG, lambda asked: asked.now_ms),
+    ("proof",): (Leaf.STRING, lambda asked: asked.proof),
+}
+_OPTIONAL: Final = frozenset({("delegated", "max_calls")})
 # What no fact holds: the item's pin, and what reading the arguments brought to light.
 _COMPUTED: Final[Mapping[str, Leaf]] = {"pin": Leaf.STRING, "opaque": Leaf.STRINGS, "nulls": Leaf.STRINGS}
 
 
-def _record_of_base() -> Record:
-    nested: dict[str, dict[str, Member]] = {}
-    members: dict[str, Member] = {name: Member(type=leaf) for name, leaf in _COMPUTED.items()}
-    for path, (leaf, _) in _READ.items():
-        if len(path) == 1:
-            members[path[0]] = Member(type=leaf)
-        else:
-            nested.setdefault(path[0], {})[path[1]] = Member(type=leaf)
+def _record_of(leaves: Mapping[Path, Leaf], **more: Member) -> Record:
+    members, nested = more, dict[str, dict[str, Member]]()
+    for path, leaf in leaves.items():
+        siblings = members if len(path) == 1 else nested.setdefault(path[0], {})
+        siblings[path[-1]] = Member(type=leaf, required=path not in _OPTIONAL)
     members |= {name: Member(type=Record(members=inner)) for name, inner in nested.items()}
-    approval = Record(members={name: Member(type=leaf) for name, (leaf, _) in _APPROVAL.items()})
-    members["approval"] = Member(type=approval, required=False)
     return Record(members=dict(sorted(members.items())))
+
+
+def _record_of_base() -> Record:
+    approval = Record(members={name: Member(type=leaf) for name, (leaf, _) in _APPROVAL.items()})
+    computed = {name: Member(type=leaf) for name, leaf in _COMPUTED.items()}
+    leaves = {path: leaf for path, (leaf, _) in _READ.items()}
+    return _record_of(leaves, approval=Member(type=approval, required=False), **computed)
 
 
 BASE: Final = _record_of_base()
 """The type of the context, without the arguments that an item's own action adds."""
+
+DELEGATION: Final = _record_of({path: leaf for path, (leaf, _) in _READ_OF_DELEGATION.items()})
+"""The type of the context of a delegation."""
 
 _ASK: Final = Record(members={"mode": Member(type=Leaf.STRING), "url": Member(type=Leaf.STRING, required=False)})
 
@@ -96,12 +123,7 @@ def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
     def of(base: BaseFacts) -> JsonObject:
         context: JsonObject = {}
         for path, get in read:
-            if len(path) == 1:
-                context[path[0]] = get(base)
-            else:
-                inner = context.setdefault(path[0], {})
-                assert isinstance(inner, dict)
-                inner[path[1]] = get(base)
+            _put(context, path, get(base))
         if wants_approval and (found := approval_of_this_request(base)) is not None:
             context["approval"] = {name: get(found) for name, get in approval}
         return context
@@ -120,6 +142,15 @@ def reader_of_ask(wanted: Paths) -> Callable[[AskFacts], JsonObject]:
     return of
 
 
+def read_delegation(request: DelegationRequest) -> JsonObject:
+    """Return the context of a delegation, the whole of it, as `DELEGATION` declares it."""
+    context: JsonObject = {}
+    for path, (_, get) in _READ_OF_DELEGATION.items():
+        if (value := get(request)) is not None:
+            _put(context, path, value)
+    return context
+
+
 def approval_of_this_request(base: BaseFacts) -> ApprovalFacts | None:
     """Return the approval if it is of exactly this request; one of any other request is none."""
     if base.approval is None or base.approval.request_hash != base.request_hash:
@@ -135,6 +166,14 @@ def opaque_with_targets(opaque: Iterable[str], item: ItemFacts) -> frozenset[str
 
 def _overlap(one: str, other: str) -> bool:
     return (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/")
+
+
+def _put(context: JsonObject, path: Path, value: Json) -> None:
+    for name in path[:-1]:
+        inner = context.setdefault(name, {})
+        assert isinstance(inner, dict)
+        context = inner
+    context[path[-1]] = value
 
 
 def _is_wanted(path: Path, wanted: Paths) -> bool:

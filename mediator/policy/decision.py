@@ -56,3 +56,8 @@ class Decision:
         if self.verdict is Verdict.DENY and self.reason is None:
             message = "a denial has a reason"
             raise ValueError(message)
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether a policy forbids it, or the engine could not say; a denial for want of a permit is neither."""
+        return self.verdict is Verdict.DENY and (bool(self.determining) or self.reason is not Reason.DENIED_BY_POLICY)

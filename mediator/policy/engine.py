@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mediator.policy.decision import Decision
-from mediator.policy.request import AccessRequest
+from mediator.policy.request import AccessRequest, DelegationRequest
 
 
 class PolicyEngine(Protocol):
@@ -27,5 +27,12 @@ class PolicyEngine(Protocol):
 
         Never raises: an error in the engine is a denial (`POLICY_ERROR`), and so is a tool that it was not
         prepared with.
+        """
+        ...
+
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        """Answer, likewise, whether one agent may hand this much of its authority to another.
+
+        Only a permit whose scope names `delegate` permits it. A denial never asks for an approval.
         """
         ...

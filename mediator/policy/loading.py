@@ -7,6 +7,9 @@ What the engine alone can do (compile a text, validate a type) it is asked for t
 - any other is validated once against the base context, which is the same for all items, and against what servers may
   ask; if a condition of it asks for the action, against every item that it may apply to as well, for then the answer
   may differ by item
+- one that names `delegate` is validated against what a delegation is asked with, and if it names nothing else against
+  that alone. A forbid over any action at all counts there too; if it looks at what only items have, that is a warning:
+  no set that was fit stops being so, and a delegation that meets such a policy is denied as an error
 - what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its item is,
   and an item that is gone does not take the whole set with it
 
@@ -25,8 +28,8 @@ from mediator.canonical import JsonObject
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import OPEN_GROUPS, Policy, Uid, finding_of, is_item_action, policy_from
 from mediator.policy.projection import ACTION_TYPE
-from mediator.policy.request import Action
-from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item
+from mediator.policy.request import DELEGATE, Action
+from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item, text_for_delegation
 from mediator.policy.slicing import may_matter
 from mediator.policy.source import Source, excess_of, split_policies
 from mediator.policy.types import quoted
@@ -36,8 +39,10 @@ _REMEDIES: Final = (
     ("not found", "see the attributes in policies/README.md; an item's arguments are under `context.args`"),
     ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
 )
-_EMPTY_SO_FAR: Final = frozenset(
-    {("task", "labels"), ("task", "novel"), ("provenance",), ("justified",), ("chain", "connectors")}
+_EMPTY_SO_FAR: Final = frozenset({("task", "labels"), ("task", "novel"), ("provenance",), ("justified",)})
+_FAILS_AT_DELEGATIONS: Final = (
+    "each delegation that meets it is denied as an error: say `resource is Mediator::Tool` in its scope, "
+    "or which actions it is of"
 )
 _REMEDY: Final = "see policies/README.md for what a policy may read"
 
@@ -121,8 +126,9 @@ def _ill_typed(
         for checked_for in _checked_for(policy, items):
             groups[checked_for, policy.actions].append(policy)
     told: set[tuple[str, str]] = set()
-    for (checked_for, actions), group in groups.items():
-        schema = items[checked_for].text(actions) if checked_for else _text_for_any_item(actions)
+    # INVARIANT: delegations come last. A fault there may be a warning, which must not stand for the error that it is elsewhere.
+    for (checked_for, actions), group in sorted(groups.items(), key=lambda found: found[0][0] == DELEGATE):
+        schema = _schema_for(checked_for, actions, items)
         for index, message in compiler.validate([policy.source.text for policy in group], schema):
             policy, text = (
                 group[index],
@@ -130,13 +136,28 @@ def _ill_typed(
             )
             if (policy.id, text) not in told:  # the same fault under every item's schema is one fault
                 told.add((policy.id, text))
-                remedy = next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY)
-                yield finding_of(policy, f"{text} (checked for {checked_for or 'any item'})", remedy)
+                yield _ill_typed_finding(policy, text, checked_for)
+
+
+def _schema_for(checked_for: str, actions: frozenset[str], items: Mapping[str, ItemSchema]) -> str:
+    if checked_for == DELEGATE:
+        return text_for_delegation(actions)
+    return items[checked_for].text(actions) if checked_for else _text_for_any_item(actions)
+
+
+def _ill_typed_finding(policy: Policy, text: str, checked_for: str) -> PolicyFinding:
+    message = f"{text} (checked for {checked_for or 'any item'})"
+    if checked_for == DELEGATE and not policy.names_delegation:
+        return finding_of(policy, message, _FAILS_AT_DELEGATIONS, Severity.WARNING)
+    return finding_of(policy, message, next((remedy for part, remedy in _REMEDIES if part in text), _REMEDY))
 
 
 def _checked_for(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[str]:
-    """Yield the items under whose schemas the policy must be well typed; the empty name stands for any item."""
-    if not policy.names_items_only:
+    """Yield for what the policy must be well typed: items, `delegate`; the empty name stands for any item."""
+    if policy.may_decide_delegations:
+        yield DELEGATE
+    is_of_agents = policy.names_delegation_only or (policy.may_decide_delegations and policy.is_done_to_agents_only)
+    if not policy.names_items_only and not is_of_agents:
         yield ""
     yield from (key for key in policy.items if key in items)
     if not policy.items and policy.mentions.asks_for_action:
@@ -163,7 +184,7 @@ def _unknown_names(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[
             yield _not_pinned(policy, name)
     known_places = {uid for item in items.values() for uid in _places(item)}
     for uid in policy.resource.uids:
-        if uid not in known_places:
+        if uid not in known_places and not policy.is_done_to_agents_only:  # which agents there are is not pinned
             yield _not_pinned(policy, uid.id)
 
 

@@ -18,15 +18,16 @@ from mediator.effect import Effect
 from mediator.policy.decision import Obligation
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.projection import ACTION_TYPE, Mentions, mentions_of
-from mediator.policy.request import CALL_GROUPS, Action
+from mediator.policy.request import CALL_GROUPS, DELEGATE, Action
 from mediator.policy.source import Source
 
 REASON_MAX: Final = 300  # characters: one sentence, which an agent reads
 _KNOWN_ANNOTATIONS: Final = frozenset({"id", "reason", "obligation"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
 OPEN_GROUPS: Final = ("effect:", "server:", "domain:")  # of actions, of items of every kind
-_SHARED_ACTIONS: Final = tuple(action.value for action in Action if action is not Action.CALL)
+_SHARED_ACTIONS: Final = (*(action.value for action in Action if action is not Action.CALL), DELEGATE)
 _KNOWN_ACTIONS: Final = (*CALL_GROUPS.values(), *_SHARED_ACTIONS)
+_TYPES_OF_AGENTS: Final = frozenset({"Mediator::Agent", "Mediator::AgentClass", "Mediator::Team"})
 
 
 class Uid(NamedTuple):
@@ -70,6 +71,28 @@ class Policy:
     def names_items_only(self) -> bool:
         """Tell whether it applies to calls of those items and to nothing else: then their arguments may be read."""
         return bool(self.items) and len(self.items) == len(self.action.uids)
+
+    @property
+    def names_delegation(self) -> bool:
+        """Tell whether the scope names `delegate`: nothing else permits a delegation."""
+        return any(uid.id == DELEGATE for uid in self.action.uids)
+
+    @property
+    def names_delegation_only(self) -> bool:
+        """Tell whether it applies to delegations and to nothing else."""
+        return self.names_delegation and all(uid.id == DELEGATE for uid in self.action.uids)
+
+    @property
+    def is_done_to_agents_only(self) -> bool:
+        """Tell whether its resource can be an agent and nothing else."""
+        types = ({uid.type for uid in self.resource.uids} | {self.resource.type}) - {""}
+        return bool(types) and types <= _TYPES_OF_AGENTS
+
+    @property
+    def may_decide_delegations(self) -> bool:
+        """Tell whether delegations are its business: it names them, or it forbids anything at all."""
+        forbids_anything = self.forbids and self.action == Scope()
+        return self.names_delegation or (forbids_anything and (self.resource == Scope() or self.is_done_to_agents_only))
 
     @property
     def actions(self) -> frozenset[str]:

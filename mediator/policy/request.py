@@ -1,6 +1,7 @@
 """What the decision point is asked: who, does what, with which item, under which circumstances.
 
 An item is what a server offers: a tool, a prompt, a family of resources. Names of one kind say nothing of another.
+Besides, one agent hands a part of its authority to another: that is asked about agents alone, and no item.
 
 Plain values only, gathered and computed by others: nothing here verifies, resolves or decides. Times are integers in
 milliseconds, since policies compare longs. `pin`, `opaque` and `nulls` of a policy's context are not asked for: the
@@ -41,6 +42,9 @@ class Action(StrEnum):
         """Tell whether it is a server that asks."""
         return self in _ASKS
 
+
+DELEGATE: Final = "delegate"
+"""How policies spell that one agent hands a part of its authority to another. It is done to an agent, not to an item."""
 
 _ASKS: Final = frozenset({Action.ELICIT, Action.SAMPLE, Action.LIST_ROOTS})
 CALL_GROUPS: Final[Mapping[ItemKind, str]] = MappingProxyType(
@@ -210,3 +214,41 @@ class AccessRequest:
     def key(self) -> str:
         """The item's own action, as `ItemFacts.key`."""
         return key_of(self.kind, self.server, self.name)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegatedFacts:
+    """What the receiver would get: the new grant, which the core has found to be no wider than the one it comes from.
+
+    `servers` are the local names of all servers that its patterns reach, never a pattern. `depth` is the new grant's,
+    `max_depth` the deepest that may come of it. `max_calls` is None where the grant sets no bound of its own.
+    """
+
+    effects: frozenset[Effect]
+    servers: frozenset[str]
+    depth: int
+    max_depth: int
+    minutes: int
+    max_calls: int | None
+    is_connector: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationRequest:
+    """One question about a delegation: may this agent hand that much of its authority to that one?
+
+    `chain`, `grant_id`, `purpose` and `expires_ms` are of the grant that is handed on from; `proof` says how the
+    delegating agent presented its credential.
+    """
+
+    principal: AgentFacts
+    receiver: AgentFacts
+    chain: ChainFacts
+    grant_id: str
+    purpose: str
+    expires_ms: int
+    delegated: DelegatedFacts
+    now_ms: int
+    proof: str

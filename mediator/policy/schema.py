@@ -5,6 +5,7 @@ any choice of wanted attributes, and readers that turn a call into exactly what 
 words and not the engine. One schema to each item, since one for ten thousand takes sixteen seconds to validate.
 
 Each kind has an entity type and a group of actions of its own; effects, servers and domains are groups of all kinds.
+A delegation is of no item: the schema that it is asked under is the same for all.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -17,24 +18,26 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, assert_never, final
 
-from mediator.canonical import Json, JsonObject
+from mediator.canonical import JsonObject
 from mediator.kind import ItemKind
 from mediator.policy.arguments import Findings, reader_of
 from mediator.policy.context import (
     BASE,
+    DELEGATION,
     context_of_ask,
     context_of_call,
     opaque_with_targets,
     reader_of_ask,
     reader_of_base,
 )
+from mediator.policy.entities import ITEM_TYPES, item_entity
 from mediator.policy.policy import Uid
 from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.request import (
     CALL_GROUPS,
+    DELEGATE,
     KIND_PREFIXES,
     Action,
-    AgentFacts,
     AskFacts,
     BaseFacts,
     ItemFacts,
@@ -45,10 +48,6 @@ from mediator.policy.types import EVERYTHING, Paths, Record, Type, below, pruned
 
 ANY_ITEM: Final[Mapping[ItemKind, str]] = MappingProxyType({kind: f"any-{kind}" for kind in ItemKind})
 """What stands for every item of a kind in validation; no policy can name it."""
-
-_TYPES: Final[Mapping[ItemKind, str]] = MappingProxyType(
-    {ItemKind.TOOL: "Tool", ItemKind.PROMPT: "Prompt", ItemKind.RESOURCE: "Resource"}
-)
 
 _SERVER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)  # a local name: the item's action stays unambiguous
 _ENTITIES: Final = """\
@@ -93,12 +92,13 @@ class ItemSchema:
 
     def text(self, others: Iterable[str] = ()) -> str:
         """Return the schema to validate policies against; `others` are actions that they name beside the item's own."""
-        return _schema_text([_Applied(self.item.key, self.groups, (self.item.kind,), self.context)], others)
+        kind = ITEM_TYPES[self.item.kind]
+        return _schema_text([_Applied(self.item.key, self.groups, (kind,), self.context), _LISTED], others)
 
     def question_text(self, action: Action, wanted: Paths = EVERYTHING) -> str:
         """Return the schema to ask with: of the context, what is wanted; of all else, the names alone."""
-        asked = _Applied(self.action(action).uid.id, (), (self.item.kind,), pruned(self._context_of(action), wanted))
-        kind = _TYPES[self.item.kind]
+        kind = ITEM_TYPES[self.item.kind]
+        asked = _Applied(self.action(action).uid.id, (), (kind,), pruned(self._context_of(action), wanted))
         return f"namespace Mediator {{ entity Agent; entity {kind}; action {quoted(asked.action)} {_application(asked)}; }}\n"
 
     def _context_of(self, action: Action) -> Record:
@@ -162,7 +162,7 @@ class ItemSchema:
 
     def resource(self) -> Entity:
         """Return the item in its server in its domain."""
-        return Entity(uid=_item_uid(self.item), within=frozenset({_server_uid(self.item), *_domain_uids(self.item)}))
+        return item_entity(self.item)
 
 
 def prepare_item(item: ItemFacts) -> ItemSchema:
@@ -181,12 +181,31 @@ def prepare_item(item: ItemFacts) -> ItemSchema:
     return ItemSchema(item, arguments, context_of_call(arguments))
 
 
+def prepare_items(items: Iterable[ItemFacts]) -> dict[str, ItemSchema]:
+    """Return the items, prepared, by the name of their own action.
+
+    Raises `ValueError`, as `prepare_item` does, and if one stands twice.
+    """
+    schemas: dict[str, ItemSchema] = {}
+    for item in items:
+        if item.key in schemas:
+            message = f"the {item.kind} `{item.key}` stands twice"
+            raise ValueError(message)
+        schemas[item.key] = prepare_item(item)
+    return schemas
+
+
 def text_for_any_item(groups: Iterable[str], others: Iterable[str]) -> str:
     """Return a schema that stands for all items, of every kind, each in all of these groups; and for what is asked."""
     shared = tuple(groups)
-    items = [_Applied(ANY_ITEM[kind], (CALL_GROUPS[kind], *shared), (kind,), BASE) for kind in ItemKind]
-    asks = [_Applied(action, (), tuple(ItemKind), context_of_ask(action)) for action in Action if action.is_ask]
-    return _schema_text([*items, *asks], others)
+    items = [_Applied(ANY_ITEM[kind], (CALL_GROUPS[kind], *shared), (ITEM_TYPES[kind],), BASE) for kind in ItemKind]
+    asks = [_Applied(action, (), _ANY_TYPE, context_of_ask(action)) for action in Action if action.is_ask]
+    return _schema_text([*items, *asks, _LISTED], others)
+
+
+def text_for_delegation(others: Iterable[str] = ()) -> str:
+    """Return the schema of a delegation, to validate policies against and to ask with."""
+    return _schema_text([_Applied(DELEGATE, (), ("Agent",), DELEGATION)], others)
 
 
 class _Applied(NamedTuple):
@@ -194,16 +213,17 @@ class _Applied(NamedTuple):
 
     action: str
     groups: tuple[str, ...]
-    kinds: tuple[ItemKind, ...]
+    types: tuple[str, ...]
     context: Record
 
 
-_LISTED: Final = _Applied(Action.LIST, (), tuple(ItemKind), Record(members={}))
+_ANY_TYPE: Final = tuple(ITEM_TYPES.values())
+_LISTED: Final = _Applied(Action.LIST, (), _ANY_TYPE, Record(members={}))
 
 
 def _schema_text(applied: Iterable[_Applied], others: Iterable[str]) -> str:
-    """Return a schema with these actions, with `list`, and with others that are only known by name."""
-    all_applied = (*applied, _LISTED)
+    """Return a schema with these actions, and with others that are only known by name."""
+    all_applied = tuple(applied)
     groups = {group for one in all_applied for group in one.groups}
     known = sorted({*CALL_GROUPS.values(), *groups, *others} - {one.action for one in all_applied})
     lines = [
@@ -221,58 +241,5 @@ def _membership(applied: _Applied) -> str:
 
 
 def _application(applied: _Applied) -> str:
-    kinds = ", ".join(_TYPES[kind] for kind in applied.kinds)
-    return f"appliesTo {{ principal: [Agent], resource: [{kinds}], context: {text_of(applied.context)} }}"
-
-
-def agent_entity(agent: AgentFacts) -> Entity:
-    """Return the agent instance in its class and its team."""
-    groups = {Uid("Mediator::AgentClass", agent.agent_class), Uid("Mediator::Team", agent.team)}
-    return Entity(uid=Uid("Mediator::Agent", agent.id), within=frozenset(uid for uid in groups if uid.id))
-
-
-def entities_of(agent: AgentFacts, action: Entity, item: ItemFacts) -> list[Json]:
-    """Return the entities of an evaluation, in the engine's JSON form: agent, action and item, and what they are in."""
-    owner = Uid("Mediator::User", agent.owner)
-    own: JsonObject = {
-        "server": item.server,
-        "name": item.name,
-        "domain": item.domain,
-        "effect": str(item.effect),
-        "sensitivity": item.sensitivity,
-        "reads_from": [*sorted(item.reads_from)],
-        "sends_to": [*sorted(item.sends_to)],
-        "result_labels": [*sorted(item.result_labels)],
-        "targets": [*sorted(item.targets)],
-        "digest": item.digest,
-    }
-    groups, domains = agent_entity(agent).within, _domain_uids(item)
-    return [
-        _entity(Uid("Mediator::Agent", agent.id), {"owner": {"__entity": _uid_json(owner)}}, groups),
-        _entity(owner, {"name": agent.owner}),
-        _entity(action.uid, {}, action.within),
-        *(_entity(group) for group in groups),
-        _entity(_item_uid(item), own, [_server_uid(item)]),
-        _entity(_server_uid(item), {}, domains),
-        *(_entity(domain) for domain in domains),
-    ]
-
-
-def _item_uid(item: ItemFacts) -> Uid:
-    return Uid(f"Mediator::{_TYPES[item.kind]}", f"{item.server}/{item.name}")
-
-
-def _server_uid(item: ItemFacts) -> Uid:
-    return Uid("Mediator::Server", item.server)
-
-
-def _domain_uids(item: ItemFacts) -> tuple[Uid, ...]:
-    return (Uid("Mediator::Domain", item.domain),) if item.domain else ()
-
-
-def _entity(uid: Uid, attributes: JsonObject | None = None, parents: Iterable[Uid] = ()) -> JsonObject:
-    return {"uid": _uid_json(uid), "attrs": attributes or {}, "parents": [_uid_json(parent) for parent in parents]}
-
-
-def _uid_json(uid: Uid) -> JsonObject:
-    return {"type": uid.type, "id": uid.id}
+    types = ", ".join(applied.types)
+    return f"appliesTo {{ principal: [Agent], resource: [{types}], context: {text_of(applied.context)} }}"

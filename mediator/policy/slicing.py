@@ -57,6 +57,15 @@ class PolicyIndex:
         return tuple(found[name] for name in sorted(found))
 
 
+def named_or_forbidding(policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    """Return the policies without those that permit any action at all.
+
+    What a server asks and what an agent hands on are denied unless an operator says so: who permits anything has not
+    named them, and may have written before they were.
+    """
+    return tuple(policy for policy in policies if policy.forbids or policy.action.uids)
+
+
 def may_matter(policy: Policy, action: Entity, resource: Entity) -> bool:
     """Tell whether the policy's scope matches this action and resource, whoever asks."""
     sides = ((policy.action, action), (policy.resource, resource))

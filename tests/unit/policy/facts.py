@@ -20,6 +20,8 @@ from mediator.policy.request import (
     AskFacts,
     BaseFacts,
     ChainFacts,
+    DelegatedFacts,
+    DelegationRequest,
     GrantFacts,
     ItemFacts,
     TaskFacts,
@@ -41,6 +43,26 @@ BASE: Final = BaseFacts(
     method="tools/call",
     request_hash=THIS_REQUEST,
     provenance=frozenset(),
+)
+RECEIVER: Final = AgentFacts(id="worker-1", owner="alice@example.com", agent_class="worker", team="research")
+DELEGATION: Final = DelegationRequest(
+    principal=AGENT,
+    receiver=RECEIVER,
+    chain=BASE.chain,
+    grant_id="grant-1",
+    purpose="tests",
+    expires_ms=2_000,
+    delegated=DelegatedFacts(
+        effects=frozenset({Effect.READ}),
+        servers=frozenset({"files"}),
+        depth=1,
+        max_depth=2,
+        minutes=5,
+        max_calls=None,
+        is_connector=False,
+    ),
+    now_ms=1_000,
+    proof="bearer",
 )
 TOOL: Final = ItemFacts(
     kind=ItemKind.TOOL,
@@ -108,3 +130,8 @@ def listing(key: str = "files/read", **changes: Any) -> AccessRequest:
 def ask(action: Action, key: str = "files/read", **changes: Any) -> AccessRequest:
     how = AskFacts(mode="form") if action is Action.ELICIT else None
     return replace(call(key), **{"action": action, "arguments": None, "ask": how, **changes})
+
+
+def delegation(request: DelegationRequest = DELEGATION, **delegated: Any) -> DelegationRequest:
+    """Return the delegation, with something else handed on."""
+    return replace(request, delegated=replace(request.delegated, **delegated))

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,12 @@ from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
+    AgentFacts,
     ApprovalFacts,
     AskFacts,
+    ChainFacts,
+    DelegatedFacts,
+    DelegationRequest,
     prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
@@ -42,6 +47,10 @@ class Oracle:
         assert request.key == "files/read"
         return self._answer
 
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        assert request.receiver.id == "agent-2"
+        return replace(self._answer, determining=("delegated",))
+
 
 def a_file(case: Any = None, tool: Any = None, **more: Any) -> bytes:
     case = {"name": "a case", "expect": {"verdict": "allow"}} | (case or {})
@@ -49,13 +58,22 @@ def a_file(case: Any = None, tool: Any = None, **more: Any) -> bytes:
 
 
 def request_of(case: Any) -> AccessRequest:
-    return parse_cases(a_file(case)).cases[0].request
+    request = parse_cases(a_file(case)).cases[0].request
+    assert isinstance(request, AccessRequest)
+    return request
+
+
+def delegation_of(case: Any) -> DelegationRequest:
+    request = parse_cases(a_file(case)).cases[0].request
+    assert isinstance(request, DelegationRequest)
+    return request
 
 
 def test_a_case_that_says_nothing_is_a_covered_call_of_a_bearer_agent() -> None:
     """Ours: so that a case says only what it is about."""
     file = parse_cases(a_file())
     request = file.cases[0].request
+    assert isinstance(request, AccessRequest)
     assert request.key == file.items[0].key == "files/read"
     assert request.action is Action.CALL
     assert request.arguments == {}
@@ -130,6 +148,80 @@ def test_a_case_is_of_what_a_server_asks() -> None:
     assert sampled.base is not None
 
 
+def test_a_case_names_the_agent_to_which_authority_is_handed_instead() -> None:
+    """Ours: silence is a delegation of what reads, one step down, to an agent like the first."""
+    silent = delegation_of({"delegate": {}})
+    assert silent == DelegationRequest(
+        principal=AgentFacts(id="agent-1", owner="owner@example.com", agent_class="assistant", team=""),
+        receiver=AgentFacts(id="agent-2", owner="owner@example.com", agent_class="assistant", team=""),
+        chain=ChainFacts(depth=0, root="owner@example.com", members=frozenset({"agent-1"}), connectors=frozenset()),
+        grant_id="grant-1",
+        purpose="a case",
+        expires_ms=2_000_000,
+        delegated=DelegatedFacts(
+            effects=frozenset({Effect.READ}),
+            servers=frozenset({"files"}),
+            depth=1,
+            max_depth=1,
+            minutes=5,
+            max_calls=None,
+            is_connector=False,
+        ),
+        now_ms=1_000_000,
+        proof="bearer",
+    )
+
+
+def test_every_fact_of_a_delegation_can_be_said() -> None:
+    """Ours: under the names that policies read them by."""
+    request = delegation_of(
+        {
+            "agent": {"id": "a"},
+            "delegate": {"id": "b", "owner": "o", "class": "connector", "team": "t"},
+            "context": {
+                "chain": {"depth": 1, "root": "r", "members": ["r", "a"], "connectors": ["c"]},
+                "grant": {"id": "g", "purpose": "p", "expires": 7},
+                "delegated": {
+                    "effects": ["send", "read"],
+                    "servers": ["mail"],
+                    "depth": 2,
+                    "max_depth": 3,
+                    "minutes": 4,
+                    "max_calls": 6,
+                    "is_connector": True,
+                },
+                "now": 5,
+                "proof": "dpop",
+            },
+        }
+    )
+    assert request == DelegationRequest(
+        principal=AgentFacts(id="a", owner="owner@example.com", agent_class="assistant", team=""),
+        receiver=AgentFacts(id="b", owner="o", agent_class="connector", team="t"),
+        chain=ChainFacts(depth=1, root="r", members=frozenset({"r", "a"}), connectors=frozenset({"c"})),
+        grant_id="g",
+        purpose="p",
+        expires_ms=7,
+        delegated=DelegatedFacts(
+            effects=frozenset({Effect.SEND, Effect.READ}),
+            servers=frozenset({"mail"}),
+            depth=2,
+            max_depth=3,
+            minutes=4,
+            max_calls=6,
+            is_connector=True,
+        ),
+        now_ms=5,
+        proof="dpop",
+    )
+
+
+def test_a_delegation_is_asked_about_as_one() -> None:
+    """Ours: the engine has a question of its own for it."""
+    (case,) = parse_cases(a_file({"delegate": {}})).cases
+    assert result_of("a.json", case, Oracle(ALLOWED)).got == "allow by delegated"
+
+
 def test_prompts_and_resources_are_described_too() -> None:
     """Ours: a prompt by the names of its arguments; what can be read of a resource is its URI."""
     found = parse_cases(a_file(prompts=[{"prompt": "p", "arguments": ["topic"]}], resources=[{"sensitivity": 2}])).items
@@ -185,6 +277,29 @@ def test_a_tool_is_described_as_its_manifest_describes_it() -> None:
         (a_file({"action": "elicit", "ask": {"way": "url"}}), "cases/0/ask/way is not known"),
         (a_file(prompts=[{"arguments": [1]}]), "prompts/0/arguments holds something that is no text"),
         (a_file(resources=[{"input_schema": {}}]), "resources/0/input_schema is not known"),
+        (a_file({"delegate": "b"}), "cases/0/delegate is no object"),
+        (a_file({"delegate": {"name": "b"}}), "cases/0/delegate/name is not known"),
+        (a_file({"delegate": {}, "tool": "files/read"}), "cases/0/tool is not known"),
+        (a_file({"delegate": {}, "action": "delegate"}), "cases/0/action is not known"),
+        (a_file({"delegate": {}, "arguments": {}}), "cases/0/arguments is not known"),
+        (a_file({"delegate": {}, "context": {"task": {}}}), "cases/0/context/task is not known"),
+        (
+            a_file({"delegate": {}, "context": {"grant": {"covers": True}}}),
+            "cases/0/context/grant/covers is not known",
+        ),
+        (
+            a_file({"delegate": {}, "context": {"delegated": {"tools": []}}}),
+            "cases/0/context/delegated/tools is not known",
+        ),
+        (
+            a_file({"delegate": {}, "context": {"delegated": {"max_calls": None}}}),
+            "cases/0/context/delegated/max_calls is not of the type of `0`",
+        ),
+        (
+            a_file({"delegate": {}, "context": {"delegated": {"effects": ["explode"]}}}),
+            "`explode` is none of read, write, delete, send, exec",
+        ),
+        (a_file({"action": "delegate"}), "`delegate` is none of call_tool, list, elicit, sample, list_roots"),
         (a_file({"context": {"labels": []}}), "cases/0/context/labels is not known"),
         (a_file({"context": {"grant": {"covers": 1}}}), "cases/0/context/grant/covers is not of the type of `True`"),
         (a_file({"context": {"task": {"labels": [1]}}}), "cases/0/context/task/labels holds something that is no text"),

@@ -9,19 +9,22 @@ from dataclasses import replace
 
 import pytest
 
+from mediator.effect import Effect
 from mediator.policy.context import (
     BASE,
+    DELEGATION,
     approval_of_this_request,
     context_of_ask,
     context_of_call,
     opaque_with_targets,
+    read_delegation,
     reader_of_ask,
     reader_of_base,
 )
 from mediator.policy.request import Action, AskFacts
 from mediator.policy.types import EVERYTHING, Leaf, Paths, text_of
 from tests.promises import promise
-from tests.unit.policy.facts import approved, base, tool
+from tests.unit.policy.facts import approved, base, delegation, tool
 
 FULL = base(
     approval=approved(),
@@ -130,3 +133,41 @@ def test_a_target_that_policy_cannot_see_is_opaque_itself(
 ) -> None:
     """Ours: `context.opaque.containsAny(resource.targets)` is the whole of what a policy has to ask."""
     assert opaque_with_targets(opaque, tool(targets=tuple(targets))) == expected
+
+
+def test_a_delegation_has_a_context_of_its_own_with_its_types() -> None:
+    """Ours: plain values; of the grant nothing that only a call has, such as what it covers."""
+    assert text_of(DELEGATION) == (
+        '{ "chain": { "depth": Long, "root": String, "members": Set<String>, "connectors": Set<String> }, '
+        '"delegated": { "effects": Set<String>, "servers": Set<String>, "depth": Long, "max_depth": Long, '
+        '"minutes": Long, "max_calls"?: Long, "is_connector": Bool }, '
+        '"grant": { "id": String, "purpose": String, "expires": Long }, "now": Long, "proof": String }'
+    )
+
+
+def test_a_delegation_is_read_as_its_type_declares() -> None:
+    """Ours: no bound of calls is an attribute that is absent, not a number that could be compared."""
+    request = delegation(effects=frozenset({Effect.WRITE, Effect.READ}), servers=frozenset({"b", "a"}), max_calls=0)
+    assert read_delegation(request) == {
+        "chain": {"depth": 0, "root": "planner-1", "members": ["planner-1"], "connectors": []},
+        "grant": {"id": "grant-1", "purpose": "tests", "expires": 2_000},
+        "delegated": {
+            "effects": ["read", "write"],
+            "servers": ["a", "b"],
+            "depth": 1,
+            "max_depth": 2,
+            "minutes": 5,
+            "max_calls": 0,
+            "is_connector": False,
+        },
+        "now": 1_000,
+        "proof": "bearer",
+    }
+    assert read_delegation(delegation())["delegated"] == {
+        "effects": ["read"],
+        "servers": ["files"],
+        "depth": 1,
+        "max_depth": 2,
+        "minutes": 5,
+        "is_connector": False,
+    }

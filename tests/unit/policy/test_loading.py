@@ -117,6 +117,102 @@ def test_a_well_typed_set_has_no_findings() -> None:
     )
 
 
+ON_DELEGATION = 'principal, action == Mediator::Action::"delegate", resource'
+
+
+def test_well_typed_policies_over_delegations_have_no_findings() -> None:
+    """Ours: alone, beside calls, and over anything; which agents there are is nothing that is pinned."""
+    connectors = 'resource in Mediator::AgentClass::"connector"'
+    both = 'principal, action in [Mediator::Action::"delegate", Mediator::Action::"effect:send"], resource'
+    limit = "context.delegated has max_calls && context.delegated.max_calls <= 10"
+    assert (
+        check(
+            named(f"permit({ON_DELEGATION}) unless {{ context.delegated.depth > 2 }};", "a"),
+            named(
+                f'forbid(principal, action == Mediator::Action::"delegate", {connectors}) unless {{ {limit} }};', "b"
+            ),
+            named(f"forbid({both}) unless {{ context.grant.purpose == context.chain.root }};", "c"),
+            named(f"forbid(principal, action, {connectors});", "d"),
+            named('forbid(principal, action, resource) when { principal.owner.name == "eve" };', "e"),
+            named(
+                "forbid(principal, action, resource) "
+                'when { action == Mediator::Action::"delegate" && context.delegated.is_connector };',
+                "f",
+            ),
+            named(f"forbid({ON_DELEGATION}) unless {{ principal.owner == resource.owner }};", "g"),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (f"forbid({ON_DELEGATION}) when {{ context.delegated.max_calls > 3 }};", "optional attribute"),
+        (f"forbid({ON_DELEGATION}) when {{ context.delegated.tools.isEmpty() }};", "attribute `delegated.tools`"),
+        (f"permit({ON_DELEGATION}) when {{ context.grant.covers }};", "attribute `grant.covers`"),
+        (f"forbid({ON_DELEGATION}) when {{ resource.sensitivity > 2 }};", "attribute `sensitivity`"),
+        (f"forbid({ON_DELEGATION}) when {{ context has args && context.args has x }};", "scoped to a group"),
+        ('permit(principal, action == Mediator::Action::"delegate", resource is Mediator::Tool);', "applicable action"),
+        ('permit(principal, action, resource in Mediator::Team::"t");', "applicable action"),
+        (
+            (
+                'forbid(principal, action in [Mediator::Action::"delegate", Mediator::Action::"effect:send"], resource) '
+                "when { context.delegated.is_connector };"
+            ),
+            "attribute `delegated`",
+        ),
+        (
+            (
+                'forbid(principal, action in [Mediator::Action::"delegate", Mediator::Action::"effect:send"], resource) '
+                "when { context.justified };"
+            ),
+            "attribute `justified`",
+        ),
+        (
+            (
+                'forbid(principal, action in [Mediator::Action::"delegate", Mediator::Action::"files/read"], '
+                'resource in Mediator::AgentClass::"c");'
+            ),
+            "applicable action",
+        ),
+        ('forbid(principal, action == Mediator::Action::"delegates", resource);', "there is no action `delegates`"),
+    ],
+)
+@promise("P7")
+def test_whatever_could_fail_at_a_delegation_is_found_before(policy: str, message: str) -> None:
+    """Ours: a policy that names `delegate` is held to what a delegation is asked with."""
+    errors = [finding for finding in check(named(policy)) if finding.severity is Severity.ERROR]
+    assert any(message in finding.message for finding in errors), errors
+    assert all(finding.remedy for finding in errors)
+
+
+@promise("P7")
+def test_a_forbid_over_anything_that_looks_at_items_is_warned_of() -> None:
+    """Ours: a set that was fit before there were delegations stays fit. What fails at a delegation denies it."""
+    everything = "principal, action, resource"
+    (finding,) = check(named(f"forbid({everything}) when {{ resource.sensitivity > 2 }};"))
+    assert finding.severity is Severity.WARNING
+    assert finding.message == (
+        "attribute `sensitivity` on entity type `Mediator::Agent` not found (checked for delegate)"
+    )
+    assert "denied" in finding.remedy
+    scoped = "principal, action, resource is Mediator::Tool"
+    assert check(named(f"forbid({scoped}) when {{ resource.sensitivity > 2 }};")) == []
+    assert check(named(f"permit({everything}) when {{ resource.sensitivity > 2 }};")) == []
+
+
+@promise("P7")
+@pytest.mark.parametrize("condition", ["principal.clearance > 1", "principal.owner", "context.nope == 1"])
+def test_a_fault_everywhere_is_an_error_though_it_is_a_warning_at_delegations(condition: str) -> None:
+    """Ours: told once, and never as the lesser; whichever policy of the set stands first."""
+    fine = named('forbid(principal, action, resource) when { principal.owner.name == "eve" };', "fine")
+    wrong = named(f"forbid(principal, action, resource) when {{ {condition} }};")
+    for texts in ((fine, wrong), (wrong, fine)):
+        errors = [finding for finding in check(*texts) if finding.severity is Severity.ERROR]
+        assert {finding.policy_id for finding in errors} == {"p"}
+
+
 def test_a_policy_is_checked_for_every_tool_that_it_names() -> None:
     """Ours: well typed for one is not well typed for the other."""
     both = 'principal, action in [Mediator::Action::"files/read", Mediator::Action::"files/write"], resource'
@@ -303,7 +399,6 @@ def test_a_fault_is_told_in_one_line_with_a_remedy() -> None:
         ('context.task.novel.contains("tool")', "task.novel"),
         ('context.provenance.contains("x")', "provenance"),
         ("!context.justified", "justified"),
-        ('context.chain.connectors.contains("x")', "chain.connectors"),
     ],
 )
 def test_a_condition_on_what_nothing_fills_is_warned_of(condition: str, name: str) -> None:
@@ -311,3 +406,16 @@ def test_a_condition_on_what_nothing_fills_is_warned_of(condition: str, name: st
     (finding,) = check(named(f"forbid({ON_CALLS}) when {{ {condition} }};"))
     assert finding.severity is Severity.WARNING
     assert f"`context.{name}`" in finding.message
+
+
+def test_a_condition_on_connectors_is_not() -> None:
+    """Ours: delegations fill them, in calls and where authority is handed on from a grant that came over one."""
+    over = 'context.chain.connectors.contains("mail-plugin")'
+    on_sends = 'principal, action in Mediator::Action::"effect:send", resource'
+    assert (
+        check(
+            named(f"forbid({on_sends}) when {{ {over} }};", "a"),
+            named(f"forbid({ON_DELEGATION}) when {{ {over} }};", "b"),
+        )
+        == []
+    )

@@ -96,6 +96,39 @@ def test_a_scope_that_names_something_else_too_does_not_name_items_only(other: s
     assert (found.items, found.names_items_only) == (("a/b",), False)
 
 
+DELEGATE = 'action == Mediator::Action::"delegate"'
+BOTH = 'action in [Mediator::Action::"delegate", Mediator::Action::"effect:send"]'
+
+
+@pytest.mark.parametrize(
+    ("effect", "scope", "names", "names_only", "may_decide"),
+    [
+        ("permit", f"{DELEGATE}, resource", True, True, True),
+        ("permit", 'action in Mediator::Action::"delegate", resource', True, True, True),
+        ("permit", f'{DELEGATE}, resource in Mediator::Server::"files"', True, True, True),
+        ("forbid", f"{BOTH}, resource", True, False, True),
+        ("permit", "action, resource", False, False, False),
+        ("forbid", "action, resource", False, False, True),
+        ("forbid", "action, resource is Mediator::Agent", False, False, True),
+        ("forbid", 'action, resource == Mediator::Agent::"a"', False, False, True),
+        ("forbid", 'action, resource in Mediator::Team::"t"', False, False, True),
+        ("permit", 'action, resource in Mediator::Team::"t"', False, False, False),
+        ("forbid", "action, resource is Mediator::Tool", False, False, False),
+        ("forbid", 'action, resource in Mediator::Server::"files"', False, False, False),
+        ("forbid", 'action, resource is Mediator::Agent in Mediator::Server::"files"', False, False, False),
+        ("forbid", 'action in Mediator::Action::"effect:send", resource', False, False, False),
+        ("forbid", "action in [], resource", False, False, False),
+    ],
+)
+def test_delegations_are_decided_by_who_names_them_and_by_who_forbids_anything(
+    effect: str, scope: str, names: bool, names_only: bool, may_decide: bool
+) -> None:
+    """Ours: leave for any action is none for this one."""
+    found = policy(f"{NAMED} {effect}(principal, {scope});")
+    assert (found.names_delegation, found.names_delegation_only) == (names, names_only)
+    assert found.may_decide_delegations is may_decide
+
+
 def test_a_scope_that_names_no_entity_names_none() -> None:
     """Ours: read without believing, though Cedar wrote it."""
     compiled: JsonObject = {
@@ -111,7 +144,17 @@ def test_a_scope_that_names_no_entity_names_none() -> None:
 def test_an_items_action_is_told_from_a_group() -> None:
     """Ours: no server's local name holds a colon, so no item can take a group's name."""
     assert all(map(is_item_action, ["files/read", "files/prompt:read", "files/resource:file:///a"]))
-    others = ["call_tool", "get_prompt", "read_resource", "list", "elicit", "effect:read", "domain:a/b", "server:x/y"]
+    others = [
+        "call_tool",
+        "get_prompt",
+        "read_resource",
+        "list",
+        "elicit",
+        "delegate",
+        "effect:read",
+        "domain:a/b",
+        "server:x/y",
+    ]
     assert not any(map(is_item_action, others))
 
 

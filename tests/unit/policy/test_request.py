@@ -10,8 +10,8 @@ import dataclasses
 import pytest
 
 from mediator.kind import ItemKind
-from mediator.policy.request import CALL_GROUPS, KIND_PREFIXES, Action, prompt_input_schema
-from tests.unit.policy.facts import AGENT, ask, call, listing, prompt, resource, tool
+from mediator.policy.request import CALL_GROUPS, DELEGATE, KIND_PREFIXES, Action, prompt_input_schema
+from tests.unit.policy.facts import AGENT, ask, call, delegation, listing, prompt, resource, tool
 
 
 def test_a_request_and_its_item_go_by_the_same_name() -> None:
@@ -29,6 +29,7 @@ def test_a_request_and_its_item_go_by_the_same_name() -> None:
 def test_actions_are_spelt_as_policies_spell_them() -> None:
     """Ours (design 5.5)."""
     assert [str(action) for action in Action] == ["call", "list", "elicit", "sample", "list_roots"]
+    assert DELEGATE == "delegate"
     assert [*CALL_GROUPS.values()] == ["call_tool", "get_prompt", "read_resource"]
 
 
@@ -53,6 +54,7 @@ def test_facts_can_be_remembered_by() -> None:
     assert hash(call(arguments={"path": "x"})) == hash(call())
     assert hash(listing()) == hash(listing())
     assert hash(ask(Action.ELICIT)) == hash(ask(Action.ELICIT))
+    assert hash(delegation()) == hash(delegation())
 
 
 def test_facts_do_not_change() -> None:

@@ -10,13 +10,13 @@ from dataclasses import replace
 import cedarpy
 import pytest
 
-from mediator.canonical import JsonObject, canonical_bytes
+from mediator.canonical import JsonObject
 from mediator.policy.policy import Uid
 from mediator.policy.request import Action, ItemFacts
-from mediator.policy.schema import agent_entity, entities_of, prepare_item, text_for_any_item
+from mediator.policy.schema import prepare_item, prepare_items, text_for_any_item, text_for_delegation
 from mediator.policy.slicing import Entity
 from mediator.policy.types import EVERYTHING, Leaf
-from tests.unit.policy.facts import AGENT, BASE, prompt, resource, tool, with_arguments
+from tests.unit.policy.facts import BASE, prompt, resource, tool, with_arguments
 
 PATHS = frozenset({("grant", "covers"), ("args", "path")})
 
@@ -123,6 +123,36 @@ def test_a_schema_for_all_items_has_every_kind_and_no_arguments(policy: str, is_
     assert cedarpy.validate_policies(f"permit(principal, {policy} }};", text).validation_passed is is_well_typed
 
 
+@pytest.mark.parametrize(
+    ("policy", "is_well_typed"),
+    [
+        ("action, resource) when { true", True),
+        ('action == Mediator::Action::"delegate", resource) when { context.delegated.effects.contains("send")', True),
+        ('action == Mediator::Action::"delegate", resource) unless { principal.owner == resource.owner', True),
+        ('action, resource in Mediator::AgentClass::"connector") when { context.delegated.is_connector', True),
+        ('action, resource) when { action == Mediator::Action::"files/read" && resource.sensitivity > 2', True),
+        ('action, resource) when { action in Mediator::Action::"effect:send"', True),
+        ("action, resource) when { context.delegated.max_calls > 3", False),
+        ("action, resource) when { context.grant.covers", False),
+        ("action, resource) when { resource.sensitivity > 2", False),
+        ('action == Mediator::Action::"list", resource) when { true', False),
+        ("action, resource is Mediator::Tool) when { true", False),
+        ('action, resource in Mediator::Server::"files") when { true', False),
+    ],
+)
+def test_the_schema_of_a_delegation_is_over_agents_alone(policy: str, is_well_typed: bool) -> None:
+    """Ours: the receiver is an agent as the principal is; other actions are known by name and apply to nothing."""
+    text = text_for_delegation(["files/read", "effect:send", "list"])
+    assert cedarpy.validate_policies(f"forbid(principal, {policy} }};", text).validation_passed is is_well_typed
+
+
+def test_items_are_prepared_by_the_name_of_their_action() -> None:
+    """Ours: two schemas for one action would be validated by chance."""
+    assert [*prepare_items([tool("files/read"), prompt("files/read")])] == ["files/read", "files/prompt:read"]
+    with pytest.raises(ValueError, match="the tool `files/read` stands twice"):
+        prepare_items([tool("files/read"), tool("files/read")])
+
+
 def test_a_question_is_held_to_what_is_wanted_and_to_nothing_else() -> None:
     """Ours: the schema of a question declares the projection."""
     schema = prepare_item(with_arguments({"path": {"type": "string"}, "count": {"type": "integer"}}))
@@ -166,18 +196,3 @@ def test_a_tool_of_untyped_arguments_is_prepared_too() -> None:
     schema = prepare_item(tool(input_schema={"type": "object"}))
     assert schema.arguments is Leaf.OPAQUE
     assert schema.reader(frozenset())(BASE, {"a": 1}) == ({}, frozenset({""}))
-
-
-def test_an_agent_is_in_its_class_and_its_team() -> None:
-    """Ours: one that has no team is in none."""
-    assert agent_entity(AGENT).within == {Uid("Mediator::AgentClass", "planner"), Uid("Mediator::Team", "research")}
-
-
-def test_the_entities_of_a_question_are_what_the_schema_declares() -> None:
-    """Cedar: entities are checked here, so that asking does not have to."""
-    schema = prepare_item(tool(sends_to=frozenset({"b", "a"})))
-    entities = entities_of(AGENT, schema.action(Action.CALL), schema.item)
-    parsed = cedarpy.Entities.from_json_str(canonical_bytes(entities).decode(), schema.text())
-    assert '"sends_to": [\n        "a",\n        "b"\n      ]' in str(parsed)
-    bare = entities_of(AGENT, schema.action(Action.LIST), tool(domain=""))
-    assert len(bare) == len(entities) - 1

@@ -12,7 +12,7 @@ import pytest
 
 from mediator.policy.policy import Policy, Scope, Uid
 from mediator.policy.projection import mentions_of
-from mediator.policy.slicing import Entity, PolicyIndex, may_matter
+from mediator.policy.slicing import Entity, PolicyIndex, may_matter, named_or_forbidding
 from mediator.policy.source import Source
 
 AGENT, OTHER_AGENT = Uid("Agent", "a"), Uid("Agent", "b")
@@ -103,3 +103,10 @@ def test_a_slice_stands_in_order_and_holds_each_policy_once() -> None:
 def test_a_scope_over_no_action_at_all_is_left_to_the_engine() -> None:
     """Ours: `action in []` never matches; being in the slice is sound."""
     assert matters(policy(action=Scope(op="in")))
+
+
+def test_leave_for_any_action_is_left_out_where_an_action_must_be_named() -> None:
+    """Ours: a forbid over any action counts, a permit over any action does not."""
+    over_any, naming = policy("a"), policy("b", action=Scope(op="==", uids=(READ,)))
+    forbids = [replace(over_any, id="c", forbids=True), replace(naming, id="d", forbids=True)]
+    assert named_or_forbidding((over_any, naming, *forbids)) == (naming, *forbids)
