@@ -16,22 +16,24 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from mediator.refusal import Reason, Refused
+from mediator.settings.credentials import MARKS, MODELS
+from mediator.settings.issuers import IssuerSettings
+from mediator.settings.section import Section
 from mediator.settings.sections import (
     SETTINGS_FILE,
     AgentSettings,
     DelegationSettings,
-    IssuerSettings,
     LedgerSettings,
     LimitSettings,
     ManifestSettings,
     PolicySettings,
-    Section,
     ServerSettings,
     Settings,
     StoreSettings,
     TelemetrySettings,
     ToolServerSettings,
 )
+from mediator.settings.workloads import WorkloadIssuerSettings, WorkloadSettings, find_mistake
 
 Toml: TypeAlias = Mapping[str, object]
 _Model = TypeVar("_Model", bound=Section)
@@ -39,6 +41,7 @@ _Model = TypeVar("_Model", bound=Section)
 _SECTIONS: Final[Mapping[str, type[Section]]] = {
     "server": ServerSettings,
     "issuer": IssuerSettings,
+    "workload_issuer": WorkloadIssuerSettings,
     "delegation": DelegationSettings,
     "manifests": ManifestSettings,
     "policy": PolicySettings,
@@ -85,6 +88,12 @@ def parse_settings(main: Toml, parts: Sequence[tuple[str, Toml]] = (), file: str
     _must_be_unique("agent", "name", [(file, agent.name) for agent in settings.agents])
     _must_be_unique("issuer", "name", [(file, issuer.name) for issuer in settings.issuers])
     _must_be_unique("issuer", "issuer", [(file, issuer.issuer or "the local one") for issuer in settings.issuers])
+    _must_be_unique("workload_issuer", "name", [(file, one.name) for one in settings.workload_issuers])
+    for key in ("issuer", "trust_domain"):
+        named = [getattr(one, key) for one in settings.workload_issuers]
+        _must_be_unique("workload_issuer", key, [(file, name) for name in named if name is not None])
+    _must_be_told_apart(file, settings.agents)
+    _must_name_workloads(file, settings)
     return settings.model_copy(update={"tool_servers": tuple(server for _, server in servers)})
 
 
@@ -121,7 +130,11 @@ def _explained(model: type[Section], file: str, error: ErrorDetails, more: str) 
 
 
 def _known_keys(model: type[Section], where: tuple[int | str, ...]) -> list[str]:
-    section = model if len(where) == 1 else _SECTIONS[str(where[0])]
+    section = next((MODELS[step] for step in where if step in MODELS), None)
+    if section is None and "workload" in where[:-1]:
+        section = WorkloadSettings
+    if section is None:
+        section = model if len(where) == 1 else _SECTIONS[str(where[0])]
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
@@ -129,7 +142,7 @@ def _key(where: tuple[int | str, ...]) -> str:
     """The place in an operator's words: `tool_server[2].url`, counted from one."""
     text = ""
     for step in where:
-        if step == "[key]":  # pydantic's mark for "the key itself, not its value"
+        if step == "[key]" or step in MARKS:  # pydantic's mark for "the key itself, not its value"; ours for a kind
             continue
         text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
     return f"`{_printable(text)}`" if text else "the file"
@@ -142,6 +155,29 @@ def _must_be_unique(section: str, key: str, entries: Iterable[tuple[str, str]]) 
             where = file if seen[name] == file else f"{seen[name]} and {file}"
             raise _malformed(where, f"`{section}`: `{key}` is `{name}` twice", "give each its own, or remove one")
         seen[name] = file
+
+
+def _must_be_told_apart(file: str, agents: Iterable[AgentSettings]) -> None:
+    """Whoever proves a key, or a workload, is one agent: else the record could not say which of them acted."""
+    seen: dict[str, str] = {}
+    for agent in agents:
+        proofs = [] if agent.key is None else [("key", agent.key)]
+        if agent.workload is not None:
+            proofs.append(("workload", f"{agent.workload.issuer}:{agent.workload.subject}"))
+        for what, proof in proofs:
+            if proof in seen:
+                raise _malformed(
+                    file, f"`agent`: `{seen[proof]}` and `{agent.name}` have one {what}", "give each its own"
+                )
+            seen[proof] = agent.name
+
+
+def _must_name_workloads(file: str, settings: Settings) -> None:
+    issuers = {one.name: one for one in settings.workload_issuers}
+    for agent in settings.agents:
+        mistake = None if agent.workload is None else find_mistake(agent.workload, issuers)
+        if mistake is not None:
+            raise _malformed(file, f"`agent`: `workload` of `{agent.name}`: {mistake}", "correct it")
 
 
 def _printable(text: str) -> str:

@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from mediator.effect import Effect
+from mediator.settings.credentials import CredentialValue
+from mediator.settings.issuers import IssuerSettings
+from mediator.settings.section import Section
 from mediator.settings.values import (
     LOOPBACK_NAMES,
     AgentName,
@@ -27,8 +30,8 @@ from mediator.settings.values import (
     Origin,
     Origins,
     PublicKeyText,
-    Reference,
     Seconds,
+    SecretReference,
     Text,
     TextOrEmpty,
     Texts,
@@ -40,22 +43,20 @@ from mediator.settings.values import (
     expected,
     is_loopback,
 )
+from mediator.settings.workloads import WorkloadIssuerSettings, WorkloadSettings
 
 SETTINGS_FILE: Final = "mediator.toml"
 SERVERS_FOLDER: Final = "tool_servers.d"
 STATE_FOLDER: Final = ".mediator"
+
+TOKEN_MINUTES_MAX: Final = 15  # design 5.6; may be shortened, never stretched: a retired key is kept for so long
+CLOCK_SKEW_SECONDS_MAX: Final = 120
 
 _MIB: Final = 1024 * 1024
 
 
 def _nothing() -> Mapping[str, EnvironmentValue]:
     return MappingProxyType({})
-
-
-class Section(BaseModel):
-    """What holds for every section: frozen, strict, and nothing that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class ServerSettings(Section):
@@ -98,33 +99,17 @@ class ServerSettings(Section):
         return frozenset(own)
 
 
-class IssuerSettings(Section):
-    """`[[issuer]]`: whose tokens are looked at. The local one signs with a key under `.mediator/`."""
-
-    name: Text
-    local: bool = False
-    issuer: Text | None = None  # its `iss`; of the local one, the mediator's own address
-    keys_file: Text | None = None  # a JSON Web Key Set of public keys
-    algorithms: Annotated[
-        tuple[Literal["EdDSA", "ES256", "ES384", "PS256", "RS256"], ...], Field(strict=False, min_length=1)
-    ] = ("EdDSA",)
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
-        if self.local and (self.issuer is not None or self.keys_file is not None):
-            raise expected("`local = true` alone, or `issuer` and `keys_file`, not both")
-        if not self.local and (self.issuer is None or self.keys_file is None):
-            raise expected("`issuer` and `keys_file`, or `local = true`")
-        return self
-
-
 class DelegationSettings(Section):
     """`[delegation]`: how long authority lives."""
 
-    token_minutes_max: Annotated[int, Field(ge=1, le=15)] = 15  # design 5.6; may be shortened, never stretched
+    token_minutes_max: Annotated[int, Field(ge=1, le=TOKEN_MINUTES_MAX)] = TOKEN_MINUTES_MAX
     session_minutes: Annotated[int, Field(ge=1, le=480)] = 480  # a working day; renewal past it is a later matter
     session_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30  # as a screen lock
-    clock_skew_seconds: Annotated[int, Field(ge=0, le=120)] = (
+    depth_max: Annotated[int, Field(ge=0, le=8)] = (
+        8  # links below a task: what agents' chains need, and are tested with
+    )
+    open_tasks_per_agent_max: Count = 256  # live grants that one agent may hold by asking for them itself
+    clock_skew_seconds: Annotated[int, Field(ge=0, le=CLOCK_SKEW_SECONDS_MAX)] = (
         30  # RFC 7519 §4.1.4: "usually no more than a few minutes"
     )
 
@@ -157,7 +142,7 @@ class ToolServerSettings(Section):
     url: Url | None = None
     environment: Environment = Field(default_factory=_nothing)  # all that a command sees
     cwd: Text | None = None
-    credential: Reference | None = None  # a bearer token for a `url`
+    credential: CredentialValue | None = None  # of a `url`: a reference to a bearer token, or a table with its `kind`
     era: Literal["auto", "modern", "legacy"] = "auto"  # auto: asks, then falls back
     instance: Literal["task", "agent", "shared"] = "task"  # design 5.3: nothing ties a server's request to a call
     executable_digest: FileDigest | None = None  # of the file that `command` begins with: checked before each start
@@ -175,6 +160,10 @@ class ToolServerSettings(Section):
             raise expected("`environment` and `cwd` only beside a `command`")
         if self.command is not None and self.credential is not None:
             raise expected("`credential` only beside a `url`: give a command its secrets in `environment`")
+        if self.instance != "task" and any(isinstance(value, SecretReference) for value in self.environment.values()):
+            raise expected(
+                '`instance = "task"` beside a secret in `environment`: what a process was given ends with it alone'
+            )
         if self.url is not None and (self.executable_digest, self.lock_file) != (None, None):
             raise expected("`executable_digest` and `lock_file` only beside a `command`")
         if (self.lock_file is None) != (self.lock_digest is None):
@@ -234,10 +223,16 @@ class AgentSettings(Section):
     owner: Text  # the human who answers for it
     team: TextOrEmpty = ""
     key: PublicKeyText | None = None  # public; none: no sessions
+    workload: WorkloadSettings | None = None  # beside a key, or instead: a platform's tokens prove it
     tools: Annotated[tuple[ToolPattern, ...], Field(strict=False)] = ()
     effects: Annotated[tuple[Annotated[Effect, Field(strict=False)], ...], Field(strict=False)] = (Effect.READ,)
     purpose: TextOrEmpty = ""
     minutes: Annotated[int, Field(ge=1, le=480)] = 480
+    connector: bool = False  # it stands between an agent and us, and acts for others: policies can tell
+    max_depth: Annotated[int, Field(ge=0, le=8)] = 0  # how many times what a session opens may be handed on
+    may_act: Annotated[tuple[AgentName, ...] | None, Field(strict=False)] = (
+        None  # who alone may receive it, and may ask
+    )
 
     @model_validator(mode="after")
     def _opens_reads(self) -> Self:
@@ -252,6 +247,7 @@ class Settings(Section):
     tenant: Literal["default"] = "default"
     server: ServerSettings = ServerSettings()
     issuers: Annotated[tuple[IssuerSettings, ...], Field(alias="issuer", strict=False)] = ()
+    workload_issuers: Annotated[tuple[WorkloadIssuerSettings, ...], Field(alias="workload_issuer", strict=False)] = ()
     delegation: DelegationSettings = DelegationSettings()
     manifests: ManifestSettings = ManifestSettings()
     policy: PolicySettings = PolicySettings()
@@ -269,6 +265,10 @@ class Settings(Section):
     def find_tool_server(self, name: str) -> ToolServerSettings | None:
         """The tool server of that name, if there is one."""
         return next((server for server in self.tool_servers if server.name == name), None)
+
+    def find_issuer(self, issuer: str) -> IssuerSettings | None:
+        """The issuer of that `iss`, of those that are not ours, if there is one."""
+        return next((one for one in self.issuers if one.issuer == issuer), None)
 
     def local_issuer(self) -> IssuerSettings | None:
         """The issuer whose key is ours, if there is one."""

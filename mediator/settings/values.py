@@ -17,6 +17,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from mediator.spiffe import TRUST_DOMAIN
+
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 _URL: Final = re.compile(
@@ -61,6 +63,17 @@ def parse_reference(value: object) -> SecretReference:
     if match[1] is not None:
         return SecretReference(kind="env", place=match[2])
     return SecretReference(kind="file", place=match[4])
+
+
+def parse_file_reference(value: object) -> SecretReference:
+    """Return the reference to a file that this text is: a key has several lines, and stands in no environment."""
+    try:
+        reference = parse_reference(value)
+    except PydanticCustomError as error:
+        raise expected("a reference, `file:/path`: a key never stands in the settings") from error
+    if reference.kind != "file":
+        raise expected("a reference, `file:/path`: a key stands in a file")
+    return reference
 
 
 def parse_environment_value(value: object) -> EnvironmentValue:
@@ -137,6 +150,10 @@ Url = Annotated[str, AfterValidator(_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], Field(strict=False)]
 Reference = Annotated[SecretReference, BeforeValidator(parse_reference)]
+FileReference = Annotated[SecretReference, BeforeValidator(parse_file_reference)]
+Printable = Annotated[str, _matching(r"[!-~]{1,1000}", "visible ASCII, at most 1000 characters")]
+Scope = Annotated[str, _matching(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*", "scopes with one space between them (RFC 6749 §3.3)")]
+ClaimName = Annotated[str, _matching(r"[!-~]{1,128}", "the name of a claim, of visible ASCII")]
 EnvironmentName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "a name of letters, digits and `_`")]
 Environment = Annotated[
     Mapping[EnvironmentName, Annotated[EnvironmentValue, BeforeValidator(parse_environment_value)]],
@@ -148,6 +165,13 @@ ToolServerName = Annotated[
 AgentName = Annotated[
     str,
     _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, `.`, `_`, `-`, a letter or digit first"),
+]
+WorkloadIssuerName = Annotated[
+    str, _matching(r"[a-z0-9][a-z0-9-]{0,31}", "1 to 32 of `a-z`, `0-9`, `-`, and no `-` at the start")
+]
+WorkloadSubject = Annotated[str, _matching(r"[!-~]{1,200}", "1 to 200 visible ASCII characters: the whole `sub`")]
+TrustDomain = Annotated[
+    str, _matching(TRUST_DOMAIN, "a trust domain: lower-case letters, digits, `.`, `_`, `-`, without `spiffe://`")
 ]
 FileDigest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits")]
 PublicKeyText = Annotated[str, _matching(r"ed25519:[A-Za-z0-9_-]{43}", "`ed25519:` and 43 characters of base64url")]

@@ -273,3 +273,71 @@ def test_the_error_never_repeats_a_value() -> None:
 def test_the_tables_of_a_file_are_what_tomllib_reads() -> None:
     """TOML 1.0, read by the standard library."""
     assert parse_toml("mediator.toml", FULL.encode()) == tomllib.loads(FULL)
+
+
+WORKLOADS = """
+[[workload_issuer]]
+name = "spire"
+trust_domain = "prod.example"
+keys_file = "spire.json"
+[[workload_issuer]]
+name = "ci"
+issuer = "https://ci.example.com"
+keys_file = "ci.json"
+[[agent]]
+name = "planner"
+owner = "alice@example.com"
+workload = { issuer = "spire", subject = "spiffe://prod.example/planner" }
+"""
+
+
+def agent_of(text: str) -> str:
+    return f'[[agent]]\nname = "other"\nowner = "alice@example.com"\n{text}\n'
+
+
+def test_an_agent_may_be_a_workload_under_conditions() -> None:
+    """Ours: beside a key, or instead of one."""
+    claims = '{ repository = "acme/app", "/kubernetes.io/namespace" = ["prod", "test"] }'
+    workload = f'workload = {{ issuer = "ci", subject = "repo:acme/app", claims = {claims} }}'
+    settings = settings_of(WORKLOADS + agent_of(workload))
+    found = settings.agents[1].workload
+    assert found is not None
+    assert found.claims == {"repository": ("acme/app",), "/kubernetes.io/namespace": ("prod", "test")}
+
+
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        (
+            f'[[agent]]\nname = "a"\nowner = "x"\nkey = "{KEY}"\n' + agent_of(f'key = "{KEY}"'),
+            "`a` and `other` have one key",
+        ),
+        (
+            agent_of('workload = { issuer = "spire", subject = "spiffe://prod.example/planner" }'),
+            "`planner` and `other` have one workload",
+        ),
+        (agent_of('workload = { issuer = "nobody", subject = "x" }'), "`workload` of `other`: there is no"),
+        ('[[workload_issuer]]\nname = "ci"\ntrust_domain = "x"\nkeys_file = "x"\n', "`name` is `ci` twice"),
+        (
+            '[[workload_issuer]]\nname = "ci2"\nissuer = "https://ci.example.com"\nkeys_file = "x"\n',
+            "`issuer` is `https://ci.example.com` twice",
+        ),
+        (
+            '[[workload_issuer]]\nname = "x"\ntrust_domain = "prod.example"\nkeys_file = "x"\n',
+            "`trust_domain` is `prod.example` twice",
+        ),
+        (agent_of('workload = { issuer = "ci", subjct = "x" }'), "unknown key `agent[2].workload.subjct`"),
+        (agent_of('workload = { issuer = "ci", subject = "x", claims = { a = [] } }'), "`agent[2].workload.claims`"),
+    ],
+)
+def test_who_could_be_two_agents_or_nobody_is_refused_at_the_start(more: str, detail: str) -> None:
+    """NHI9, NHI4: one key, and one workload, is one agent's; a condition that nobody can meet is a mistake."""
+    refused = refusal_of(WORKLOADS + more)
+    assert detail in refused.detail
+
+
+def test_a_misspelt_member_of_a_workload_is_told_from_its_own() -> None:
+    """Ours."""
+    refused = refusal_of(WORKLOADS + agent_of('workload = { issuer = "ci", subjct = "x" }'))
+    assert refused.remedy is not None
+    assert "did you mean `subject`?" in refused.remedy

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from mediator.identity.keys import ALGORITHMS
 from mediator.refusal import Refused
+from mediator.settings.issuers import IssuerSettings
 from mediator.settings.parse import parse_settings
-from mediator.settings.sections import AgentSettings, IssuerSettings, LimitSettings, Settings
+from mediator.settings.sections import AgentSettings, LimitSettings, Settings
 from tests.promises import promise
 
 
@@ -120,6 +121,7 @@ def test_issuers_agents_and_tool_servers_are_found_by_name() -> None:
     idp, us = settings.issuers
     assert settings.local_issuer() is us
     assert (settings.issuer_url(idp), settings.issuer_url(us, 99)) == ("https://idp", "http://127.0.0.1:99")
+    assert (settings.find_issuer("https://idp"), settings.find_issuer("x")) == (idp, None)
     assert settings.find_agent("planner") is settings.agents[0]
     assert settings.find_tool_server("clock") is settings.tool_servers[0]
     assert (settings.find_agent("x"), settings.find_tool_server("x"), Settings().local_issuer()) == (None, None, None)
@@ -136,6 +138,12 @@ SERVERS = {
     "a credential for a command": {"command": ["x"], "credential": "env:A"},
     "plain HTTP to elsewhere": {"url": "http://a.example/"},
     "an unknown instance": {"command": ["x"], "instance": "call"},
+    "a secret for a process that outlives its task": {
+        "command": ["x"],
+        "environment": {"A": "env:A"},
+        "instance": "shared",
+    },
+    "a secret for an agent's process": {"command": ["x"], "environment": {"A": "file:/a"}, "instance": "agent"},
     "an unknown era": {"command": ["x"], "era": "old"},
     "a digest that is none": {"command": ["x"], "executable_digest": "sha256:x"},
     "a digest for a url": {"url": "https://a.example/", "executable_digest": "sha256:" + 64 * "0"},
@@ -148,6 +156,20 @@ SERVERS = {
 def test_a_tool_server_is_reached_in_one_way(tables: dict[str, object]) -> None:
     """Design 5.3: `command` or `url`."""
     assert refused({"tool_server": [{"name": "a", **tables}]}).startswith("mediator.toml: `tool_server[1]")
+
+
+@promise("P5")
+def test_a_secret_of_a_process_forces_an_instance_for_each_task() -> None:
+    """The issue: a credential in the environment dies with the task, so the process does; and it is said."""
+    shared = {"name": "a", "command": ["x"], "instance": "shared"}
+    assert refused({"tool_server": [shared | {"environment": {"A": "env:A"}}]}) == (
+        'mediator.toml: `tool_server[1]`: expected `instance = "task"` beside a secret in `environment`: '
+        "what a process was given ends with it alone"
+    )
+    settings = parse_settings({"tool_server": [shared | {"environment": {"A": "literal:b"}}]})
+    assert settings.tool_servers[0].instance == "shared"
+    task = {"name": "a", "command": ["x"], "environment": {"A": "env:A"}}
+    assert parse_settings({"tool_server": [task]}).tool_servers[0].instance == "task"
 
 
 @pytest.mark.parametrize("effect", ["write", "delete", "send", "exec"])
@@ -176,11 +198,37 @@ def test_a_profile_without_more_words_reads_nothing_until_tools_are_named() -> N
     assert (agent.tools, agent.key) == ((), None)
 
 
+@promise("P4")
+def test_what_a_profile_opens_is_not_handed_on_until_it_says_so() -> None:
+    """Ours: the safe default; whom it may be handed on to is then left to the holder, or said."""
+    silent = AgentSettings(name="a", owner="o")
+    assert (silent.max_depth, silent.may_act, silent.connector) == (0, None, False)
+
+    more = {"max_depth": 8, "may_act": ["worker", "gateway"], "connector": True}
+    said = parse_settings({"agent": [{"name": "a", "owner": "o", **more}]}).agents[0]
+    assert (said.max_depth, said.may_act, said.connector) == (8, ("worker", "gateway"), True)
+    assert parse_settings({"agent": [{"name": "a", "owner": "o", "may_act": []}]}).agents[0].may_act == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("max_depth", 9), ("max_depth", -1), ("max_depth", True), ("may_act", "worker"), ("may_act", [""]),
+     ("may_act", [1]), ("connector", "yes"), ("connector", 1)],
+)  # fmt: skip
+def test_what_a_profile_says_of_handing_on_is_read_strictly(key: str, value: object) -> None:
+    """Ours: no chain is deeper than eight links, and a truth is no number."""
+    detail = refused({"agent": [{"name": "a", "owner": "o", key: value}]})
+    assert detail.startswith(f"mediator.toml: `agent[1].{key}")
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
         ("delegation", "token_minutes_max", 16),
         ("delegation", "session_minutes", 481),
+        ("delegation", "depth_max", 9),
+        ("delegation", "depth_max", -1),
+        ("delegation", "open_tasks_per_agent_max", -1),
         ("delegation", "clock_skew_seconds", 121),
         ("limits", "json_depth_max", 91),
         ("limits", "deadline_seconds", 0),
