@@ -20,16 +20,21 @@ _SEAL: Final = Seal("mediator.mediation.credential")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCredential:
-    """What is shown to this tool server: a bearer token for HTTP, or nothing."""
+    """What is shown to this tool server: a bearer token for HTTP, or nothing.
+
+    `made_for` is the grant that it was made for, and none of a static one: another that was made for the same grant, and
+    for the same server, takes its place.
+    """
 
     server: str
     bearer: Secret | None
+    made_for: str | None
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
 
 
-def credential_for(permit: Permit, bearer: Secret | None) -> ToolCredential:
+def credential_for(permit: Permit, bearer: Secret | None, *, made_for: str | None = None) -> ToolCredential:
     """Return the credential with which this permit's tool server is called."""
-    return ToolCredential(server=permit.item.server, bearer=bearer, seal=_SEAL)
+    return ToolCredential(server=permit.item.server, bearer=bearer, made_for=made_for, seal=_SEAL)

@@ -16,13 +16,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, replace
 from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final, final
 
 from mediator.delegation.chain import DelegationChain, prove_chain
-from mediator.delegation.grant import Grant
 from mediator.effect import Effect
 from mediator.evidence import Seal
 from mediator.identity.identify import Identified
@@ -31,8 +30,17 @@ from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
-from mediator.mediation.question import ask_question, call_question, grant_name, list_question, request_hash
+from mediator.mediation.question import (
+    agent_facts,
+    ask_question,
+    call_question,
+    grant_name,
+    list_question,
+    request_hash,
+    told_arguments,
+)
 from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
+from mediator.mediation.scopes import refuse_if_scope_is_missing
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.mediation.unasked import find_unasked
 from mediator.policy.decision import Decision, Verdict
@@ -56,6 +64,7 @@ __all__ = [
 ]
 
 _SEAL: Final = Seal("mediator.mediation.deliberate")
+_TOLD_MAX: Final = 8  # pointers that one remedy names
 _UNKNOWN: Final = MappingProxyType(
     {
         ItemKind.TOOL: Reason.UNKNOWN_TOOL,
@@ -284,7 +293,7 @@ def _judge(
     findings.step = Step.RESOLVE
     kind, name, server = item_of(call, resumes)
     item = snapshot.pins.resolve_item(kind, name, server)
-    if item is None or not is_visible(item, chain.presented, snapshot, now_ms):
+    if item is None or not is_visible(item, chain, snapshot, now_ms):
         why = snapshot.why_quarantined(kind, name, server)
         raise unknown_item(call, None if why is None else f"quarantined: {why}")
     findings.item = item
@@ -296,12 +305,17 @@ def _judge(
     # 3. Decide: authority AND policy.
     findings.step = Step.DECIDE
     refuse_if_item_frozen(item, circumstances)
-    covers = chain.authority.covers(item.server, grant_name(item), item.effect, item.pin_serial)
-    decision = findings.decision = snapshot.policies.evaluate(
-        call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
-    )
+    covers = chain.authority.covers(item.server, grant_name(item), item.effect, told_arguments(call), item.pin_serial)
+    question = call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
+    decision = findings.decision = snapshot.policies.evaluate(question)
+    # What is forbidden to an agent it has no other do for it (P4); a permit is asked for the one who acts alone.
+    for link in chain.links[:-1]:
+        above = snapshot.policies.evaluate(replace(question, principal=agent_facts(link)))
+        if decision.verdict is Verdict.ALLOW and above.is_forbidden:
+            decision = findings.decision = above
     if not covers:
-        raise _not_covered(item)
+        refuse_if_scope_is_missing(identity, item)
+        raise _not_covered(item, chain)
     if decision.verdict is not Verdict.ALLOW:
         raise Refused(
             decision.reason or Reason.DENIED_BY_POLICY,
@@ -335,11 +349,11 @@ def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:
         )
 
 
-def is_visible(item: PinnedItem, grant: Grant, snapshot: TrustSnapshot, now_ms: int) -> bool:
-    """Tell whether the item exists for this caller: its pin holds, a pattern matches, `list` is allowed on stable facts."""
-    if item.expires <= now_ms or not grant.authority.matches(item.server, grant_name(item), item.pin_serial):
+def is_visible(item: PinnedItem, chain: DelegationChain, snapshot: TrustSnapshot, now_ms: int) -> bool:
+    """Tell whether the item exists for this caller: its pin holds, a pattern of each link matches, `list` is allowed."""
+    if item.expires <= now_ms or not chain.authority.matches(item.server, grant_name(item), item.pin_serial):
         return False
-    return snapshot.policies.evaluate(list_question(grant, item)).verdict is Verdict.ALLOW
+    return snapshot.policies.evaluate(list_question(chain.presented, item)).verdict is Verdict.ALLOW
 
 
 def unknown_item(call: Call, detail: str | None = None) -> Refused:
@@ -356,8 +370,17 @@ def unknown_item(call: Call, detail: str | None = None) -> Refused:
     return Refused(_UNKNOWN[call.kind], detail, sentence=sentence, code=code, data=told)
 
 
-def _not_covered(item: PinnedItem) -> Refused:
+def _not_covered(item: PinnedItem, chain: DelegationChain) -> Refused:
     name = grant_name(item)
+    if all(
+        any(entry.names(item.server, name, item.effect) for entry in link.rights.entries) for link in chain.links
+    ):  # named, so it is the arguments
+        return Refused(
+            Reason.NOT_COVERED,
+            f"the arguments keep no entry's constraints for `{item.server}/{name}`",
+            sentence="this task does not cover these arguments",
+            remedy=f"keep {_constrained(item, chain)} within what the token was given for, each in its normal form",
+        )
     pattern = f"{item.server}/{name}" if item.effect not in {Effect.READ, Effect.WRITE} else f"{item.server}/*"
     return Refused(
         Reason.NOT_COVERED,
@@ -365,6 +388,15 @@ def _not_covered(item: PinnedItem) -> Refused:
         sentence=f"this task does not cover the effect `{item.effect}` of this {item.kind}",
         remedy=f"ask the task's owner for a task opened with the effect `{item.effect}` on `{pattern}`",
     )
+
+
+def _constrained(item: PinnedItem, chain: DelegationChain) -> str:
+    """Return which arguments the chain constrains: pointers alone, for the remedy stands in an entry."""
+    name = grant_name(item)
+    entries = [entry for link in chain.links for entry in link.rights.entries]
+    named = [entry for entry in entries if entry.names(item.server, name, item.effect)]
+    pointers = sorted({pointer for entry in named for pointer in entry.arguments})
+    return ", ".join(f"`{pointer}`" for pointer in pointers[:_TOLD_MAX])
 
 
 def _claims(chain: DelegationChain, item: PinnedItem, circumstances: Circumstances) -> tuple[Claim, ...]:

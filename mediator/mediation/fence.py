@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediator.delegation.chain import prove_chain
-from mediator.mediation.deliberate import unknown_item
+from mediator.mediation.deliberate import Deliberation, unknown_item
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
 from mediator.mediation.permit import Permit
 from mediator.mediation.ports import CircumstancesSource, Claims, Clock, TrustSource
+from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 
 
@@ -31,7 +32,8 @@ class Fence:
         """Return if nothing that concerns this permit has moved.
 
         Raises `Refused`: the chain's or a freeze's own reason, `UNKNOWN_TOOL` and its kin for what is pinned no longer,
-        `TRY_AGAIN` where its pin, policies or keys were replaced; and what the ports raise.
+        `TRY_AGAIN` where its pin or policies were replaced, or the key that vouched for the caller is gone; and what
+        the ports raise.
         """
         judged, snapshot = permit.committed.deliberation, self.trust.snapshot()
         # The snapshot as well: one that was swapped while the store could not move its epoch was swapped all the same.
@@ -54,5 +56,22 @@ class Fence:
         # definition: what was judged as a read may be an exec now.
         if item.statement_digest != held.statement_digest:
             raise Refused(Reason.TRY_AGAIN, f"`{held.server}/{held.name}` was pinned anew")
-        if snapshot.policies.digest != permit.policy_digest or snapshot.keys.digest != judged.snapshot.keys.digest:
-            raise Refused(Reason.TRY_AGAIN, "policies or keys were replaced during the call")
+        if snapshot.policies.digest != permit.policy_digest:
+            raise Refused(Reason.TRY_AGAIN, "policies were replaced during the call")
+        if snapshot.keys.digest != judged.snapshot.keys.digest:
+            _must_vouch_still(judged, snapshot)
+
+
+def _must_vouch_still(judged: Deliberation, snapshot: TrustSnapshot) -> None:
+    """Return if the key that vouched for this caller is trusted still; raises `Refused(TRY_AGAIN)`.
+
+    One that was retired since is, for what it signed before: a rotation breaks no call that is under way. That its time
+    may be over by now is not asked, as it is not of the token: both were good when the call was judged.
+    """
+    claims = judged.identity.claims
+    before = judged.snapshot.keys.find_key(claims.issuer, claims.key_id)
+    now = snapshot.keys.find_key(claims.issuer, claims.key_id)
+    if before is None or now is None or not now.is_same_as(before):
+        raise Refused(Reason.TRY_AGAIN, "the key that vouched for the caller was taken away during the call")
+    if not now.vouches_for(claims.issued_at, claims.expires_at, snapshot.limits.clock_skew_seconds):
+        raise Refused(Reason.TRY_AGAIN, "the key that vouched for the caller was retired before it can have done so")

@@ -57,6 +57,11 @@ def _check_prompt(call: Call, item: PinnedPrompt) -> None:
         name = completed.get("name") if isinstance(completed, dict) else None
         if name not in declared:
             raise _unfit("/argument/name", "the name of an argument that the prompt declares")
+        for known in _known_arguments(call):
+            if known not in declared:
+                raise _unfit(
+                    pointer_to("context", "arguments", known), "the name of an argument that the prompt declares"
+                )
         return
     for name in call.arguments:
         if name not in declared:
@@ -64,6 +69,13 @@ def _check_prompt(call: Call, item: PinnedPrompt) -> None:
     for name, is_required in declared.items():
         if is_required and name not in call.arguments:
             raise _unfit(pointer_to("arguments", name), "a string: the prompt requires it")
+
+
+def _known_arguments(call: Call) -> JsonObject:
+    """Return the arguments that a completion says are known already."""
+    context = call.arguments.get("context")
+    known = context.get("arguments") if isinstance(context, dict) else None
+    return known if isinstance(known, dict) else {}
 
 
 def _input_schema(tool: PinnedTool) -> JsonObject:

@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Generic, TypeVar
@@ -32,10 +32,11 @@ class InstanceRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Whose an instance is: a task's, an agent's, or everybody's."""
+    """Whose an instance is: a task's (of which each grant has its own), an agent's, or everybody's."""
 
     rule: InstanceRule
     name: str
+    grant: str = ""
 
 
 def holder_of(rule: InstanceRule, permit: Permit) -> Holder:
@@ -44,7 +45,8 @@ def holder_of(rule: InstanceRule, permit: Permit) -> Holder:
         return Holder(rule=rule, name=permit.agent)
     if rule is InstanceRule.SHARED and permit.item.stateless:
         return Holder(rule=rule, name="")
-    return Holder(rule=InstanceRule.TASK, name=permit.task)
+    # Of whoever works in one task, each has a grant: what a server says of itself is told to no other agent.
+    return Holder(rule=InstanceRule.TASK, name=permit.task, grant=permit.grant)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,9 +98,14 @@ class Instances(Generic[T]):
             if slot.instance is instance:
                 self._spend(key, slot)
 
-    async def end(self, holder: Holder) -> None:
-        """End what this holder has, and what is being begun for it as soon as it was."""
-        await self._end_all([key for key in self._slots if key[0] == holder])
+    async def end_task(self, task: str) -> None:
+        """End what this task has, and what is being begun for it as soon as it was."""
+        mine = [key for key in self._slots if (key[0].rule, key[0].name) == (InstanceRule.TASK, task)]
+        await self._end_all(mine)
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End what these grants have, likewise."""
+        await self._end_all([key for key in self._slots if key[0].grant in grant_ids])
 
     async def end_all(self) -> None:
         """End everything."""

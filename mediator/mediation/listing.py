@@ -112,4 +112,4 @@ def _nothing_here(server: str) -> Refused:
 
 def _visible(chain: DelegationChain, server: str | None, snapshot: TrustSnapshot, now_ms: int) -> Iterator[PinnedItem]:
     items = snapshot.pins.items if server is None else snapshot.pins.items_of_server(server)
-    return (item for item in items if is_visible(item, chain.presented, snapshot, now_ms))
+    return (item for item in items if is_visible(item, chain, snapshot, now_ms))

@@ -19,6 +19,7 @@ import anyio.lowlevel
 
 from mediator.canonical import JsonLimits
 from mediator.identity.identify import Identified
+from mediator.identity.token import find_issuer
 from mediator.inspection.asking import Asking, asks_back
 from mediator.inspection.mcp_task import is_mcp_task
 from mediator.inspection.release import Released, inspect
@@ -27,6 +28,7 @@ from mediator.mediation.apart import inspect_apart
 from mediator.mediation.caller import DEAF
 from mediator.mediation.circumstances import UNKNOWN, Circumstances
 from mediator.mediation.deliberate import Deliberation, Ids, Verdict, deliberate, unjudged, withdraw
+from mediator.mediation.elsewhere import NOBODY_ELSE
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
@@ -43,6 +45,7 @@ from mediator.mediation.ports import (
     Inspectors,
     Ledger,
     Lost,
+    OtherIssuers,
     Stale,
     Stop,
     ToolServers,
@@ -110,6 +113,7 @@ class Ports:
     tool_servers: ToolServers
     tracer: Tracer
     handles: Handles
+    issuers: OtherIssuers = NOBODY_ELSE
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
 
@@ -146,10 +150,15 @@ class Corridor:
         frame: Frame | None = None
         try:
             if len(arrival.body) > _LARGE_BYTES:
-                self.holder_of(arrival)  # who is nobody is not read at length
+                await self._must_be_somebody(arrival)  # who is nobody is not read at length
             reading = read(arrival, self.json_limits, self.facts.extensions)
             frame = reading.frame
-            return await self._reply_to(arrival, reading, caller)
+            try:
+                return await self._reply_to(arrival, reading, caller)
+            except Refused as refused:
+                if not await self.learns(arrival, refused):
+                    raise
+                return await self._reply_to(arrival, reading, caller)  # once more, and no more
         except Refused as refused:
             stop = refused
         except BaseException as bug:  # the spine
@@ -163,6 +172,24 @@ class Corridor:
     def holder_of(self, arrival: Arrival) -> str:
         """Return whose credential this is: a session belongs to it; raises `Refused` as `identify`."""
         return self._identities.identify(arrival, self.ports.trust.snapshot(), self.ports.clock.now_ms()).holder
+
+    async def _must_be_somebody(self, arrival: Arrival) -> None:
+        try:
+            self.holder_of(arrival)
+        except Refused as stop:
+            if not await self.learns(arrival, stop):
+                raise
+            self.holder_of(arrival)
+
+    async def learns(self, arrival: Arrival, stop: Refused) -> bool:
+        """Have the issuer's keys looked at once more, where a credential was refused for a key that is not known.
+
+        Tells whether its keys are others now, so that it is worth asking again. Nothing had been decided before.
+        """
+        if stop.reason is not Reason.UNKNOWN_KEY or stop.decision_id is not None or arrival.credential is None:
+            return False
+        issuer = find_issuer(arrival.credential)
+        return issuer is not None and await self.ports.issuers.learn(issuer)
 
     def listener_of(self, arrival: Arrival) -> str:
         """Return whose credential this is, where its task goes on: who is told what comes later must have one.
@@ -325,7 +352,7 @@ class Corridor:
         try:
             if resumes is None:
                 call, resumes = self._rounds.open(call, identity.claims.grant)
-            circumstances = self.ports.circumstances.gather(identity.claims.grant)
+            circumstances = self._gather(identity, now_ms)
             if lost:
                 circumstances = replace(circumstances, spent=circumstances.spent | lost)
             return deliberate(
@@ -405,7 +432,15 @@ class Corridor:
         now_ms = self.ports.clock.now_ms()
         snapshot = self.ports.trust.snapshot()
         identity = self._identities.identify(arrival, snapshot, now_ms)
-        return identity, snapshot, self.ports.circumstances.gather(identity.claims.grant), now_ms
+        return identity, snapshot, self._gather(identity, now_ms), now_ms
+
+    def _gather(self, identity: Identified, now_ms: int) -> Circumstances:
+        """Return what is true of the caller's task; one that its token brings is opened at its first use."""
+        circumstances = self.ports.circumstances.gather(identity.claims.grant)
+        if circumstances.grants or identity.claims.asserted is None:
+            return circumstances
+        self.ports.issuers.open(identity, now_ms)
+        return self.ports.circumstances.gather(identity.claims.grant)
 
 
 def _is_bug(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mediator.canonical import JsonObject
+from mediator.identity.identify import Identified
 from mediator.inspection.asking import ReleasedAsk
 from mediator.inspection.result import Ask, Came, Waiting
 from mediator.inspection.written import Examined
@@ -51,6 +52,21 @@ class TrustSource(Protocol):
 
     def snapshot(self) -> TrustSnapshot:
         """Return the trust of this moment, without waiting; raises `Refused(SNAPSHOT_TOO_OLD)`."""
+        ...
+
+
+class OtherIssuers(Protocol):
+    """What is done for tokens that are not ours: keys are learnt, and tasks opened."""
+
+    async def learn(self, issuer: str) -> bool:
+        """Look once more at this issuer's keys, within a bounded time; tell whether they are others now. Never raises."""
+        ...
+
+    def open(self, identity: Identified, now_ms: int) -> None:
+        """Open the task that this identity's token brings, which is not stored; once it returns, it is.
+
+        Raises `Refused`: `INSUFFICIENT_SCOPE`, `GRANT_UNKNOWN`, `RATE_LIMITED`, `LEDGER_UNAVAILABLE`, `STORE_UNAVAILABLE`.
+        """
         ...
 
 

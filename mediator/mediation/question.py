@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +26,8 @@ from mediator.policy.request import (
     AskFacts,
     BaseFacts,
     ChainFacts,
+    DelegatedFacts,
+    DelegationRequest,
     GrantFacts,
     TaskFacts,
 )
@@ -73,7 +76,7 @@ def call_question(
         server=item.server,
         name=item.name,
         base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers),
-        arguments=_told_arguments(call),
+        arguments=told_arguments(call),
     )
 
 
@@ -104,6 +107,46 @@ def ask_question(
     )
 
 
+def delegation_question(
+    chain: DelegationChain, child: Grant, proof: str, items: Iterable[PinnedItem], now_ms: int
+) -> DelegationRequest:
+    """Return the question whether the holder of this chain may hand on this much.
+
+    Its servers are those of the pinned items in sight: by name, so that no pattern hides one.
+    """
+    grant, rights = chain.presented, child.rights
+    seen = {item.server for item in items if rights.matches(item.server, grant_name(item), item.pin_serial)}
+    named = {entry.pattern.partition("/")[0] for entry in rights.entries}
+    return DelegationRequest(
+        principal=agent_facts(grant),
+        receiver=agent_facts(child),
+        chain=_chain_facts(chain),
+        grant_id=grant.id,
+        purpose=grant.purpose,
+        expires_ms=grant.expires_ms,
+        delegated=DelegatedFacts(
+            effects=frozenset(effect for entry in rights.entries for effect in entry.effects),
+            servers=frozenset(seen | {name for name in named if "*" not in name}),
+            depth=child.depth,
+            max_depth=child.max_depth,
+            minutes=-(-(child.expires_ms - now_ms) // 60_000),
+            max_calls=child.max_calls,
+            is_connector=child.is_connector,
+        ),
+        now_ms=now_ms,
+        proof=proof,
+    )
+
+
+def _chain_facts(chain: DelegationChain) -> ChainFacts:
+    return ChainFacts(
+        depth=chain.presented.depth,
+        root=chain.root.agent,
+        members=frozenset(link.agent for link in chain.links),
+        connectors=chain.connectors,
+    )
+
+
 def _base_facts(
     call: Call,
     identity: Identified,
@@ -117,12 +160,7 @@ def _base_facts(
 ) -> BaseFacts:
     grant = chain.presented
     return BaseFacts(
-        chain=ChainFacts(
-            depth=grant.depth,
-            root=chain.root.agent,
-            members=frozenset(link.agent for link in chain.links),
-            connectors=frozenset(),
-        ),
+        chain=_chain_facts(chain),
         grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
         task=TaskFacts(
             id=chain.root.id,
@@ -143,7 +181,7 @@ def _base_facts(
     )
 
 
-def _told_arguments(call: Call) -> JsonObject:
+def told_arguments(call: Call) -> JsonObject:
     """Return the arguments as policies are told them: of a completion, what is known and what is being completed."""
     if call.method is not CallMethod.COMPLETE:
         return call.arguments

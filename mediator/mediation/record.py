@@ -14,6 +14,7 @@ from enum import StrEnum, unique
 from typing import Final, TypeAlias, assert_never, final
 
 from mediator.canonical import Json, JsonObject
+from mediator.delegation.grant import Grant, entries_form
 from mediator.evidence import Seal
 from mediator.identity.identify import identity_form
 from mediator.inspection.asking import Asking
@@ -91,7 +92,7 @@ def committed(deliberation: Deliberation, record: DecisionRecord) -> Committed:
 
 def decision_entry(deliberation: Deliberation) -> JsonObject:
     """Return the ledger entry of a deliberation; the ledger adds `stream`, `index` and `prev`."""
-    item, decision, stop, chain = deliberation.item, deliberation.decision, deliberation.stop, deliberation.chain
+    item, decision, stop = deliberation.item, deliberation.decision, deliberation.stop
     grants = deliberation.circumstances.grants
     presented = grants[-1] if grants else None
     circumstances = circumstances_form(deliberation.circumstances)
@@ -110,7 +111,9 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
         "agent": None if presented is None else presented.agent,
         "owner": None if presented is None else presented.owner,
         "task": None if presented is None else presented.root,
-        "chain": [] if chain is None else [link.agent for link in chain.links],
+        # As stored, whether or not it was proven: who is refused because a link has ended stands here with all of them.
+        "chain": [link.agent for link in grants],
+        "connectors": [*sorted({link.agent for link in grants if link.is_connector})],
         "identity": identity_form(deliberation.identity),
         "call": call_form(deliberation.call),
         "resumes": resumption_form(deliberation.resumes),
@@ -148,7 +151,7 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
 
 
 def decision_values(deliberation: Deliberation) -> JsonObject:
-    """Return what is kept apart, by decision id: arguments and answers, what was asked, each grant's purpose and salt."""
+    """Return what is kept apart, by decision id: arguments and answers, what was asked, each grant's purpose, salt and constraints."""
     resumes = deliberation.resumes
     asked: JsonObject = {} if resumes is None else {"asked": asked_form(resumes.asked)}
     return {
@@ -156,9 +159,7 @@ def decision_values(deliberation: Deliberation) -> JsonObject:
         "arguments": deliberation.call.arguments,
         "answers": deliberation.call.answers,
         **asked,
-        "grants": {
-            grant.id: {"purpose": grant.purpose, "salt": grant.salt} for grant in deliberation.circumstances.grants
-        },
+        "grants": {grant.id: _values_of(grant) for grant in deliberation.circumstances.grants},
     }
 
 
@@ -201,8 +202,22 @@ def _outcome(ending: Ending) -> Outcome:
             assert_never(ending)
 
 
+def _values_of(grant: Grant) -> JsonObject:
+    return {"purpose": grant.purpose, "salt": grant.salt, "entries": entries_form(grant.rights.entries)}
+
+
 def _without_values(form: JsonObject) -> JsonObject:
-    return {key: value for key, value in form.items() if key not in _APART}
+    """Return a grant's form as an entry keeps it: of its constraints, which hold values, the pointers are left.
+
+    The form was made for this entry, and is changed in place: a chain has many of them, at each call.
+    """
+    for entry in _objects(form["entries"]):
+        constraints = entry["arguments"]
+        assert isinstance(constraints, dict)  # `grant_form`
+        entry["arguments"] = [*sorted(constraints)]
+    for key in _APART:
+        del form[key]
+    return form
 
 
 def _objects(forms: Json) -> list[JsonObject]:

@@ -27,6 +27,7 @@ class Carrier(Enum):
     """Where a refusal is carried."""
 
     CREDENTIAL = "401 with WWW-Authenticate; over stdio a JSON-RPC error"
+    SCOPE = "403 with WWW-Authenticate; over stdio a JSON-RPC error"
     PROTOCOL = "a JSON-RPC error with the protocol's own code"
     RESULT = "a tool result with isError for a call, a JSON-RPC error otherwise"
 
@@ -69,7 +70,12 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.PROOF_REQUIRED: _credential("the credential needs a proof of possession"),
     Reason.PROOF_INVALID: _credential("the proof of possession does not hold"),
     Reason.PROOF_REPLAYED: _credential("the proof of possession was used before"),
-    Reason.INSUFFICIENT_SCOPE: _protocol(FORBIDDEN, 403, "the credential's scope does not reach this far"),
+    Reason.INSUFFICIENT_SCOPE: Telling(
+        carrier=Carrier.SCOPE,
+        code=FORBIDDEN,
+        status=403,
+        sentence="the credential's scope does not reach this far",
+    ),
     Reason.GRANT_UNKNOWN: _result("the task of this credential does not exist", _NEW_TASK),
     Reason.GRANT_EXPIRED: _result("the task has expired", _NEW_TASK),
     Reason.GRANT_REVOKED: _result("the task was revoked", _NEW_TASK),

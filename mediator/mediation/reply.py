@@ -50,6 +50,7 @@ _LISTED: Final = MappingProxyType(
         ListMethod.RESOURCE_TEMPLATES: "resourceTemplates",
     }
 )
+_AUTHENTICATING: Final = frozenset({Carrier.CREDENTIAL, Carrier.SCOPE})
 _SUBSCRIBING: Final = frozenset({CallMethod.SUBSCRIBE, CallMethod.UNSUBSCRIBE})
 _ERROR_STATUS: Final = MappingProxyType({INVALID_PARAMS: 400, METHOD_NOT_FOUND: 404, MISSING_CAPABILITY: 400})
 """MCP 2026-07-28, `basic/transports/streamable-http`: the statuses of what a tool server itself refuses."""
@@ -242,8 +243,8 @@ def refuse(
     code = stop.code if stop.code is not None else telling.code
     error: JsonObject = {"code": code, "message": sentence, "data": refusal}
     body = message_bytes(frame.request_id, "error", canonical_bytes(error))
-    if telling.carrier is Carrier.CREDENTIAL and frame.transport is Transport.HTTP:
-        headers = (*headers, ("www-authenticate", _challenge(stop.reason, telling, facts)))
+    if telling.carrier in _AUTHENTICATING and frame.transport is Transport.HTTP:
+        headers = (*headers, ("www-authenticate", _challenge(stop, telling, facts)))
     return _reply(status or _status(frame, stop, telling), body, headers)
 
 
@@ -265,8 +266,8 @@ def _refuse_call(
 
 
 def _status(frame: Frame, stop: Refused, telling: Telling) -> int:
-    if telling.carrier is Carrier.CREDENTIAL:
-        return 401
+    if telling.carrier in _AUTHENTICATING:
+        return telling.status
     if frame.era is Era.LEGACY and frame.request_id is not None and stop.reason is not Reason.BODY_TOO_LARGE:
         return 200
     if stop.code == -32601:  # noqa: PLR2004 - MCP 2026-07-28: an unknown method is 404, whatever the reason we keep
@@ -301,10 +302,13 @@ def _told_form(told: Told) -> Json:
     return told if isinstance(told, str) else list[Json](told)
 
 
-def _challenge(reason: Reason, telling: Telling, facts: ServerFacts) -> str:
+def _challenge(stop: Refused, telling: Telling, facts: ServerFacts) -> str:
     # RFC 6750 §3.1: no `error` where no credential was sent. RFC 9728 §5.1: where the metadata is.
     parts = [f'resource_metadata="{facts.metadata_url}"']
-    if reason is not Reason.NO_CREDENTIAL:
+    if telling.carrier is Carrier.SCOPE:
+        scope = (stop.data or {}).get("scope")
+        parts = ['error="insufficient_scope"', *([] if scope is None else [f'scope="{scope}"']), *parts]
+    elif stop.reason is not Reason.NO_CREDENTIAL:
         parts = ['error="invalid_token"', f'error_description="{telling.sentence}"', *parts]
     return "Bearer " + ", ".join(parts)
 

@@ -145,6 +145,8 @@ def _completion(params: JsonObject) -> JsonObject:
         case None:
             pass
         case {"arguments": dict(known)}:
+            if name in known:  # which of the two is judged, and which is read, must not be two questions
+                raise _invalid("`context` must not hold the argument that is being completed")
             arguments["context"] = {"arguments": _texts(known)}
         case {**rest} if "arguments" not in rest:
             pass

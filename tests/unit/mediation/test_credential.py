@@ -20,7 +20,9 @@ def test_a_credential_is_made_under_a_permit_for_its_server() -> None:
     credential = credential_for(a_permit(server="clock"), bearer)
     assert credential.server == "clock"
     assert credential.bearer is bearer
+    assert credential.made_for is None
     assert "own" not in repr(credential)
+    assert credential_for(a_permit(), bearer, made_for="g-1").made_for == "g-1"
 
 
 def test_a_server_that_wants_none_is_shown_none() -> None:
@@ -32,4 +34,4 @@ def test_a_server_that_wants_none_is_shown_none() -> None:
 def test_a_credential_is_made_nowhere_else() -> None:
     """House style: evidence. An agent's secret does not become one by being at hand."""
     with pytest.raises(TypeError):
-        ToolCredential(server="clock", bearer=Secret("an agent's"), seal=Seal("mine"))
+        ToolCredential(server="clock", bearer=Secret("an agent's"), made_for=None, seal=Seal("mine"))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from mediator.canonical import JsonObject
+from mediator.delegation.authority import Entry, Rights
+from mediator.delegation.constraint import AnyOf, Constraint, OneOf
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.evidence import Seal
@@ -29,14 +31,14 @@ from mediator.mediation.deliberate import (
 )
 from mediator.mediation.trust import TrustSnapshot, with_quarantine
 from mediator.policy.decision import Decision
-from mediator.policy.request import AccessRequest, Action
+from mediator.policy.request import AccessRequest, Action, DelegationRequest
 from mediator.refusal import Reason, Refused
 from mediator.wire.call import Call
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
 from tests.simulated.grants import a_grant, authority
 from tests.simulated.ids import ids_of
-from tests.simulated.judged import POLICY_DIGEST, a_call, a_snapshot, circumstances_of, identified
+from tests.simulated.judged import POLICY_DIGEST, a_call, a_snapshot, chain_of, circumstances_of, identified
 from tests.simulated.pins import YEAR_MS, pins_of
 from tests.simulated.quarantines import quarantines
 
@@ -61,6 +63,9 @@ class Engine:
     def evaluate(self, request: AccessRequest) -> Decision:
         self.asked.append(request)
         return self.answers[request.action]
+
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        raise AssertionError(request)
 
 
 def allow(*names: str) -> Decision:
@@ -207,8 +212,8 @@ INVISIBLE: dict[str, tuple[Any, ...]] = {
     "under its assigned name at its server's endpoint": (None, None, a_call(server="clock")),
     "at another server's endpoint": (None, None, a_call(name="now", server="mail")),
     "by another case": (None, None, a_call(name="Clock__now")),
-    "no pattern of the grant": (a_grant(authority=authority("mail/* read")), None, a_call()),
-    "pinned after the grant": (a_grant(authority=authority("clock/* read", pin_serial=0)), None, a_call()),
+    "no pattern of the grant": (a_grant(rights=authority("mail/* read")), None, a_call()),
+    "pinned after the grant": (a_grant(rights=authority("clock/* read", pin_serial=0)), None, a_call()),
     "pinned no longer": (
         None,
         snapshot_of(pins=pins_of(NOW, server="clock").without(frozenset({("clock", ItemKind.TOOL, "now")}))),
@@ -253,9 +258,9 @@ def test_a_pin_whose_manifest_has_expired_is_none() -> None:
     pins = pins_of(NOW, server="clock")
     (tool,) = pins
     assert tool.expires < NOW_MS + YEAR_MS
-    grant = a_grant(expires_ms=tool.expires + 1000)
-    assert is_visible(tool, grant, snapshot_of(pins=pins), tool.expires - 1)
-    assert not is_visible(tool, grant, snapshot_of(pins=pins), tool.expires)
+    chain = chain_of(a_grant(expires_ms=tool.expires + 1000))
+    assert is_visible(tool, chain, snapshot_of(pins=pins), tool.expires - 1)
+    assert not is_visible(tool, chain, snapshot_of(pins=pins), tool.expires)
 
 
 @pytest.mark.parametrize(("name", "server"), [("clock__now", None), ("now", "clock")])
@@ -314,7 +319,7 @@ def test_an_effect_that_the_grant_does_not_name_is_refused_whatever_policy_says(
 @pytest.mark.parametrize("effect", [Effect.DELETE, Effect.SEND, Effect.EXEC])
 def test_the_remedy_for_a_stricter_effect_names_the_tool(effect: Effect) -> None:
     """P6: delete, send and exec need the full tool name."""
-    grant = a_grant(authority=authority(f"clock/* read,{effect}"))
+    grant = a_grant(rights=authority(f"clock/* read,{effect}"))
     made = judged(grant=grant, snapshot=snapshot_of(pins=pins_of(NOW, server="clock", effect=str(effect))))
     assert stop_of(made).remedy == f"ask the task's owner for a task opened with the effect `{effect}` on `clock/now`"
 
@@ -322,9 +327,66 @@ def test_the_remedy_for_a_stricter_effect_names_the_tool(effect: Effect) -> None
 @promise("P6")
 def test_an_effect_that_the_grant_names_is_covered() -> None:
     """P6: write by a literal server."""
-    grant = a_grant(authority=authority("clock/* write"))
+    grant = a_grant(rights=authority("clock/* write"))
     made = judged(grant=grant, snapshot=snapshot_of(pins=pins_of(NOW, server="clock", effect="write")))
     assert made.verdict is Verdict.ALLOW
+
+
+def constrained(*arguments: dict[str, Constraint], effects: str = "read") -> Rights:
+    listed = frozenset(map(Effect, effects.split(",")))
+    entries = tuple(Entry(pattern="clock/*", effects=listed, arguments=one) for one in arguments)
+    return Rights(entries=entries, pin_serial=7)
+
+
+OSLO: Constraint = OneOf(frozenset({b'"Europe/Oslo"'}))
+ROME: Constraint = OneOf(frozenset({b'"Europe/Rome"'}))
+
+
+@promise("P4")
+def test_arguments_beyond_the_grants_are_refused_whatever_policy_says() -> None:
+    """P4, arguments: authority AND policy; the refusal names the pointers, and no value of anybody's."""
+    policies = engine()
+    rights = constrained({"/timezone": ROME}, {"/locale": OSLO, "/timezone": OSLO})
+    made = judged(snapshot=snapshot_of(policies), grant=a_grant(rights=rights))
+    stop = stop_of(made)
+    assert (made.step, stop.reason) == (Step.DECIDE, Reason.NOT_COVERED)
+    assert stop.sentence == "this task does not cover these arguments"
+    assert stop.detail == "the arguments keep no entry's constraints for `clock/now`"
+    told = "`/locale`, `/timezone`"
+    assert stop.remedy == f"keep {told} within what the token was given for, each in its normal form"
+    base = policies.asked[-1].base
+    assert base is not None
+    assert not base.grant.covers
+
+
+@promise("P4")
+def test_one_entry_whose_constraints_are_kept_is_enough_and_each_link_has_one() -> None:
+    """P4: of the chain, not of its end alone."""
+    assert judged(grant=a_grant(rights=constrained({"/timezone": ROME}, {"/timezone": OSLO}))).verdict is Verdict.ALLOW
+    root = a_grant(rights=constrained({"/timezone": AnyOf((ROME, OSLO))}), max_depth=1)
+    child = a_grant(id="g-2", parent="g-1", root="g-1", depth=1, max_depth=1, agent="worker")
+    within = replace(child, rights=constrained({"/timezone": ROME}))
+    stop = stop_of(judged(grant=within, circumstances=circumstances_of(root, within)))
+    assert (stop.reason, stop.sentence) == (Reason.NOT_COVERED, "this task does not cover these arguments")
+    oslo = replace(child, rights=constrained({"/timezone": OSLO}))
+    assert judged(grant=oslo, circumstances=circumstances_of(root, oslo)).verdict is Verdict.ALLOW
+
+
+@promise("P6")
+def test_an_effect_that_no_entry_names_is_told_before_any_argument() -> None:
+    """Ours: what would not help is no remedy."""
+    grant = a_grant(rights=constrained({"/timezone": ROME}))
+    made = judged(grant=grant, snapshot=snapshot_of(pins=pins_of(NOW, server="clock", effect="write")))
+    assert stop_of(made).sentence == "this task does not cover the effect `write` of this tool"
+
+
+def test_a_remedy_has_an_end_however_many_arguments_are_constrained() -> None:
+    """Ours: it is read by a model, and stands in an entry."""
+    rights = constrained({f"/a{number:02}": OSLO for number in range(32)})
+    remedy = stop_of(judged(grant=a_grant(rights=rights))).remedy
+    assert remedy is not None
+    assert "`/a07` within" in remedy
+    assert "/a08" not in remedy
 
 
 @promise("P7")

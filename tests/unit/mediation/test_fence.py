@@ -11,7 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+from mediator.adapters.minter_jwt import jwk_set
 from mediator.effect import Effect
+from mediator.identity.keys import Retirement, key_set
 from mediator.kind import ItemKind
 from mediator.mediation.permit import Permit
 from mediator.mediation.trust import TrustSnapshot
@@ -20,6 +22,7 @@ from tests.promises import promise
 from tests.simulated.forged_tokens import KEY, jwk_of, trusting
 from tests.simulated.memory import MemoryStore
 from tests.simulated.pauses import Hook
+from tests.simulated.people import key_of
 from tests.simulated.world import (
     BASE_URL,
     DEFAULT_POLICIES,
@@ -158,6 +161,51 @@ async def test_other_policies_have_it_tried_again(looked: Looked) -> None:
 async def test_other_keys_have_it_tried_again(looked: Looked) -> None:
     """Ours: the key that vouched for the caller may be the one that is gone."""
     trust, keys = looked.world.trust, trusting(jwk_of(KEY), issuer=BASE_URL)
+    swap: Hook = lambda: trust.renew(replace(trust.snapshot(), keys=keys))  # noqa: E731 - as above
+    assert await reason_of(looked, swap) is Reason.TRY_AGAIN
+
+
+def rotated(world: SimulatedWorld, *, retired_ms: int, until_ms: int) -> TrustSnapshot:
+    """Return the trust once the issuer's key was retired, and a new one signs."""
+    old = world.issuer_key.public
+    keys = key_set(
+        {BASE_URL: (jwk_set(key_of("issuer, the second").public, old), ("EdDSA",))},
+        {BASE_URL: {old.keyid: Retirement(retired_ms=retired_ms, until_ms=until_ms)}},
+    )
+    return replace(world.trust.snapshot(), keys=keys)
+
+
+async def test_a_rotation_of_the_issuer_s_key_lets_it_go_on(looked: Looked) -> None:
+    """The issue: it refuses no valid token, so it breaks no call; nor does a later look when that key's time is over."""
+    world, permit = looked.world, await looked.permit()
+    now_ms = world.clock.now_ms()
+    world.trust.renew(rotated(world, retired_ms=now_ms, until_ms=now_ms + 1_020_000))
+    world.fence(permit)
+    grant = replace(looked.task.grant, expires_ms=now_ms + 10_000_000)
+    world.store.grants[grant.id] = grant
+    world.clock.advance(ms=1_020_000)
+    world.fence(permit)
+
+
+@promise("P7")
+@pytest.mark.parametrize(("before_ms", "life_ms"), [(60_000, 1_020_000), (0, 900_000)])
+async def test_a_key_that_was_retired_before_it_can_have_vouched_stops_it(
+    looked: Looked, before_ms: int, life_ms: int
+) -> None:
+    """Ours: what somebody signs with a retired key for longer than it was kept is no token of ours."""
+    world, now_ms = looked.world, looked.world.clock.now_ms()
+    retired_ms = now_ms - before_ms
+    swap: Hook = lambda: world.trust.renew(  # noqa: E731 - a change like the others
+        rotated(world, retired_ms=retired_ms, until_ms=retired_ms + life_ms)
+    )
+    assert await reason_of(looked, swap) is Reason.TRY_AGAIN
+
+
+@promise("P7")
+async def test_another_key_under_the_same_id_has_it_tried_again(looked: Looked) -> None:
+    """Ours: the id is a look-up key and nothing else."""
+    trust, kid = looked.world.trust, looked.world.issuer_key.public.keyid
+    keys = trusting(jwk_of(KEY, kid=kid), issuer=BASE_URL)
     swap: Hook = lambda: trust.renew(replace(trust.snapshot(), keys=keys))  # noqa: E731 - as above
     assert await reason_of(looked, swap) is Reason.TRY_AGAIN
 

@@ -23,8 +23,9 @@ def getting(arguments: JsonObject) -> Call:
     return a_call(arguments, method="prompts/get", kind="prompt", name="greet")
 
 
-def completing(name: str, kind: str, of: str) -> Call:
+def completing(name: str, kind: str, of: str, known: JsonObject | None = None) -> Call:
     arguments: JsonObject = {"argument": {"name": name, "value": ""}}
+    arguments |= {} if known is None else {"context": {"arguments": known}}
     return a_call(arguments, method="completion/complete", kind=kind, name=of)
 
 
@@ -44,6 +45,7 @@ def test_a_prompt_declares_its_arguments() -> None:
         (getting({"who": "x"}), a_prompt()),
         (getting({"who": "x", "tone": "y"}), a_prompt()),
         (completing("tone", "prompt", "greet"), a_prompt()),
+        (completing("tone", "prompt", "greet", {"who": "x"}), a_prompt()),
         (completing("id", "resource", "test://{id}"), TEMPLATE),
         (reading("test://1"), TEMPLATE),
         (reading("test://now", "resources/subscribe"), a_resource()),
@@ -61,6 +63,7 @@ def test_what_fits_passes(call: Call, item: PinnedItem) -> None:
         (getting({}), a_prompt(), "/arguments/who"),
         (getting({"who": "x", "a/b": "y"}), a_prompt(), "/arguments/a~1b"),
         (completing("other", "prompt", "greet"), a_prompt(), "/argument/name"),
+        (completing("tone", "prompt", "greet", {"WHO": "x"}), a_prompt(), "/context/arguments/WHO"),
         (reading("test://{id}"), TEMPLATE, "/uri"),
     ],
 )

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from mediator.canonical import JsonObject
+from mediator.identity.keys import Retirement, key_set
 from mediator.mediation import identities
 from mediator.mediation.identities import Identities
 from mediator.mediation.trust import TrustSnapshot
@@ -16,7 +18,7 @@ from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
 from tests.promises import promise
 from tests.simulated.arrivals import over_http
-from tests.simulated.forged_tokens import AUDIENCE, KEY, NOW, NOW_MS, SKEW, forge, good_claims, jwk_of, trusting
+from tests.simulated.forged_tokens import AUDIENCE, ISSUER, KEY, NOW, NOW_MS, SKEW, forge, good_claims, jwk_of, trusting
 from tests.simulated.judged import a_snapshot
 
 SNAPSHOT = a_snapshot()
@@ -63,6 +65,20 @@ def test_what_was_remembered_under_other_keys_counts_for_nothing() -> None:
     memory.identify(shown, SNAPSHOT, NOW_MS)
     other = replace(SNAPSHOT, keys=trusting(jwk_of(KEY, kid="another")))
     assert reason_of(memory, shown, other) is Reason.UNKNOWN_KEY
+
+
+@promise("P7")
+def test_what_was_remembered_ends_with_the_key_that_signed_it() -> None:
+    """Ours: whatever the times in it, no token of a retired key is remembered past that key's end."""
+    until_ms = NOW_MS + 200_000
+    keys: JsonObject = {"keys": [jwk_of(KEY)]}
+    retirement = Retirement(retired_ms=NOW_MS, until_ms=until_ms)
+    snapshot = replace(SNAPSHOT, keys=key_set({ISSUER: (keys, ("EdDSA",))}, {ISSUER: {KEY.public.keyid: retirement}}))
+    memory, longest = Identities(), arrival(exp=until_ms // 1000 - SKEW)
+    memory.identify(longest, snapshot, NOW_MS)
+    memory.identify(longest, snapshot, until_ms - 1)
+    assert reason_of(memory, longest, snapshot, until_ms) is Reason.UNKNOWN_KEY
+    assert reason_of(memory, arrival(exp=until_ms // 1000), snapshot) is Reason.UNKNOWN_KEY
 
 
 @promise("P7")

@@ -23,10 +23,10 @@ B: Final = Holder(rule=InstanceRule.TASK, name="b")
 @pytest.mark.parametrize(
     ("rule", "stateless", "holder"),
     [
-        (InstanceRule.TASK, True, Holder(rule=InstanceRule.TASK, name="t")),
+        (InstanceRule.TASK, True, Holder(rule=InstanceRule.TASK, name="t", grant="t")),
         (InstanceRule.AGENT, True, Holder(rule=InstanceRule.AGENT, name="planner")),
         (InstanceRule.SHARED, True, Holder(rule=InstanceRule.SHARED, name="")),
-        (InstanceRule.SHARED, False, Holder(rule=InstanceRule.TASK, name="t")),
+        (InstanceRule.SHARED, False, Holder(rule=InstanceRule.TASK, name="t", grant="t")),
     ],
 )
 def test_an_instance_is_its_tasks_unless_the_settings_and_the_manifest_say_more(
@@ -141,7 +141,7 @@ async def test_their_number_is_bounded() -> None:
     with pytest.raises(Refused) as caught:
         await house.enter(B)
     assert caught.value.reason is Reason.OVERLOADED
-    await house.instances.end(A)
+    await house.instances.end_task("a")
     assert await house.enter(B) == 2000
 
 
@@ -150,10 +150,10 @@ async def test_a_holders_end_ends_all_of_its_own_and_nobody_elses() -> None:
     house = House()
     for holder, credential in ((A, ""), (A, "token"), (B, "")):
         await house.enter(holder, credential)
-    await house.instances.end(A)
+    await house.instances.end_task("a")
     assert sorted(house.ended) == [1000, 2000]
     assert await house.enter(B) == 3000
-    await house.instances.end(A)
+    await house.instances.end_task("a")
     assert sorted(house.ended) == [1000, 2000]
     await house.instances.end_all()
     assert sorted(house.ended) == [1000, 2000, 3000]
@@ -186,7 +186,7 @@ async def test_one_whose_holder_ends_while_it_begins_is_ended_as_soon_as_it_has_
         entering.start_soon(enter)
         await anyio.wait_all_tasks_blocked()
         house.refuses = Refused(Reason.TASK_COMPLETED)
-        await house.instances.end(A)
+        await house.instances.end_task("a")
         assert house.may_begin is not None
         house.may_begin.set()
 
@@ -206,7 +206,20 @@ async def test_one_that_fails_to_begin_after_its_holders_end_leaves_nothing() ->
     async with anyio.create_task_group() as entering:
         entering.start_soon(enter)
         await anyio.wait_all_tasks_blocked()
-        await house.instances.end(A)
+        await house.instances.end_task("a")
         assert house.may_begin is not None
         house.may_begin.set()
     assert house.ended == []
+
+
+@promise("P4", "P5")
+async def test_each_grant_of_a_task_has_an_instance_of_its_own_and_it_ends_with_it() -> None:
+    """Ours: what a server says of itself is told to no other agent of the task; with the task all of them end."""
+    house = House()
+    holders = [Holder(rule=InstanceRule.TASK, name="a", grant=grant) for grant in ("a", "below", "beside")]
+    instances = [await house.instances.enter(one, "", check=lambda: None, begin=house.begin) for one in holders]
+    assert len(set(instances)) == 3
+    await house.instances.end_grants(["below"])
+    assert house.ended == [instances[1]]
+    await house.instances.end_task("a")
+    assert sorted(house.ended) == sorted(instances)

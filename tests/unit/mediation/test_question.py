@@ -21,6 +21,7 @@ from mediator.mediation.question import (
     agent_facts,
     ask_question,
     call_question,
+    delegation_question,
     grant_name,
     list_question,
     request_hash,
@@ -30,8 +31,9 @@ from mediator.wire.call import Call
 from mediator.wire.methods import AskMethod
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
-from tests.simulated.grants import a_grant
+from tests.simulated.grants import a_grant, authority
 from tests.simulated.judged import a_call, a_prompt, a_resource, a_tool, circumstances_of, identified
+from tests.simulated.judged import chain_of as linked
 
 GRANT = a_grant()
 TOOL = a_tool(sends_to=frozenset({"example.com"}))
@@ -197,3 +199,91 @@ def test_whether_a_server_may_ask_is_asked_with_the_call_in_whose_course_it_does
         assert (question.action, question.ask, question.arguments) == (action, facts, None)
         assert question.base is not None
         assert question.base.grant.covers
+
+
+ROOT = a_grant(agent="planner", max_depth=2, rights=authority("clock/* read,write", "mail/send send"))
+GATEWAY = a_grant(
+    id="g-1a",
+    parent="g-1",
+    root="g-1",
+    depth=1,
+    max_depth=2,
+    agent="gateway",
+    is_connector=True,
+    purpose="a part of it",
+)
+
+
+def child_of(*entries: str, **changed: object) -> Grant:
+    return a_grant(
+        id="g-1b",
+        parent="g-1a",
+        root="g-1",
+        depth=2,
+        max_depth=2,
+        agent="worker",
+        agent_class="fleet",
+        team="ops",
+        rights=authority(*entries),
+        expires_ms=NOW_MS + 90_001,
+        **changed,
+    )
+
+
+@promise("P4", "P9")
+def test_whether_something_may_be_handed_on_is_asked_with_who_gives_who_receives_and_how_much() -> None:
+    """Issue 5: `delegate`, from the stored links; the child is what would be stored."""
+    child = child_of("clock/now read", "mail/send send", max_calls=3)
+    question = delegation_question(linked(ROOT, GATEWAY), child, "bearer", [TOOL], NOW_MS)
+    assert (question.principal, question.receiver) == (agent_facts(GATEWAY), agent_facts(child))
+    assert (question.receiver.agent_class, question.receiver.team) == ("fleet", "ops")
+    assert (question.grant_id, question.purpose, question.expires_ms) == ("g-1a", "a part of it", GATEWAY.expires_ms)
+    chain = question.chain
+    assert (chain.depth, chain.root, chain.members) == (1, "planner", frozenset({"planner", "gateway"}))
+    assert chain.connectors == frozenset({"gateway"})
+    delegated = question.delegated
+    assert delegated.effects == frozenset({"read", "send"})
+    assert delegated.servers == frozenset({"clock", "mail"})
+    assert (delegated.depth, delegated.max_depth, delegated.max_calls) == (2, 2, 3)
+    assert (delegated.is_connector, question.now_ms, question.proof) == (False, NOW_MS, "bearer")
+
+
+@pytest.mark.parametrize(("left_ms", "minutes"), [(1, 1), (60_000, 1), (60_001, 2), (90_001, 2), (120_000, 2)])
+def test_minutes_are_rounded_up(left_ms: int, minutes: int) -> None:
+    """Ours: a policy that allows at most so many is not passed by a second more."""
+    child = replace(child_of("clock/now read"), expires_ms=NOW_MS + left_ms)
+    question = delegation_question(linked(ROOT, GATEWAY), child, "bearer", [], NOW_MS)
+    assert question.delegated.minutes == minutes
+
+
+@promise("P4", "P7")
+@pytest.mark.parametrize(
+    ("entry", "servers"),
+    [
+        ("clock/now read", {"clock"}),
+        ("*/now read", {"clock", "watch"}),
+        ("*/* read", {"clock", "watch", "mail"}),
+        ("w*/* read", {"watch"}),
+        ("unseen/* read", {"unseen"}),
+        ("clock/prompt:* read", {"clock"}),
+        ("*/prompt:* read", {"mail"}),
+    ],
+)
+def test_a_pattern_hides_no_server_from_a_policy(entry: str, servers: set[str]) -> None:
+    """Ours: what a pattern stands for is told by name, and a name is told whether or not anything is pinned there."""
+    items: list[PinnedItem] = [
+        TOOL,
+        a_tool(server="watch"),
+        a_tool(server="mail", name="send"),
+        a_prompt(server="mail"),
+    ]
+    question = delegation_question(linked(ROOT, GATEWAY), child_of(entry), "bearer", items, NOW_MS)
+    assert question.delegated.servers == frozenset(servers)
+
+
+@promise("P3")
+def test_what_is_pinned_after_the_grant_is_in_no_pattern_of_it() -> None:
+    """Design 5.6: patterns are closed at granting."""
+    late = a_tool(server="late", pin_serial=99)
+    question = delegation_question(linked(ROOT, GATEWAY), child_of("*/* read"), "bearer", [TOOL, late], NOW_MS)
+    assert question.delegated.servers == frozenset({"clock"})

@@ -31,7 +31,6 @@ WHO_ARE_YOU = {
     Reason.PROOF_REPLAYED,
 }
 IS_THE_MESSAGE = {
-    Reason.INSUFFICIENT_SCOPE,
     Reason.MALFORMED,
     Reason.METHOD_NOT_ALLOWED,
     Reason.HEADER_MISMATCH,
@@ -49,9 +48,10 @@ def test_every_reason_has_its_row() -> None:
 
 
 def test_every_reason_is_carried_as_the_contract_has_it() -> None:
-    """Design 5.7: who are you: 401; what is wrong with the message: the protocol's error; all else: a readable result."""
+    """Design 5.7: who are you: 401; a scope: 403; what is wrong with the message: the protocol's error; all else: a readable result."""
     assert {reason for reason, told in TELLINGS.items() if told.carrier is Carrier.CREDENTIAL} == WHO_ARE_YOU
     assert {reason for reason, told in TELLINGS.items() if told.carrier is Carrier.PROTOCOL} == IS_THE_MESSAGE
+    assert {reason for reason, told in TELLINGS.items() if told.carrier is Carrier.SCOPE} == {Reason.INSUFFICIENT_SCOPE}
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
+from mediator.delegation.constraint import PathBelow
 from mediator.mediation.replay import recorded, replay
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
@@ -88,6 +89,29 @@ async def test_an_entry_that_was_edited_comes_out_otherwise(world: SimulatedWorl
     entry |= forged
     expected = forged in [{"step": "decide"}, {"claims": []}]  # what it says anyway
     assert (replay(entry, values, snapshot) == recorded(entry)) is expected
+
+
+@promise("P8", "P10")
+@pytest.mark.parametrize("path", ["/reports/a", "/secrets"])
+async def test_constraints_are_kept_apart_and_judged_by_again(world: SimulatedWorld, path: str) -> None:
+    """Ours: they hold values, which the entry does not; whether they were kept is decided anew."""
+    asked = tools_call("files__write", path=path, text="b")
+    task = world.open_task(tools="files/*", effects=["write"], arguments={"/path": PathBelow("/reports")})
+    await world.answer(asked, bearer=task.token)
+    values: Any = parse_object(canonical_bytes(world.ledger.last.record.values))
+    entry = parse_object(canonical_bytes(world.ledger.last.record.entry))
+    snapshot, (grant,) = world.trust.snapshot(), values["grants"]
+    assert b"/reports" not in canonical_bytes(entry)
+    again = replay(entry, values, snapshot)
+    assert again == recorded(entry)
+    if entry["reason"] == "NOT_COVERED":
+        assert "/path" in str(again["remedy"])
+    for edited in ([], [{"pattern": "*/*", "effects": ["write"], "arguments": {}}]):
+        changed = {**values, "grants": {grant: {**values["grants"][grant], "entries": edited}}}
+        assert replay(entry, changed, snapshot) != recorded(entry)
+    gone = {**values, "grants": {grant: {"purpose": "plan a trip", "salt": "0"}}}
+    with pytest.raises(Refused):
+        replay(entry, gone, snapshot)
 
 
 @promise("P8")

@@ -428,3 +428,19 @@ def test_ids_are_given_back_as_they_came(value: Json) -> None:
     """JSON-RPC 2.0 §5."""
     assert isinstance(value, str)
     assert body_of(refuse(frame(request_id=value), Refused(Reason.MALFORMED), FACTS))["id"] == value
+
+
+def test_a_scope_that_is_missing_is_told_in_the_challenge() -> None:
+    """RFC 6750 §3.1, MCP authorization: 403 in either era, with exactly the scopes; over stdio -31403 and no header."""
+    stop = Refused(Reason.INSUFFICIENT_SCOPE, "operator only", data={"scope": "server:a effect:write"})
+    where = f'resource_metadata="{FACTS.metadata_url}"'
+    for era in Era:
+        reply = refuse(frame(era=era), stop, FACTS)
+        assert (reply.status, error_of(reply)["code"]) == (403, -31403)
+        assert error_of(reply)["data"]["scope"] == "server:a effect:write"
+        told = f'Bearer error="insufficient_scope", scope="server:a effect:write", {where}'
+        assert dict(reply.headers)["www-authenticate"] == told
+    bare = refuse(frame(), Refused(Reason.INSUFFICIENT_SCOPE), FACTS)
+    assert dict(bare.headers)["www-authenticate"] == f'Bearer error="insufficient_scope", {where}'
+    silent = refuse(frame(transport=Transport.STDIO), stop, FACTS)
+    assert (error_of(silent)["code"], [name for name, _ in silent.headers]) == (-31403, ["content-type"])

@@ -5,11 +5,15 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mediator.canonical import JsonObject
+from mediator.canonical import Json, JsonObject
+from mediator.delegation.authority import Entry, Rights
+from mediator.delegation.constraint import OneOf, PathBelow, Within
+from mediator.delegation.details import CONSTRAINTS_MAX, GrantDetails
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.identity.statement import (
@@ -22,9 +26,19 @@ from mediator.identity.statement import (
     sign_statement,
     verify_statement,
 )
-from mediator.mediation.tasks import TaskRequest, may_complete, open_task, parse_task, task_form
+from mediator.mediation.tasks import (
+    Opening,
+    TaskRequest,
+    keyids_of,
+    may_complete,
+    open_for_client,
+    open_task,
+    parse_task,
+    task_form,
+)
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, DelegationSettings
+from mediator.settings.workloads import WorkloadSettings
 from tests.promises import promise
 from tests.simulated.people import key_of
 
@@ -54,7 +68,19 @@ ASKED: JsonObject = {
     "idle_minutes": 30,
     "max_calls": None,
     "issuer": None,
+    "arguments": {},
+    "max_depth": 0,
+    "may_act": None,
 }
+OPENING = Opening(
+    profiles=PROFILES,
+    limits=DelegationSettings(),
+    pin_serial=7,
+    issuer="https://m",
+    audience="https://m",
+    salt="5a17" * 8,
+    now_ms=NOW_MS,
+)
 KEYHOLDERS: dict[str, Keyholder] = {
     key_of(name).public.keyid: holder
     for name, holder in (
@@ -75,13 +101,7 @@ def said(who: str, subject: JsonObject, *, act: Act = Act.TASK_OPEN, at: int = N
 def opened(who: str = ALICE, at: int = NOW_MS, act: Act = Act.TASK_OPEN, **changed: Any) -> Grant:
     return open_task(
         said(who, ASKED | changed, at=at, act=act),
-        profiles=PROFILES,
-        limits=DelegationSettings(),
-        pin_serial=7,
-        issuer="https://m",
-        audience="https://m",
-        salt="5a17" * 8,
-        now_ms=NOW_MS,
+        OPENING,
     )
 
 
@@ -104,10 +124,8 @@ def test_an_owner_opens_a_task_in_their_own_name() -> None:
     assert (grant.issuer, grant.audience, grant.tenant) == ("https://m", "https://m", "default")
     assert (grant.opened_ms, grant.expires_ms, grant.idle_ms) == (NOW_MS, NOW_MS + 15 * MINUTE_MS, 30 * MINUTE_MS)
     assert (grant.statement_digest, grant.state, grant.salt) == (statement.digest, GrantState.OPEN, "5a17" * 8)
-    assert grant.authority.pin_serial == 7
-    assert [(entry.pattern, entry.effects) for entry in grant.authority.entries] == [
-        ("clock/*", frozenset({Effect.READ}))
-    ]
+    assert grant.rights.pin_serial == 7
+    assert [(entry.pattern, entry.effects) for entry in grant.rights.entries] == [("clock/*", frozenset({Effect.READ}))]
 
 
 @promise("P9")
@@ -126,8 +144,8 @@ def test_an_owner_opens_privileged_effects_and_without_an_idle_limit() -> None:
     grant = opened(effects=["read", "write", "send"], tools=["*", "mail/send"], idle_minutes=None, max_calls=3)
     assert grant.idle_ms is None
     assert grant.max_calls == 3
-    assert [entry.pattern for entry in grant.authority.entries] == ["*/*", "mail/send"]
-    assert grant.authority.entries[0].effects == {Effect.READ, Effect.WRITE, Effect.SEND}
+    assert [entry.pattern for entry in grant.rights.entries] == ["*/*", "mail/send"]
+    assert grant.rights.entries[0].effects == {Effect.READ, Effect.WRITE, Effect.SEND}
 
 
 def test_an_owner_may_name_whose_tokens_hold_the_grant() -> None:
@@ -175,13 +193,7 @@ def test_two_profiles_with_one_key_do_not_speak_for_each_other() -> None:
     with pytest.raises(Refused) as stop:
         open_task(
             statement,
-            profiles=(PLANNER, twin),
-            limits=DelegationSettings(),
-            pin_serial=7,
-            issuer="i",
-            audience="a",
-            salt="s",
-            now_ms=NOW_MS,
+            replace(OPENING, profiles=(PLANNER, twin)),
         )
     assert stop.value.reason is Reason.NOT_COVERED
 
@@ -319,3 +331,305 @@ def test_a_statement_that_is_not_just_now_about_this_task_completes_nothing(
     with pytest.raises(Refused) as stop:
         may_complete(statement, opened(), PROFILES, NOW_MS)
     assert stop.value.reason is reason
+
+
+# --- within which arguments, and how far handed on -------------------------------------------------------------------
+
+
+@promise("P4")
+def test_an_owner_says_which_arguments_and_who_may_be_handed_how_much() -> None:
+    """Design 5.6: the root says how often it may be handed on, to whom, and within which arguments."""
+    constraints: JsonObject = {"/path": {"path_below": "/data"}, "/n": {"range": {"max": 3}}}
+    grant = opened(arguments=constraints, max_depth=2, may_act=["painter", "gateway"], tools=["clock/*", "files/read"])
+    assert (grant.depth, grant.max_depth, grant.may_act) == (0, 2, ("gateway", "painter"))
+    assert (grant.keyid, grant.is_connector) == (key_of("planner").public.keyid, False)
+    expected = {"/path": PathBelow("/data"), "/n": Within(None, 3)}
+    assert [entry.arguments for entry in grant.rights.entries] == [expected, expected]
+    request = parse_task(ASKED | {"arguments": constraints, "may_act": []})
+    assert request.may_act == ()
+    assert task_form(request) == ASKED | {"arguments": constraints, "may_act": []}
+
+
+MALFORMED_BEYOND: dict[str, tuple[dict[str, Any], str]] = {
+    "arguments that are a list": ({"arguments": []}, "a task needs "),
+    "a constraint that is none": ({"arguments": {"/a": {"matches": "x"}}}, "`/arguments/~1a`: expected "),
+    "a pointer that is none": ({"arguments": {"a": {"exact": 1}}}, "`/arguments`: expected a JSON pointer"),
+    "constraints without end": (
+        {
+            "tools": ["a/b"] * 64,
+            "arguments": {"/a": {"any": [{"exact": 1}]}, "/b": {"exact": 1}, "/c": {"any": [{"exact": 1}]}},
+        },
+        f"authorization_details/arguments: expected at most {CONSTRAINTS_MAX} constraints in all",
+    ),
+    "a depth below none": ({"max_depth": -1}, "`max_depth` must be 0 to 8"),
+    "a depth without end": ({"max_depth": 9}, "`max_depth` must be 0 to 8"),
+    "a depth that is a truth": ({"max_depth": True}, "a task needs "),
+    "who may act that is a text": ({"may_act": "gateway"}, "a task needs "),
+    "who may act, twice": ({"may_act": ["a", "a"]}, "authorization_details/may_act: expected names"),
+    "who may act, without a name": ({"may_act": [""]}, "authorization_details/may_act: expected names"),
+    "idle for ever": ({"idle_minutes": 2**53 - 1}, "`minutes` must be at least 1, and `idle_minutes` at most 480"),
+}
+
+
+@promise("P7")
+@pytest.mark.parametrize("case", MALFORMED_BEYOND)
+def test_constraints_and_depth_are_read_strictly(case: str) -> None:
+    """P7: an unknown constraint denies."""
+    changed, detail = MALFORMED_BEYOND[case]
+    stop = stop_of(**changed)
+    assert stop.reason is Reason.MALFORMED
+    assert stop.detail.startswith(detail)
+
+
+GATEWAY = AgentSettings(
+    name="gateway",
+    owner=ALICE,
+    key=key_of("gateway").public.text,
+    tools=("clock/*", "files/read"),
+    purpose="serve the office",
+    minutes=120,
+    connector=True,
+    max_depth=2,
+    may_act=("planner", "painter"),
+)
+
+
+def opening(*profiles: AgentSettings, **limits: int) -> Opening:
+    return replace(OPENING, profiles=profiles or (GATEWAY,), limits=DelegationSettings(**limits))
+
+
+@promise("P4")
+@pytest.mark.parametrize(
+    ("limits", "changed", "detail"),
+    [
+        ({"depth_max": 1}, {"max_depth": 2}, "a task is handed on at most 1 times"),
+        ({"depth_max": 0}, {"max_depth": 1}, "a task is handed on at most 0 times"),
+    ],
+)
+def test_no_task_is_handed_on_more_often_than_the_settings_say(
+    limits: dict[str, int], changed: JsonObject, detail: str
+) -> None:
+    """Ours: an owner's neither."""
+    with pytest.raises(Refused) as stop:
+        open_task(said(ALICE, ASKED | changed), opening(*PROFILES, **limits))
+    assert (stop.value.reason, stop.value.detail) == (Reason.NOT_COVERED, detail)
+
+
+@promise("P4", "P6")
+@pytest.mark.parametrize(
+    ("changed", "detail"),
+    [
+        ({"max_depth": 1}, "the profile `planner` is handed on at most 0 times"),
+        ({"agent": "gateway", "may_act": ["planner", "other"]}, "does not name all of these in `may_act`"),
+        ({"agent": "gateway", "may_act": None}, "does not name all of these in `may_act`"),
+    ],
+)
+def test_an_agents_own_key_hands_on_no_more_than_its_profile_says(changed: JsonObject, detail: str) -> None:
+    """P4: None is whom the holder says, which is wider than any list."""
+    who = str(changed.get("agent", "planner"))
+    holders = KEYHOLDERS | {key_of(who).public.keyid: ProfileKey(name=who, public=key_of(who).public)}
+    raw = sign_statement(key_of(who), act=Act.TASK_OPEN, subject=ASKED | changed, who=who, at=NOW_MS, serial=1)
+    with pytest.raises(Refused) as stop:
+        open_task(verify_statement(raw, holders, Act.TASK_OPEN), opening(*PROFILES, GATEWAY))
+    assert stop.value.reason is Reason.NOT_COVERED
+    assert stop.value.detail.endswith(detail)
+
+
+# --- a client of the token endpoint ----------------------------------------------------------------------------------
+
+READ = frozenset({Effect.READ})
+LINES = (Entry(pattern="clock/now", effects=READ), Entry(pattern="files/read", effects=READ))
+
+
+def for_client(asked: GrantDetails | None = None, at: Opening | None = None) -> Grant:
+    keyid = key_of("gateway").public.keyid
+    return open_for_client("gateway", asked, TASK_ID, "sha256:proof", opening() if at is None else at, keyid)
+
+
+@promise("P9")
+def test_a_client_that_asks_for_nothing_gets_its_profile() -> None:
+    """Design 5.6: reads, for the profile's purpose, with its owner, by the key that it proved."""
+    grant = for_client()
+    entries = (Entry(pattern="clock/*", effects=READ), Entry(pattern="files/read", effects=READ))
+    assert grant == Grant(
+        id=TASK_ID,
+        parent=None,
+        root=TASK_ID,
+        agent="gateway",
+        agent_class="agent",
+        team="",
+        owner=ALICE,
+        issuer="https://m",
+        purpose="serve the office",
+        rights=Rights(entries=entries, pin_serial=7),
+        audience="https://m",
+        opened_ms=NOW_MS,
+        expires_ms=NOW_MS + 120 * MINUTE_MS,
+        idle_ms=30 * MINUTE_MS,
+        max_calls=None,
+        depth=0,
+        max_depth=2,
+        keyid=key_of("gateway").public.keyid,
+        is_connector=True,
+        may_act=("planner", "painter"),
+        salt="5a17" * 8,
+        statement_digest="sha256:proof",
+        tenant="default",
+        state=GrantState.OPEN,
+    )
+
+
+def test_a_client_gets_no_more_than_the_settings_say() -> None:
+    """Ours: what it did not ask for is cut down to them, what it asked for is refused."""
+    grant = for_client(at=opening(session_minutes=10, depth_max=1, session_idle_minutes=5))
+    assert (grant.expires_ms, grant.max_depth, grant.idle_ms) == (NOW_MS + 10 * MINUTE_MS, 1, 5 * MINUTE_MS)
+    with pytest.raises(Refused) as stop:
+        for_client(GrantDetails(entries=LINES, expires_in=601), opening(session_minutes=10))
+    assert stop.value.detail == "a task lives at most 10 minutes"
+    with pytest.raises(Refused) as stop:
+        for_client(GrantDetails(entries=LINES, max_depth=2), opening(depth_max=1))
+    assert stop.value.detail == "a task is handed on at most 1 times"
+
+
+@promise("P4")
+def test_a_client_gets_what_it_asks_for_and_no_more() -> None:
+    """RFC 9396 §7: narrower in each dimension, to the second."""
+    lines = (replace(LINES[0], arguments={"/timezone": OneOf(frozenset({b'"Europe/Oslo"'}))}), LINES[1])
+    asked = GrantDetails(
+        entries=lines,
+        purpose="one look",
+        expires_in=61,
+        max_calls=3,
+        max_depth=1,
+        locations=("https://m/servers/clock/mcp",),
+        may_act=(),
+    )
+    grant = for_client(asked)
+    assert grant.rights == Rights(entries=lines, pin_serial=7)
+    assert (grant.purpose, grant.expires_ms, grant.max_calls) == ("one look", NOW_MS + 61_000, 3)
+    assert (grant.max_depth, grant.audience, grant.may_act) == (1, "https://m/servers/clock/mcp", ())
+
+
+@pytest.mark.parametrize("location", ["https://m", "https://m/"])
+def test_a_client_may_name_the_mediator_itself(location: str) -> None:
+    """RFC 9396 §2.2."""
+    assert for_client(GrantDetails(entries=LINES, locations=(location,))).audience == "https://m"
+
+
+@promise("P4", "P6", "P7")
+@pytest.mark.parametrize(
+    ("asked", "detail"),
+    [
+        (GrantDetails(entries=()), "the profile `gateway` holds no tools"),
+        (
+            GrantDetails(entries=(Entry(pattern="clock/*", effects=frozenset()),)),
+            "the profile `gateway` does not hold clock/*",
+        ),
+        (
+            GrantDetails(entries=(Entry(pattern="mail/read", effects=READ),)),
+            "the profile `gateway` does not hold mail/read",
+        ),
+        (
+            GrantDetails(entries=(Entry(pattern="clock/set", effects=frozenset({Effect.WRITE})),)),
+            "the profile `gateway` opens no write",
+        ),
+        (GrantDetails(entries=LINES, expires_in=7201), "the profile `gateway` opens at most 120 minutes"),
+        (GrantDetails(entries=LINES, max_depth=3), "the profile `gateway` is handed on at most 2 times"),
+        (
+            GrantDetails(entries=LINES, may_act=("planner", "other")),
+            "the profile `gateway` does not name all of these in `may_act`",
+        ),
+        (
+            GrantDetails(entries=LINES, locations=("https://elsewhere.example",)),
+            "`locations` names one endpoint below https://m, or is left out",
+        ),
+        (
+            GrantDetails(entries=LINES, locations=("https://m/a", "https://m/b")),
+            "`locations` names one endpoint below https://m, or is left out",
+        ),
+        (GrantDetails(entries=LINES, locations=()), "`locations` names one endpoint below https://m, or is left out"),
+    ],
+    ids=str,
+)
+def test_a_client_gets_nothing_beyond_its_profile(asked: GrantDetails, detail: str) -> None:
+    """A1 with its own key; and empty is never all."""
+    with pytest.raises(Refused) as stop:
+        for_client(asked)
+    assert (stop.value.reason, stop.value.detail) == (Reason.NOT_COVERED, detail)
+
+
+@promise("P9")
+def test_a_task_has_a_purpose_or_is_none() -> None:
+    """P9: of the request, or of the profile."""
+    silent = opening(GATEWAY.model_copy(update={"purpose": ""}))
+    assert for_client(GrantDetails(entries=LINES, purpose="said"), silent).purpose == "said"
+    with pytest.raises(Refused) as stop:
+        for_client(GrantDetails(entries=LINES), silent)
+    assert stop.value.reason is Reason.NOT_COVERED
+    assert stop.value.detail == "neither the request nor the profile of `gateway` says what the task is for"
+
+
+@promise("P7")
+def test_a_profile_without_tools_opens_nothing() -> None:
+    """Empty is never all."""
+    with pytest.raises(Refused) as stop:
+        for_client(at=opening(GATEWAY.model_copy(update={"tools": ()})))
+    assert stop.value.detail == "the profile `gateway` holds no tools"
+
+
+def test_a_client_that_has_no_profile_gets_nothing() -> None:
+    """Ours."""
+    with pytest.raises(Refused) as stop:
+        open_for_client("nobody", None, TASK_ID, "sha256:proof", opening(), "a key")
+    assert stop.value.detail == "there is no agent `nobody`; profiles: `gateway`"
+    with pytest.raises(Refused) as stop:
+        replace(OPENING, profiles=()).profile("nobody")
+    assert stop.value.detail == "there is no agent `nobody`; profiles: none"
+
+
+# --- whose key holds it ----------------------------------------------------------------------------------------------
+
+INSTANCE = key_of("instance").public
+WORKLOAD = WorkloadSettings(issuer="ci", subject="repo:acme/app")
+
+
+@promise("P4", "P9")
+def test_a_task_for_one_process_is_held_by_its_key_alone() -> None:
+    """Issue 6: by the agent's own statement and by its owner's; the key stands in the statement."""
+    for who in ("planner", ALICE):
+        grant = open_task(said(who, ASKED | {"instance_key": INSTANCE.text}), OPENING)
+        assert grant.keyid == INSTANCE.keyid
+    request = parse_task(ASKED | {"instance_key": INSTANCE.text})
+    assert request.instance_key == INSTANCE.text
+    assert task_form(request)["instance_key"] == INSTANCE.text
+    assert "instance_key" not in task_form(parse_task(ASKED))
+
+
+@pytest.mark.parametrize("key", [None, 1, "", "ed25519:x", INSTANCE.text + "="])
+def test_an_instances_key_is_a_key(key: Json) -> None:
+    """Bad input."""
+    with pytest.raises(Refused) as stop:
+        parse_task(ASKED | {"instance_key": key})
+    assert stop.value.reason is Reason.MALFORMED
+
+
+@promise("P4", "P7")
+def test_a_key_that_is_not_the_agents_own_opens_nothing_for_it() -> None:
+    """Issue 6: an instance was given one task, and opens no other."""
+    with pytest.raises(Refused) as stop:
+        open_for_client("gateway", None, TASK_ID, "sha256:proof", opening(), INSTANCE.keyid)
+    assert stop.value.reason is Reason.NOT_COVERED
+
+
+def test_a_workload_holds_a_task_as_a_key_does() -> None:
+    """Issue 6: what an owner opens is held by the agent's key, where it has one, and else by its workload."""
+    both = GATEWAY.model_copy(update={"workload": WORKLOAD})
+    alone = both.model_copy(update={"key": None})
+    assert keyids_of(both) == (key_of("gateway").public.keyid, "workload:ci:repo:acme/app")
+    assert keyids_of(alone) == ("workload:ci:repo:acme/app",)
+    assert keyids_of(KEYLESS) == ()
+    for profile, keyid in ((both, keyids_of(both)[0]), (alone, keyids_of(alone)[0])):
+        grant = open_task(said(ALICE, ASKED | {"agent": "gateway"}), replace(OPENING, profiles=(profile,)))
+        assert grant.keyid == keyid
+    held = open_for_client("gateway", None, TASK_ID, "sha256:proof", opening(both), keyids_of(both)[1])
+    assert held.keyid == "workload:ci:repo:acme/app"

@@ -140,8 +140,13 @@ def test_an_era_without_rounds_has_no_answers() -> None:
         (CallMethod.COMPLETE, {"ref": PROMPT, "argument": ARGUMENT, "context": {"arguments": 1}}, "`context`"),
         (
             CallMethod.COMPLETE,
-            {"ref": PROMPT, "argument": ARGUMENT, "context": {"arguments": {"a": 1}}},
+            {"ref": PROMPT, "argument": ARGUMENT, "context": {"arguments": {"b": 1}}},
             "`arguments`",
+        ),
+        (
+            CallMethod.COMPLETE,
+            {"ref": PROMPT, "argument": ARGUMENT, "context": {"arguments": {ARGUMENT["name"]: "hidden"}}},
+            "`context`",
         ),
     ],
 )
