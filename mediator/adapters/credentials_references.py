@@ -31,8 +31,8 @@ class ReferencedCredentials:
         self._bearers = dict(bearers)
 
     def put(self, bearers: Mapping[str, Secret]) -> None:
-        """Use these from now on, for the servers that they name."""
-        self._bearers |= bearers
+        """Use these from now on, and no others: a server that is reached otherwise is not shown what it had before."""
+        self._bearers = dict(bearers)
 
     async def obtain(self, permit: Permit) -> ToolCredential:
         """Return the credential for this permit's tool server."""

@@ -7,7 +7,8 @@ Rules:
 - Any error in an answer is a denial, even beside an allow: Cedar skips a policy that fails, be it a forbid.
 - Cedar always gets a schema, and a context that holds what the schema declares and nothing else.
 - Of the set, only the policies that can match are asked; of the context, only the attributes that they name. Equal
-  questions have equal answers, so answers are remembered, bounded in number and in size.
+  questions have equal answers, so answers are remembered, bounded in number and in size. A delegation is rare beside
+  calls: it is asked about whole, each time.
 - Cedar's own error texts echo the context: they go nowhere.
 
 SPDX-License-Identifier: Apache-2.0
@@ -16,24 +17,33 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.kind import ItemKind
 from mediator.policy.cases import CaseResult, parse_cases, result_of
-from mediator.policy.context import approval_of_this_request
+from mediator.policy.context import approval_of_this_request, read_delegation
 from mediator.policy.decision import Decision, Verdict
+from mediator.policy.entities import DELEGATION, agent_entity, entities_of, entities_of_delegation, question_of
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
-from mediator.policy.request import AccessRequest, Action, AgentFacts, ApprovalFacts, ItemFacts, key_of
-from mediator.policy.schema import AskReader, ContextReader, ItemSchema, agent_entity, entities_of, prepare_item
-from mediator.policy.slicing import Entity, PolicyIndex
+from mediator.policy.request import (
+    AccessRequest,
+    Action,
+    AgentFacts,
+    ApprovalFacts,
+    DelegationRequest,
+    ItemFacts,
+    key_of,
+)
+from mediator.policy.schema import AskReader, ContextReader, ItemSchema, prepare_items, text_for_delegation
+from mediator.policy.slicing import Entity, PolicyIndex, named_or_forbidding
 from mediator.refusal import Reason, Refused
 
 __all__ = [
@@ -53,6 +63,8 @@ _APPROVE: Final = "ask for a human approval of exactly this request, then send i
 # Asked about, never granted: an approver that no policy can name.
 _SOMEBODY: Final = "(an approver)"
 
+_Request = TypeVar("_Request", AccessRequest, DelegationRequest)
+
 
 def policy_set_digest(policy_text: Mapping[str, str]) -> Digest:
     """Return the digest that a statement names to put exactly these files in force."""
@@ -64,7 +76,7 @@ def prepare_engine(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -
 
     Raises `PolicySetInvalid`, with everything that was found, unless the whole set is fit.
     """
-    schemas = _prepare_items(items)
+    schemas = prepare_items(items)
     loaded = load_policies(policy_text, schemas, _Compiler())
     if not loaded.is_fit:
         raise PolicySetInvalid(loaded.findings)
@@ -73,7 +85,7 @@ def prepare_engine(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -
 
 def check_policies(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -> list[PolicyFinding]:
     """Return everything that is wrong with these policies over these items: errors first, then warnings."""
-    loaded = load_policies(policy_text, _prepare_items(items), _Compiler())
+    loaded = load_policies(policy_text, prepare_items(items), _Compiler())
     return sorted(loaded.findings, key=lambda finding: finding.severity is not Severity.ERROR)
 
 
@@ -93,16 +105,6 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
             continue
         results += [result_of(file, case, engine) for case in parsed.cases]
     return results
-
-
-def _prepare_items(items: Iterable[ItemFacts]) -> dict[str, ItemSchema]:
-    schemas: dict[str, ItemSchema] = {}
-    for item in items:
-        if item.key in schemas:
-            message = f"the {item.kind} `{item.key}` stands twice"
-            raise ValueError(message)
-        schemas[item.key] = prepare_item(item)
-    return schemas
 
 
 @final
@@ -171,6 +173,7 @@ class CedarEngine:
         self._policies: Final = {policy.id: policy for policy in policies}
         self._index: Final = PolicyIndex(self._policies.values())
         self._slices: dict[tuple[ItemKind, str, tuple[str, ...]], _Slice] = {}
+        self._delegation: Final = cedarpy.Schema.from_str(text_for_delegation())
         self._sliced_for: Final = lru_cache(maxsize=SUBJECTS_MAX)(self._slice_for)
         self._entities: Final = lru_cache(maxsize=ENTITIES_MAX)(self._entities_of)
         self._remembered: Final = lru_cache(maxsize=ANSWERS_MAX)(self._ask)
@@ -182,8 +185,15 @@ class CedarEngine:
 
     def evaluate(self, request: AccessRequest) -> Decision:
         """Answer, whatever is asked."""
+        return self._answer_of(self._evaluate, request)
+
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        """Answer, whatever is to be handed on to whom."""
+        return self._answer_of(self._evaluate_delegation, request)
+
+    def _answer_of(self, evaluate: Callable[[_Request], Decision], request: _Request) -> Decision:
         try:
-            return self._evaluate(request)
+            return evaluate(request)
         except Refused as stop:
             return replace(self._denied(stop.reason), sentence=stop.sentence, remedy=stop.remedy)
         except BaseException as error:
@@ -223,6 +233,18 @@ class CedarEngine:
         # Nobody is asked for an approval in the middle of a call: a denial of what a server asks is plain.
         return self._answer(sliced, subject, sliced.read_ask(request.base, request.ask))
 
+    def _evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        who, whom = agent_entity(request.principal), agent_entity(request.receiver)
+        policies = named_or_forbidding(self._index.slice_for(who, DELEGATION, whom))
+        entities = entities_of_delegation(request.principal, request.receiver)
+        answer = cedarpy.is_authorized(
+            question_of(who, DELEGATION, whom) | {"context": canonical_bytes(read_delegation(request)).decode()},
+            _handle_of(policies),
+            cedarpy.Entities.from_json_str(canonical_bytes(entities).decode()),
+            self._delegation,
+        )
+        return self._decided(answer, policies, "no policy allows this delegation")
+
     def _answer(self, sliced: _Slice, subject: _Subject, attributes: JsonObject) -> Decision:
         context = canonical_bytes(attributes).decode()
         ask = self._remembered if len(context) <= ANSWER_CONTEXT_MAX_BYTES else self._ask
@@ -231,12 +253,15 @@ class CedarEngine:
     def _ask(self, sliced: _Slice, subject: _Subject, context: str) -> Decision:
         question = {**subject.question, "context": context}
         answer = cedarpy.is_authorized(question, sliced.handle, self._entities(subject), sliced.schema)
+        return self._decided(answer, sliced.policies, "no policy allows this call")
+
+    def _decided(self, answer: cedarpy.AuthzResult, policies: Sequence[Policy], if_silent: str) -> Decision:
         if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
             failed = (_FAILED_POLICY.match(error) for error in answer.diagnostics.errors)
-            return self._denied(Reason.POLICY_ERROR, [sliced.policies[int(found[1])] for found in failed if found])
-        determining = [sliced.policies[int(name.removeprefix("policy"))] for name in answer.diagnostics.reasons]
+            return self._denied(Reason.POLICY_ERROR, [policies[int(found[1])] for found in failed if found])
+        determining = [policies[int(name.removeprefix("policy"))] for name in answer.diagnostics.reasons]
         if answer.decision is not cedarpy.Decision.Allow:
-            return self._denied(Reason.DENIED_BY_POLICY, determining)
+            return self._denied(Reason.DENIED_BY_POLICY, determining, if_silent)
         return Decision(
             verdict=Verdict.ALLOW,
             determining=_ids_of(determining),
@@ -244,9 +269,9 @@ class CedarEngine:
             obligations=frozenset(policy.obligation for policy in determining if policy.obligation),
         )
 
-    def _denied(self, reason: Reason, determining: Iterable[Policy] = ()) -> Decision:
+    def _denied(self, reason: Reason, determining: Iterable[Policy] = (), if_silent: str | None = None) -> Decision:
         policies = sorted(determining, key=lambda policy: policy.id)
-        sentence = policies[0].reason if policies else "no policy allows this call"
+        sentence = policies[0].reason if policies else if_silent
         return Decision(
             verdict=Verdict.DENY,
             determining=_ids_of(policies),
@@ -267,10 +292,8 @@ class CedarEngine:
         who, what, whereon = agent_entity(agent), item.action(action), item.resource()
         policies = self._index.slice_for(who, what, whereon)
         if action.is_ask:
-            # Denied unless an operator says so: who permits any action at all has not named what a server may ask.
-            policies = tuple(policy for policy in policies if policy.forbids or policy.action.uids)
-        question = {"principal": who.uid._asdict(), "action": what.uid._asdict(), "resource": whereon.uid._asdict()}
-        subject = _Subject(agent=agent, action=what, item=item, question=question)
+            policies = named_or_forbidding(policies)
+        subject = _Subject(agent=agent, action=what, item=item, question=question_of(who, what, whereon))
         # Listings ask the same of every item of a kind, so these share their slices, as do those that servers ask of;
         # a call's context is its item's own.
         place = (kind, what.uid.id, tuple(policy.id for policy in policies))
@@ -292,7 +315,7 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
     wanted = frozenset(path for mention in mentions for path in mention.paths)
     return _Slice(
         policies=policies,
-        handle=cedarpy.PolicySet.from_str("\n".join(policy.source.text for policy in policies)),
+        handle=_handle_of(policies),
         schema=cedarpy.Schema.from_str(subject.item.question_text(action, wanted)),
         read=subject.item.reader(wanted),
         read_ask=subject.item.ask_reader(wanted),
@@ -300,6 +323,11 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,
     )
+
+
+def _handle_of(policies: Iterable[Policy]) -> cedarpy.PolicySet:
+    """Return the policies as the engine names them: by their place."""
+    return cedarpy.PolicySet.from_str("\n".join(policy.source.text for policy in policies))
 
 
 def _ids_of(policies: Iterable[Policy]) -> tuple[str, ...]:

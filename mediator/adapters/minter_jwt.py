@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Sequence
 
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.grant import Grant, GrantState
@@ -18,8 +19,10 @@ from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.refusal import Reason, Refused
 
 
-def mint(grant: Grant, key: SigningKey, *, now_ms: int, seconds: int) -> Secret:
+def mint(grant: Grant, key: SigningKey, *, now_ms: int, seconds: int, above: Sequence[Grant] = ()) -> Secret:
     """Return a token that names this grant, good for that many seconds and never longer than the grant.
+
+    `above` are the links that it was delegated from, root first: written down for readers (`act`).
 
     Raises `Refused(GRANT_EXPIRED)` for a grant that is ended or out of its time.
     """
@@ -42,8 +45,18 @@ def mint(grant: Grant, key: SigningKey, *, now_ms: int, seconds: int) -> Secret:
         "depth": grant.depth,
         "max_depth": grant.max_depth,
     }
+    if above:
+        claims["act"] = actors((*above, grant))
     signed = f"{_base64url(canonical_bytes(header))}.{_base64url(canonical_bytes(claims))}"
     return Secret(f"{signed}.{_base64url(key.sign(signed.encode()))}")
+
+
+def actors(links: Sequence[Grant]) -> JsonObject:
+    """Return a chain as nested `act` (RFC 8693 §4.1), the one who acts now outermost: for readers, who decide nothing by it."""
+    act: JsonObject = {}
+    for link in links:
+        act = {"sub": link.agent, "act": act} if act else {"sub": link.agent}
+    return act
 
 
 def jwk_set(*keys: PublicKey) -> JsonObject:

@@ -55,6 +55,10 @@ class ToolServer(Protocol):
         """End what was started for this task alone."""
         ...
 
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End what was started for these grants alone."""
+        ...
+
     async def aclose(self) -> None:
         """End everything that was started."""
         ...
@@ -70,12 +74,12 @@ class RoutedToolServers:
     def __init__(self, servers: Mapping[str, ToolServer], alarm: Callable[[str], None] = _say_nothing) -> None:
         self._servers = dict(servers)
         self._alarm = alarm
-        self._tasks: set[str] = set()
+        self._task_of: dict[str, str] = {}  # by grant
         self._failing: frozenset[str] = frozenset()
 
     async def call(self, permit: Permit, credential: ToolCredential, aside: Aside) -> Came:
         """Make the call at the permit's server; raises `Refused(TOOL_SERVER_UNAVAILABLE)` where it is not configured."""
-        self._tasks.add(permit.task)
+        self._task_of[permit.grant] = permit.task
         return await self._find(permit.item.server).call(permit, credential, aside)
 
     async def resume(self, permit: Permit, waiting: Waiting, aside: Aside) -> Came:
@@ -90,7 +94,12 @@ class RoutedToolServers:
     @property
     def tasks(self) -> frozenset[str]:
         """The tasks for which something may have been started, and that were not ended yet."""
-        return frozenset(self._tasks)
+        return frozenset(self._task_of.values())
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """The grants for which something may have been started, and that were not ended yet."""
+        return frozenset(self._task_of)
 
     async def offered(self, server: str) -> Offer:
         """Return all that this server offers now."""
@@ -116,10 +125,17 @@ class RoutedToolServers:
 
     async def end_task(self, task: str) -> None:
         """End what any server started for this task; one that fails to does not keep the others."""
-        self._tasks.discard(task)
+        self._task_of = {grant: of for grant, of in self._task_of.items() if of != task}
         async with anyio.create_task_group() as ending:
             for server in self._servers.values():
                 ending.start_soon(self._end, partial(server.end_task, task))
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End what any server started for these grants, likewise."""
+        self._task_of = {grant: task for grant, task in self._task_of.items() if grant not in grant_ids}
+        async with anyio.create_task_group() as ending:
+            for server in self._servers.values():
+                ending.start_soon(self._end, partial(server.end_grants, grant_ids))
 
     def put(self, servers: Mapping[str, ToolServer], only: Collection[str]) -> Sequence[ToolServer]:
         """Reach these servers so from now on, and none but `only`; return what is reached no more, for `end_all`."""

@@ -27,6 +27,8 @@ class Store(CircumstancesSource, Claims, QuarantineBook, Protocol):
     def open(self, grant: Grant) -> None: ...
     def end(self, grant_id: str, state: GrantState) -> None: ...
     def move_epoch(self) -> None: ...
+    def freeze(self, name: str) -> None: ...
+    def unfreeze(self, name: str) -> None: ...
 
 
 class Sqlite:
@@ -58,6 +60,12 @@ class Sqlite:
 
     def move_epoch(self) -> None:
         self.store.bump_epoch()
+
+    def freeze(self, name: str) -> None:
+        self.store.freeze(name, "sha256:of a statement")
+
+    def unfreeze(self, name: str) -> None:
+        self.store.unfreeze(name)
 
 
 class Memory(MemoryStore):

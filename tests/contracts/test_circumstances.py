@@ -96,3 +96,29 @@ def test_a_right_with_nothing_left_is_spent(store: Store) -> None:
     assert store.gather("g-1").spent == frozenset()
     assert store.claim("g-1", [claim], store.epoch(), NOW_MS) == Claimed()
     assert store.gather("g-1").spent == {"calls:g-1"}
+
+
+@promise("P5")
+def test_whoever_is_stopped_is_told_at_the_next_look_and_whoever_looked_before_is_stale(store: Store) -> None:
+    """Issue 5: of every grant, whether or not it is stored, for whom it concerns is decided elsewhere."""
+    store.open(GRANT)
+    before = store.gather("g-1")
+    store.freeze("agent:planner")
+    store.freeze("tool:mail/send")
+    stopped = frozenset({"agent:planner", "tool:mail/send"})
+    assert store.gather("g-1") == gathered(store, grants=(GRANT,), frozen=stopped)
+    assert store.gather("g-9") == gathered(store, frozen=stopped)
+    assert store.claim("g-1", [], before.epoch, NOW_MS) == Stale()
+    store.unfreeze("agent:planner")
+    assert store.gather("g-1").frozen == {"tool:mail/send"}
+
+
+@promise("P4")
+def test_what_was_handed_on_comes_with_every_link_above_it(store: Store) -> None:
+    """P4: root first; and with the root's end, each."""
+    child = a_grant(id="g-1a", parent="g-1", root="g-1", agent="worker", depth=1)
+    store.open(GRANT)
+    store.open(child)
+    assert store.gather("g-1a").grants == (GRANT, child)
+    store.end("g-1", GrantState.COMPLETED)
+    assert [link.state for link in store.gather("g-1a").grants] == [GrantState.COMPLETED] * 2

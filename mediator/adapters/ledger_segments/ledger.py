@@ -97,6 +97,7 @@ class SegmentLedger:
         self._waiting: list[asyncio.Future[None]] = []
         self._is_flush_due = False
         self._open: _Stream | None = None
+        self.store_was_older = False  # than the ledger; known once it is begun
 
     async def __aenter__(self) -> Self:
         beginning = begin_stream(
@@ -111,6 +112,7 @@ class SegmentLedger:
         self._open = _Stream(chain=beginning.chain, disk=disk, loop=asyncio.get_running_loop())
         for torn in beginning.torn:
             self._alarm(f"the ledger's stream `{torn.stream}` ended in half a line, which was cut off ({torn.file})")
+        self.store_was_older = beginning.store_was_older
         if beginning.store_was_older:
             self._alarm("the store is older than the ledger: every grant in it was revoked")
         return self

@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
-from mediator.adapters.store_sqlite.mac import GrantSeal
+from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal, columns_of
 from mediator.adapters.store_sqlite.schema import epoch_table, grants_table, refused, streams_table
 from mediator.delegation.grant import Grant, GrantState
 from mediator.refusal import Reason, Refused
+
+ENDED_MAX: Final = 100_000  # ids, each about 100 bytes: more than end while a grant lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,17 @@ class GrantBook:
         self._seal: Final = seal
         self._tenant: Final = tenant
         self._alarm: Final = alarm
+        self._ended: Final[dict[str, None]] = {}  # latest last
+
+    def is_put_back(self, grant: Grant) -> bool:
+        """Tell whether this is the row of an earlier day: open, of a grant that has ended while this process lives."""
+        return grant.state is GrantState.OPEN and grant.id in self._ended
 
     def open_grant(self, grant: Grant, statement: bytes) -> None:
         """Store a grant; trust is not narrowed, and the epoch stays.
 
         Raises `Refused`: `PROOF_REPLAYED` for a statement that opened a task before, `CHAIN_INVALID` for an id that
-        is taken or another tenant's grant, `STORE_UNAVAILABLE`.
+        is taken or another tenant's grant, `GRANT_REVOKED` below one that has ended, `STORE_UNAVAILABLE`.
         """
         if grant.tenant != self._tenant:
             raise Refused(Reason.CHAIN_INVALID, f"grant `{grant.id}` belongs to another tenant")
@@ -55,6 +62,10 @@ class GrantBook:
             if connection.execute(select(table.id).where(table.id == grant.id)).first() is not None:
                 raise Refused(Reason.CHAIN_INVALID, f"there is a grant `{grant.id}` already")
             same = select(table.id).where(table.statement_digest == grant.statement_digest, table.parent.is_(None))
+            if grant.parent is not None:
+                above = self._find(connection, grant.parent)
+                if above is None or above.grant.state is not GrantState.OPEN:
+                    raise Refused(Reason.GRANT_REVOKED, f"grant `{grant.parent}` has ended")
             if grant.parent is None and (opened := connection.execute(same).scalar()) is not None:
                 raise Refused(
                     Reason.PROOF_REPLAYED, f"this statement opened `{opened}` already, and opens one task, once"
@@ -62,15 +73,10 @@ class GrantBook:
             connection.execute(
                 insert(grants_table).values(
                     id=grant.id,
-                    tenant=grant.tenant,
-                    parent=grant.parent,
-                    root=grant.root,
-                    state=str(grant.state),
-                    opened_ms=grant.opened_ms,
+                    **dict(zip(COLUMNS, columns_of(grant), strict=True)),
                     form=form,
                     mac=mac,
                     statement=statement,
-                    statement_digest=grant.statement_digest,
                 )
             )
 
@@ -90,6 +96,9 @@ class GrantBook:
             grants = {one.grant.id: one.grant for row in family if (one := self._read(row)) is not None}
             doomed = [grant for grant in _below(stored.grant, grants) if grant.state is GrantState.OPEN]
             self._end_all(connection, doomed, state, reason)
+        self._ended.update(dict.fromkeys((grant_id, *(grant.id for grant in doomed))))
+        while len(self._ended) > ENDED_MAX:
+            del self._ended[next(iter(self._ended))]
         return tuple(grant.id for grant in doomed)
 
     def find_grant(self, grant_id: str) -> Grant | None:
@@ -107,6 +116,62 @@ class GrantBook:
         with self._looking() as connection:
             rows = connection.execute(select(grants_table).order_by(grants_table.c.opened_ms, grants_table.c.id)).all()
             return tuple(stored for row in rows if (stored := self._read(row)) is not None)
+
+    def page_grants(
+        self, after: str | None, live_at_ms: int | None, most: int
+    ) -> tuple[tuple[StoredGrant, ...], str | None]:
+        """Return at most so many grants, oldest first, from behind this one on, and behind which one there may be more.
+
+        Of those that are live at that time, if one is given. Raises `Refused`: `GRANT_UNKNOWN` for one behind which nothing stands, since it does not; `STORE_UNAVAILABLE`.
+        """
+        table = grants_table.c
+        wanted = select(grants_table).order_by(table.opened_ms, table.id).limit(most)
+        if live_at_ms is not None:
+            wanted = wanted.where(table.state == str(GrantState.OPEN), table.expires_ms > live_at_ms)
+        with self._looking() as connection:
+            if after is not None:
+                place = connection.execute(select(table.opened_ms, table.id).where(table.id == after)).first()
+                if place is None:
+                    raise Refused(Reason.GRANT_UNKNOWN, f"there is no grant `{after[:64]}`")
+                wanted = wanted.where(tuple_(table.opened_ms, table.id) > tuple_(place.opened_ms, place.id))
+            rows = connection.execute(wanted).all()
+            page = tuple(stored for row in rows if (stored := self._read(row)) is not None)
+        return page, rows[-1].id if len(rows) == most else None
+
+    def extend_grant(self, grant_id: str, expires_ms: int) -> Grant:
+        """Have a grant live until then, and move the epoch, so that every process reads it anew.
+
+        Raises `Refused`: `GRANT_UNKNOWN`, `GRANT_REVOKED` for one that has ended, `STORE_UNAVAILABLE`.
+        """
+        with self._transaction() as connection:
+            stored = self._find(connection, grant_id)
+            if stored is None:
+                raise Refused(Reason.GRANT_UNKNOWN, f"there is no grant `{grant_id[:64]}`")
+            if stored.grant.state is not GrantState.OPEN:
+                raise Refused(Reason.GRANT_REVOKED, f"grant `{grant_id[:64]}` has ended")
+            grant = replace(stored.grant, expires_ms=expires_ms)
+            form, mac = self._seal.seal(grant)
+            row = grants_table.c.id == grant_id
+            connection.execute(update(grants_table).where(row).values(expires_ms=expires_ms, form=form, mac=mac))
+            self._bump(connection)
+        return grant
+
+    def list_live(self, now_ms: int) -> tuple[Grant, ...]:
+        """Return every grant that is open and has not run out, oldest first; raises `Refused(STORE_UNAVAILABLE)`."""
+        table = grants_table.c
+        wanted = select(grants_table).where(table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
+        with self._looking() as connection:
+            rows = connection.execute(wanted.order_by(table.opened_ms, table.id)).all()
+            return tuple(stored.grant for row in rows if (stored := self._read(row)) is not None)
+
+    def count_open(self, agent: str, now_ms: int) -> int:
+        """Return how many grants this agent holds that are open and have not run out; raises `Refused(STORE_UNAVAILABLE)`."""
+        table = grants_table.c
+        open_ones = (table.agent == agent, table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
+        with self._looking() as connection:
+            return int(
+                connection.execute(select(func.count()).select_from(grants_table).where(*open_ones)).scalar_one()
+            )
 
     def bump_epoch(self) -> int:
         """Move the epoch: whatever was judged before is looked into again; raises `Refused(STORE_UNAVAILABLE)`."""
@@ -170,9 +235,10 @@ class GrantBook:
         return None if row is None else self._read(row)
 
     def _read(self, row: Row[Any]) -> StoredGrant | None:
-        """Return what the row holds, if we wrote it: only what is under the MAC counts."""
-        grant = self._seal.find_grant(row.id, row.form, row.mac)
-        if grant is None:
+        """Return what the row holds, if we wrote it, and wrote nothing else since."""
+        columns = tuple(getattr(row, name) for name in COLUMNS)
+        grant = self._seal.find_stored(row.id, row.form, row.mac, columns)
+        if grant is None or self.is_put_back(grant):
             self._alarm(not_ours(row.id))
             return None
         return StoredGrant(grant=grant, statement=row.statement, end_reason=row.end_reason)

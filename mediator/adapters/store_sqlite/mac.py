@@ -1,7 +1,7 @@
 """A stored grant's seal: HMAC-SHA256 over its form, under a key that stands outside the database.
 
-Whoever can write the database alone gains no authority. What is under the MAC is the bytes that are parsed, so that
-no column beside them counts.
+Whoever can write the database alone gains no authority. What is under the MAC is the bytes that are parsed; the columns
+beside them, by which grants are looked for, must say the same, or the grant is not stored.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -17,6 +17,7 @@ from mediator.delegation.grant import Grant, grant_form, parse_grant
 from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 
+COLUMNS: Final = ("tenant", "parent", "root", "agent", "state", "opened_ms", "expires_ms", "statement_digest")
 _KEY_LENGTH_MIN: Final = 32
 _CONTEXT: Final = b"mcp-mediator: a stored grant, form 1\n"
 
@@ -50,5 +51,24 @@ class GrantSeal:
             return None
         return grant if grant.id == grant_id else None
 
+    def find_stored(self, grant_id: str, form: bytes, mac: bytes, columns: tuple[object, ...]) -> Grant | None:
+        """Return the grant as `find_grant`, if the columns (`columns_of`) say of it what it says itself."""
+        grant = self.find_grant(grant_id, form, mac)
+        return grant if grant is not None and columns_of(grant) == columns else None
+
     def _mac(self, form: bytes) -> bytes:
         return hmac.digest(self._key, _CONTEXT + form, "sha256")
+
+
+def columns_of(grant: Grant) -> tuple[object, ...]:
+    """Return what stands beside the form of a grant, in the order of `COLUMNS`."""
+    return (
+        grant.tenant,
+        grant.parent,
+        grant.root,
+        grant.agent,
+        str(grant.state),
+        grant.opened_ms,
+        grant.expires_ms,
+        grant.statement_digest,
+    )

@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
 
-VERSION: Final = 2  # PRAGMA user_version
+VERSION: Final = 3  # PRAGMA user_version
 APPLICATION_ID: Final = 0x4D435054  # `MCPT`
 CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -55,8 +55,10 @@ grants_table: Final = Table(
     Column("tenant", Text, nullable=False),
     Column("parent", Text),
     Column("root", Text, nullable=False),
+    Column("agent", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("opened_ms", Integer, nullable=False),
+    Column("expires_ms", Integer, nullable=False),
     Column("form", LargeBinary, nullable=False),  # RFC 8785; what counts, and what the MAC covers
     Column("mac", LargeBinary, nullable=False),
     Column("statement", LargeBinary, nullable=False),
@@ -72,6 +74,7 @@ Index(
     sqlite_where=grants_table.c.parent.is_(None),
 )
 Index("grants_by_root", grants_table.c.root)
+Index("grants_by_agent", grants_table.c.agent, grants_table.c.state)
 claims_table: Final = Table(
     "claims",
     metadata,
@@ -98,6 +101,22 @@ streams_table: Final = Table(
     Column("is_there", Integer, nullable=False),
     sqlite_strict=True,
 )
+freezes_table: Final = Table(
+    "freezes",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("form", LargeBinary, nullable=False),  # RFC 8785: every name that is stopped
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+used_table: Final = Table(
+    "used",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("until_ms", Integer, nullable=False),
+    sqlite_strict=True,
+)
+Index("used_until", used_table.c.until_ms)
 quarantine_table: Final = Table(
     "quarantine",
     metadata,
@@ -176,6 +195,9 @@ def _must_be_made(path: Path, connection: Connection) -> bool:
     )
     if tables and application != APPLICATION_ID:
         raise refused(f"`{path}` is a database, but not one of ours", "move it away")
+    triggers = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
+    if triggers:  # each would write when we do, and undo it
+        raise refused(f"`{path}` has triggers, which we never make", _REMEDY)
     if tables and version != VERSION:
         raise refused(f"`{path}` was made by another version (form {version})", "run that version")
     return not tables

@@ -3,8 +3,9 @@
 One synchronous connection, in one thread: a database in another thread, or behind an asynchronous layer, costs a call
 more than all the rest of it. What cannot be read or written in time is refused. Rules:
 
-- Grants are kept in memory until the epoch moves; one that is not known is looked for each time, for opening a task
-  does not move the epoch.
+- Grants are kept in memory, and are good until the epoch moves; one that is not known is looked for each time, for
+  opening a task does not move the epoch. What is good no longer is read anew when it is asked for, and made room from
+  one by one: to forget thousands at once would keep every call waiting.
 - A claim is on record when `claim` returns, and survives the death of the process (not that of the machine, which
   may forget the last ones: WAL, synchronous NORMAL).
 - How often a task called is counted in memory and saved beside the calls.
@@ -21,27 +22,28 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
-from mediator.adapters.store_sqlite.mac import GrantSeal
+from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
+from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
 from mediator.adapters.store_sqlite.schema import CONTROL_BUSY_MS, connect, open_engine, refused
+from mediator.adapters.store_sqlite.used_once import UsedOnce
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim
-from mediator.mediation.ports import Claimed, Claiming, Lost, Stale
+from mediator.mediation.ports import Claimed, Claiming, Stale
 from mediator.mediation.quarantine import Quarantined
 
 BUSY_TIMEOUT_MS: Final = 50
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
-REMEMBERED_MAX: Final = 10_000  # chains, and tasks' counts; each about 2 kB
+REMEMBERED_MAX: Final = 10_000  # chains, about 2 kB for each of their links, and tasks' counts
 _NOTHING: Final[frozenset[str]] = frozenset()
+_UNREAD: Final[tuple[int | None, tuple[Grant, ...]]] = (None, ())
 
 _EPOCH: Final = "SELECT value FROM epoch"
-_CLAIM: Final = (
-    "INSERT INTO claims (key, tenant, taken) VALUES (?1, ?2, 1) "
-    "ON CONFLICT (key) DO UPDATE SET taken = taken + 1 WHERE taken < ?3 RETURNING taken"
-)
-_LINK: Final = "SELECT form, mac FROM grants WHERE id = ? AND tenant = ?"
+_LINK: Final = f"SELECT form, mac, {', '.join(COLUMNS)} FROM grants WHERE id = ? AND tenant = ?"  # noqa: S608 - ours
+_FROZEN: Final = "SELECT form, mac FROM freezes"
 _USAGE: Final = "SELECT calls, last_used_ms FROM usage WHERE task = ?"
 _SAVE_USAGE: Final = (
     "INSERT INTO usage (task, tenant, calls, last_used_ms) VALUES (?, ?, ?, ?) "
@@ -73,11 +75,16 @@ class SqliteStore:
         engine = open_engine(path)
         self._book: Final = GrantBook(engine, self._seal, tenant, alarm)
         self._quarantines: Final = QuarantineTable(engine, tenant)
+        self._freezes: Final = FreezeTable(engine, key)
+        self._used: Final = UsedOnce(engine)
         self._hot: Final = connect(path, busy_timeout_ms)
-        self._known_at = 0  # the epoch at which the chains were read
-        self._chains: dict[str, tuple[Grant, ...]] = {}
+        self._highest = 0  # the epoch that was seen last: it only rises
+        self._known_at: int | None = None  # the epoch at which the chains were read
+        self._frozen: frozenset[str] = _NOTHING
+        self._chains: dict[str, tuple[int | None, tuple[Grant, ...]]] = {}  # each with the epoch at which it was read
         self._usage: dict[str, tuple[int, int | None]] = {}
         self._spent: dict[str, frozenset[str]] = {}
+        self._taken: dict[str, int] = {}  # what was counted while this process lives, whoever empties the table
         self._unsaved: set[str] = set()
         self._reported: set[str] = set()  # grants that are not as we wrote them: said once while the epoch stands
 
@@ -96,20 +103,28 @@ class SqliteStore:
     # --- on a call's way ---------------------------------------------------------------------------------------------
 
     def epoch(self) -> int:
-        """Return the current epoch."""
+        """Return the current epoch; one that went back was written by somebody else, and hides what narrowed trust."""
         try:
-            return int(self._hot.execute(_EPOCH).fetchone()[0])
+            epoch = int(self._hot.execute(_EPOCH).fetchone()[0])
         except sqlite3.Error as error:
             raise refused(f"the epoch cannot be read: {error}") from error
+        if epoch < self._highest:
+            raise refused(
+                f"the epoch went back from {self._highest} to {epoch}", "restart: the ledger is compared then"
+            )
+        self._highest = epoch
+        return epoch
 
     def gather(self, grant_id: str) -> Circumstances:
         """Return what is true of this grant's task right now."""
         epoch = self.epoch()
         if epoch != self._known_at:
-            self._chains.clear()
             self._reported.clear()
+            self._frozen = self._read_frozen()
             self._known_at = epoch
-        chain = self._chains.get(grant_id) or self._remember(grant_id)
+        read_at, chain = self._chains.get(grant_id, _UNREAD)
+        if read_at != epoch:
+            chain = self._remember(grant_id, epoch)
         calls, last_used_ms = self._usage_of(chain[0].id) if chain else (0, None)
         return Circumstances(
             epoch=epoch,
@@ -118,7 +133,7 @@ class SqliteStore:
             last_used_ms=last_used_ms,
             spent=self._spent.get(chain[0].id, _NOTHING) if chain else _NOTHING,
             labels=_NOTHING,
-            frozen=_NOTHING,
+            frozen=self._frozen,
         )
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
@@ -133,35 +148,14 @@ class SqliteStore:
         return claiming
 
     def _take(self, task: str, claims: Sequence[Claim], epoch: int) -> Claiming:
-        spent = set(self._spent.get(task, _NOTHING))
-        try:
-            self._hot.execute("BEGIN IMMEDIATE")
-            claiming = self._take_in_transaction(claims, epoch, spent)
-            self._hot.execute("COMMIT" if isinstance(claiming, Claimed) else "ROLLBACK")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                self._hot.execute("ROLLBACK")
-            raise refused(f"nothing can be claimed: {error}") from error
-        if spent and not isinstance(claiming, Stale):
-            self._spent[task] = frozenset(spent)
+        claiming, spent = take(self._hot, self._tenant, claims, epoch, self._taken, self._alarm)
+        if len(self._taken) >= REMEMBERED_MAX:
+            self._taken.clear()
+        if spent:
+            self._spent[task] = self._spent.get(task, _NOTHING) | spent
         return claiming
 
-    def _take_in_transaction(self, claims: Sequence[Claim], epoch: int, spent: set[str]) -> Claiming:
-        if self._hot.execute(_EPOCH).fetchone()[0] != epoch:
-            return Stale()
-        last: set[str] = set()
-        for claim in claims:
-            asked = (claim.key, self._tenant, claim.limit)
-            taken = self._hot.execute(_CLAIM, asked).fetchone() if claim.limit > 0 else None
-            if taken is None:
-                spent.add(claim.key)
-                return Lost(claim)
-            if taken[0] >= claim.limit:
-                last.add(claim.key)
-        spent |= last
-        return Claimed()
-
-    def _remember(self, grant_id: str) -> tuple[Grant, ...]:
+    def _remember(self, grant_id: str, epoch: int) -> tuple[Grant, ...]:
         """Return the links from the root to this grant, or none where one of them is not stored."""
         links: list[Grant] = []
         wanted: str | None = grant_id
@@ -171,10 +165,22 @@ class SqliteStore:
                 return ()
             links.append(link)
             wanted = link.parent
+        self._chains.pop(grant_id, None)
         if len(self._chains) >= REMEMBERED_MAX:
-            self._chains.clear()
-        chain = self._chains[grant_id] = tuple(reversed(links))
+            del self._chains[next(iter(self._chains))]  # the one that was read longest ago
+        chain = tuple(reversed(links))
+        self._chains[grant_id] = (epoch, chain)
         return chain
+
+    def _read_frozen(self) -> frozenset[str]:
+        try:
+            row = self._hot.execute(_FROZEN).fetchone()
+        except sqlite3.Error as error:
+            raise refused(f"the freezes cannot be read: {error}") from error
+        frozen = self._freezes.read(row)
+        if frozen is EVERYTHING:
+            self._alarm("the stored freezes are not as we wrote them: everything is stopped")
+        return frozenset(frozen)
 
     def _find_link(self, grant_id: str) -> Grant | None:
         try:
@@ -183,7 +189,9 @@ class SqliteStore:
             return None
         except sqlite3.Error as error:
             raise refused(f"a grant cannot be read: {error}") from error
-        link = None if row is None else self._seal.find_grant(grant_id, *row)
+        link = None if row is None else self._seal.find_stored(grant_id, row[0], row[1], row[2:])
+        if link is not None and self._book.is_put_back(link):
+            link = None
         if row is not None and link is None and grant_id not in self._reported:
             self._reported.add(grant_id)
             self._alarm(not_ours(grant_id))
@@ -240,7 +248,9 @@ class SqliteStore:
 
     def end_grant(self, grant_id: str, state: GrantState, reason: str) -> tuple[str, ...]:
         """End a grant and all below it; as `GrantBook.end_grant`."""
-        return self._book.end_grant(grant_id, state, reason)
+        ended = self._book.end_grant(grant_id, state, reason)
+        self.epoch()  # seen, so that it cannot be taken back unseen
+        return ended
 
     def find_grant(self, grant_id: str) -> Grant | None:
         """Return the grant, if it is stored."""
@@ -253,6 +263,42 @@ class SqliteStore:
     def list_grants(self) -> tuple[StoredGrant, ...]:
         """Return every grant, oldest first."""
         return self._book.list_grants()
+
+    def page_grants(
+        self, after: str | None, live_at_ms: int | None, most: int
+    ) -> tuple[tuple[StoredGrant, ...], str | None]:
+        """Return at most so many grants from behind this one on; as `GrantBook.page_grants`."""
+        return self._book.page_grants(after, live_at_ms, most)
+
+    def extend_grant(self, grant_id: str, expires_ms: int) -> Grant:
+        """Have a grant live until then; as `GrantBook.extend_grant`."""
+        return self._book.extend_grant(grant_id, expires_ms)
+
+    def list_live(self, now_ms: int) -> tuple[Grant, ...]:
+        """Return every grant that is open and has not run out, oldest first."""
+        return self._book.list_live(now_ms)
+
+    def count_open(self, agent: str, now_ms: int) -> int:
+        """Return how many live grants this agent holds."""
+        return self._book.count_open(agent, now_ms)
+
+    def use_once(self, key: str, until_ms: int, now_ms: int) -> bool:
+        """Tell whether this is the first use of it; as `UsedOnce.use`."""
+        return self._used.use(key, until_ms, now_ms)
+
+    def freeze(self, name: str, statement_digest: str) -> bool:
+        """Stop this, and move the epoch; tell whether it was not stopped already."""
+        changed = self._freezes.change(name, statement_digest)
+        self.epoch()
+        return changed
+
+    def list_frozen(self) -> frozenset[str]:
+        """Return every name that is stopped."""
+        return self._read_frozen()
+
+    def unfreeze(self, name: str) -> bool:
+        """Let this go again, and move the epoch; tell whether it was stopped."""
+        return self._freezes.change(name, None)
 
     def bump_epoch(self) -> int:
         """Move the epoch."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ssl as tls
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -25,7 +25,7 @@ from mediator.adapters.tool_servers_http.listening import Subscriptions
 from mediator.adapters.tool_servers_http.pool import Pool
 from mediator.adapters.tool_servers_http.standing import prepare_session
 from mediator.adapters.tool_servers_http.visit import Visit
-from mediator.adapters.tool_servers_http.visits import Visits
+from mediator.adapters.tool_servers_http.visits import OwnCredential, Visits
 from mediator.evidence import Secret
 from mediator.inspection.result import Ask, Came, LargeResult, ToolResult, Waiting
 from mediator.manifest.offer import Offer
@@ -50,8 +50,13 @@ class _NobodySubscribed:
         """Take no note."""
 
 
+async def _nothing() -> Secret | None:
+    """Stand in where a server wants no credential."""
+    return None
+
+
 class HttpToolServer:
-    """One configured tool server. `era` is nothing where it is to be found out; `own_credential` is for `offered`."""
+    """One configured tool server. `era` is nothing where it is to be found out; `own_credential` gives the one for `offered`."""
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class HttpToolServer:
         instance: InstanceRule = InstanceRule.TASK,
         limits: HttpLimits | None = None,
         client_version: str = "0",
-        own_credential: Secret | None = None,
+        own_credential: OwnCredential | None = None,
         ssl: tls.SSLContext | None = None,
         freshness_seconds: float = FRESHNESS_SECONDS,
         now: Monotonic = time.monotonic,
@@ -94,7 +99,7 @@ class HttpToolServer:
             fence=fence,
             configured_era=era,
             rule=instance,
-            own_credential=own_credential,
+            own_credential=own_credential or _nothing,
             fresh=partial(Freshness, freshness_seconds, now, lambda: watch.changed(name)),
         )
 
@@ -103,7 +108,7 @@ class HttpToolServer:
         if permit.item.server != self.name or credential.server != self.name:
             raise Refused(Reason.INTERNAL, f"a permit or a credential for another server than `{self.name}`")
         self._fence(permit)  # nothing is begun for a call whose trust has moved
-        visit = await self._visits.enter(permit, credential.bearer)
+        visit = await self._visits.enter(permit, credential.bearer, credential.made_for)
         if visit.tongue.era is Era.LEGACY:
             await prepare_session(self._voice, visit, permit.forwarded)
         elif permit.forwarded.method in _SUBSCRIBING:
@@ -156,6 +161,10 @@ class HttpToolServer:
     async def end_task(self, task: str) -> None:
         """End the sessions of this task; its next call, if there could be one, would be looked at anew."""
         await self._visits.end_task(task)
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End the sessions of these grants."""
+        await self._visits.end_grants(grant_ids)
 
     async def aclose(self) -> None:
         """End every session and every connection; whoever stands in its place is compared with nothing of them."""

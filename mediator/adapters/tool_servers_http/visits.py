@@ -2,7 +2,7 @@
 
 Whenever a legacy session begins, before the first call of each task to a modern server, and for each of them again when
 it is due, all that the server offers is given to the watch, which quarantines what differs from its pin. A session is
-shared between no two credentials.
+shared between no two credentials; one that was made anew for the same grant goes on in the session of the one before.
 
 A server that speaks both eras is spoken to in the agent's own, so that nothing is lost between the two. What it offers in
 the older one must be exactly what is pinned; where it is not, that era is not used, and nothing is quarantined for it: an
@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import anyio
 
@@ -37,6 +37,9 @@ from mediator.wire.methods import Era
 from mediator.wire.speech import modern
 
 _T = TypeVar("_T")
+OwnCredential: TypeAlias = Callable[[], Awaitable[Secret | None]]
+"""Gives what the mediator itself comes with, whenever it comes; raises `Refused` where that cannot be had."""
+
 _OWN: Final = "the mediator's own"
 _SESSIONS_MAX: Final = 1024  # legacy sessions at one server; as many connections are allowed on the agents' side
 
@@ -63,7 +66,7 @@ class Visits:
         fence: Callable[[Permit], None],
         configured_era: Era | None,
         rule: InstanceRule,
-        own_credential: Secret | None,
+        own_credential: OwnCredential,
         fresh: Callable[[], Freshness],
     ) -> None:
         self._name, self._voice, self._watch, self._updates, self._fence = name, voice, watch, updates, fence
@@ -84,18 +87,22 @@ class Visits:
         self._known: dict[Visit, _Known] = {}
         self._numbers = itertools.count(1)
 
-    async def enter(self, permit: Permit, credential: Secret | None) -> Visit:
-        """Return the way to speak under which this call is made, its offer compared where that was due."""
+    async def enter(self, permit: Permit, credential: Secret | None, made_for: str | None = None) -> Visit:
+        """Return the way to speak under which this call is made, its offer compared where that was due.
+
+        `made_for` is the grant that the credential was made for, if it was made for one.
+        """
+        key = key_of(credential) if made_for is None else made_for
         discovered: Introduction | None = None
         if self.era is None:
             discovered = await self._opening(lambda: self._voice.discover(credential))
             self.era = Era.LEGACY if discovered is None else Era.MODERN
         if self.era is Era.LEGACY:
-            visit = await self._session(permit, credential)
-        elif (beside := await self._session_beside(permit, credential)) is not None:
+            visit = await self._session(permit, credential, key)
+        elif (beside := await self._session_beside(permit, credential, key)) is not None:
             return beside
         else:
-            visit = self._modern_visit(permit.task, credential, discovered)
+            visit = self._modern_visit(permit.task, credential, key, discovered)
         if (known := self._known[visit]).freshness.is_due():
             await known.freshness.ensure(lambda: self._look_at(visit, known))
         return visit
@@ -137,7 +144,11 @@ class Visits:
         """End the visits of this task."""
         for key in [key for key in self._tasks if key[0] == task]:
             self._forget(self._tasks.pop(key))
-        await self._sessions.end(Holder(rule=InstanceRule.TASK, name=task))
+        await self._sessions.end_task(task)
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End the sessions of these grants; a visit of a modern server has nothing to be ended."""
+        await self._sessions.end_grants(grant_ids)
 
     async def aclose(self) -> None:
         """End every visit."""
@@ -149,23 +160,25 @@ class Visits:
 
     # --- beginnings
 
-    async def _session(self, permit: Permit, credential: Secret | None, *, is_beside: bool = False) -> Visit:
+    async def _session(self, permit: Permit, credential: Secret | None, key: str, *, is_beside: bool = False) -> Visit:
         holder = holder_of(self._rule, permit)
-        return await self._sessions.enter(
+        visit = await self._sessions.enter(
             holder,
-            key_of(credential),
+            key,
             check=lambda: self._fence(permit),
             begin=lambda: self._opening(lambda: self._begin_session(holder, credential, is_beside=is_beside)),
         )
+        visit.credential = credential
+        return visit
 
-    async def _session_beside(self, permit: Permit, credential: Secret | None) -> Visit | None:
+    async def _session_beside(self, permit: Permit, credential: Secret | None, key: str) -> Visit | None:
         """Return a legacy session at a modern server, for a legacy agent; None where it has none, or another offer there."""
         is_wanted = permit.committed.deliberation.call.era is Era.LEGACY and self._configured_era is None
         if not is_wanted or self._speaks_both is False:
             return None
         visit: Visit | None = None
         try:
-            visit = await self._session(permit, credential, is_beside=True)
+            visit = await self._session(permit, credential, key, is_beside=True)
             known = self._known[visit]
             await known.freshness.ensure(lambda: self._opening(lambda: self._read_as_pinned(known, visit)))
         except Refused:
@@ -184,15 +197,15 @@ class Visits:
             raise nonsense("it offers something else to clients of the older era")
         return offer
 
-    def _modern_visit(self, task: str, credential: Secret | None, discovered: Introduction | None) -> Visit:
+    def _modern_visit(self, task: str, credential: Secret | None, key: str, discovered: Introduction | None) -> Visit:
         """Return the task's way to speak to a modern server; `discovered` is what it said of itself just now."""
-        key = (task, key_of(credential))
-        if (visit := self._tasks.get(key)) is None:
-            visit = Visit(tongue=self._modern, credential=credential)
+        visit = self._tasks.get((task, key))
+        if visit is None:
+            visit = self._tasks[task, key] = Visit(tongue=self._modern, credential=credential)
             self._know(visit, task).discovered = discovered
-            self._tasks[key] = visit
             if len(self._tasks) > self._limits.watched_tasks_max:
                 self._forget(self._tasks.popitem(last=False)[1])
+        visit.credential = credential
         return visit
 
     async def _begin_session(self, holder: Holder, credential: Secret | None, *, is_beside: bool) -> Visit:
@@ -213,12 +226,13 @@ class Visits:
         return visit
 
     async def _introduce(self) -> Introduction:
-        credential = self._own_credential
+        credential = await self._own_credential()
         if self._configured_era is not Era.LEGACY:
             introduction = await self._voice.discover(credential)
             if introduction is not None:
                 if self.own_visit is None:
                     self.own_visit = Visit(tongue=self._modern, credential=credential, changed=self._all_changed)
+                self.own_visit.credential = credential
                 return await self._voice.introduce(introduction, self.own_visit)
             self._end_own()
             if self._configured_era is Era.MODERN:

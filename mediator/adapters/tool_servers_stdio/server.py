@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -165,7 +165,11 @@ class StdioToolServer:
         """End this task's processes; where others share one, this task hears of no resource of it any more."""
         for conversation in self._running:
             conversation.forget_task(task)
-        await self._instances.end(Holder(rule=InstanceRule.TASK, name=task))
+        await self._instances.end_task(task)
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        """End the processes of these grants."""
+        await self._instances.end_grants(grant_ids)
 
     async def aclose(self) -> None:
         """End every process; none is left when this returns."""

@@ -127,10 +127,12 @@ def _of_server(decision: JsonObject, outcome: JsonObject | None, error: str | No
         names.DECISION_ID: _text(decision, "id"),
         names.DECISION_VERDICT: _text(decision, "verdict"),
         names.TENANT: _text(decision, "tenant"),
+        names.CHAIN: _texts(decision, "chain"),
     }
     _add_subject(attributes, call, _asked_name(decision))
     _add(attributes, names.TASK, decision.get("task"))
     _add(attributes, names.AGENT, decision.get("agent"))
+    _add(attributes, names.OWNER, decision.get("owner"))
     _add(attributes, names.ERROR_TYPE, error)
     if is_http:
         attributes[names.NETWORK_PROTOCOL] = "http"
@@ -157,12 +159,14 @@ def _of_decision(decision: JsonObject) -> Attributes:
         names.POLICY_DIGEST: _text(_member(decision, "trust"), "policies"),
         names.POLICY_IDS: _texts(_member(decision, "policies"), "determining"),
         names.CHAIN: chain,
+        names.CHAIN_CONNECTORS: _texts(decision, "connectors"),
         names.TASK_LABELS: _texts(_member(decision, "circumstances"), "labels"),
         names.LEDGER_STREAM: _text(decision, "stream"),
         names.LEDGER_INDEX: _number(decision, "index"),
         names.TENANT: _text(decision, "tenant"),
     }
     _add(attributes, names.GRANT, grant.get("id"))
+    _add(attributes, names.CHAIN_RELAYED, _member(decision, "identity").get("relayed"))
     _add(attributes, names.CHAIN_ROOT, chain[0] if chain else None)
     _add(attributes, names.TASK, decision.get("task"))
     _add(attributes, names.AGENT, decision.get("agent"))
@@ -188,8 +192,10 @@ def _of_client(decision: JsonObject, outcome: JsonObject, error: str | None) -> 
         names.MCP_METHOD: _text(call, "method"),
         names.TOOL_SERVER: _text(item, "server"),
         names.DECISION_ID: _text(decision, "id"),
+        names.CHAIN: _texts(decision, "chain"),
     }
     _add_subject(attributes, call, _text(item, "name"))
+    _add(attributes, names.OWNER, decision.get("owner"))
     _add(attributes, names.ERROR_TYPE, error)
     if result:
         attributes[names.RESULT_BYTES] = _number(result, "bytes")

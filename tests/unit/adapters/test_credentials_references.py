@@ -47,12 +47,12 @@ async def test_each_tool_server_is_shown_its_own_secret_and_no_other() -> None:
 
 
 @promise("P5")
-async def test_a_secret_that_is_put_in_place_of_another_is_shown_from_now_on() -> None:
-    """Ours: a renewed reference, and the other servers' stay."""
+async def test_what_is_put_in_place_of_the_others_is_shown_from_now_on_and_nothing_else() -> None:
+    """Ours: a server that is reached otherwise, and wants none, is not shown what the one before was."""
     broker = ReferencedCredentials({"clock": Secret("old"), "files": Secret("for-files")})
     broker.put({"clock": Secret("new")})
     shown = [(await broker.obtain(a_permit(server=server))).bearer for server in ("clock", "files")]
-    assert [one and one.reveal() for one in shown] == ["new", "for-files"]
+    assert [one and one.reveal() for one in shown] == ["new", None]
 
 
 async def test_a_tool_server_that_wants_none_is_shown_nothing() -> None:

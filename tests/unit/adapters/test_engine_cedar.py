@@ -26,15 +26,18 @@ from mediator.canonical import Json, JsonObject, digest_of, parse_json
 from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.policy.decision import Decision, Obligation, Verdict
-from mediator.policy.request import AccessRequest, Action, AskFacts, ItemFacts
+from mediator.policy.request import AccessRequest, Action, AskFacts, DelegationRequest, ItemFacts
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.unit.policy.facts import (
     AGENT,
     BASE,
+    DELEGATION,
+    RECEIVER,
     approved,
     base,
     call,
+    delegation,
     listing,
     prompt,
     resource,
@@ -320,6 +323,207 @@ def test_a_denial_of_what_a_server_asks_is_plain() -> None:
 def test_what_a_server_asks_with_a_fact_missing_is_denied(request_: AccessRequest) -> None:
     """Ours: not guessed at, whatever is permitted."""
     assert ask(ALLOW, request=request_).reason is Reason.POLICY_ERROR
+
+
+# --- delegations -----------------------------------------------------------------------------------------------------
+
+DELEGATE = 'principal, action == Mediator::Action::"delegate", resource'
+MAY_DELEGATE = named("may", f"permit({DELEGATE});")
+
+
+def hand_on(*policies: str, request: DelegationRequest = DELEGATION) -> Decision:
+    return engine(*policies).evaluate_delegation(request)
+
+
+def test_a_delegation_is_allowed_by_who_names_it() -> None:
+    """Ours: with the policies that made it, as of a call."""
+    found = hand_on(MAY_DELEGATE)
+    assert found == Decision(verdict=Verdict.ALLOW, determining=("may",), policy_digest=found.policy_digest)
+
+
+@promise("P4", "P7")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param("permit(principal, action, resource);", id="any action"),
+        pytest.param(
+            'permit(principal, action, resource) when { action == Mediator::Action::"delegate" };',
+            id="any action, and the name in a condition",
+        ),
+        pytest.param(f"permit({CALLS});", id="calls"),
+        pytest.param('permit(principal, action in Mediator::Action::"effect:read", resource);', id="an effect"),
+        pytest.param('permit(principal == Mediator::Agent::"planner-1", action, resource);', id="one agent"),
+        pytest.param('permit(principal, action == Mediator::Action::"elicit", resource);', id="what a server asks"),
+    ],
+)
+def test_leave_for_anything_else_is_no_leave_to_delegate(policy: str) -> None:
+    """Ours: a set that was written before there were delegations permits none."""
+    found = hand_on(named("p", policy))
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.DENIED_BY_POLICY, ())
+    assert found.sentence == "no policy allows this delegation"
+    assert hand_on(named("p", policy), MAY_DELEGATE).determining == ("may",)
+
+
+@promise("P4", "P7")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "forbid(principal, action, resource);",
+        'forbid(principal in Mediator::Team::"research", action, resource);',
+        'forbid(principal, action, resource in Mediator::AgentClass::"worker");',
+        'forbid(principal, action, resource is Mediator::Agent in Mediator::Team::"research");',
+        f'forbid({DELEGATE}) when {{ resource.owner.name == "alice@example.com" }};',
+        f'forbid({DELEGATE}) when {{ resource in Mediator::AgentClass::"worker" }};',
+        f"forbid({DELEGATE}) when {{ principal.owner == resource.owner }};",
+        f"forbid({DELEGATE}) unless {{ context.delegated has max_calls }};",
+    ],
+)
+def test_a_forbid_that_reaches_a_delegation_outweighs_every_permit(policy: str) -> None:
+    """Ours: over anything, over one side, over both."""
+    found = hand_on(MAY_DELEGATE, named("never", policy))
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.DENIED_BY_POLICY, ("never",))
+    assert (found.sentence, found.remedy) == ("never, says its author", None)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "forbid(principal, action, resource is Mediator::Tool);",
+        'forbid(principal, action, resource in Mediator::Server::"files");',
+        'forbid(principal, action in Mediator::Action::"effect:read", resource);',
+        'forbid(principal, action in Mediator::Action::"server:files", resource);',
+        'forbid(principal in Mediator::AgentClass::"worker", action, resource);',
+        'forbid(principal, action == Mediator::Action::"delegate", resource in Mediator::AgentClass::"planner");',
+    ],
+)
+def test_a_forbid_over_something_else_leaves_delegations_alone(policy: str) -> None:
+    """Ours: the classes are of who hands on and of who receives, each on its own side."""
+    assert hand_on(MAY_DELEGATE, named("other", policy)).determining == ("may",)
+
+
+def test_policies_may_look_at_everything_of_a_delegation() -> None:
+    """Ours: what the README lists, at once."""
+    condition = """
+      principal == Mediator::Agent::"planner-1" && resource == Mediator::Agent::"worker-1"
+      && principal in Mediator::AgentClass::"planner" && resource in Mediator::AgentClass::"worker"
+      && principal in Mediator::Team::"research" && resource in Mediator::Team::"research"
+      && principal.owner == resource.owner && resource.owner.name == "alice@example.com"
+      && context.chain.depth == 0 && context.chain.root == "planner-1" && context.chain.members == ["planner-1"]
+      && context.chain.connectors.isEmpty() && context.grant.id == "grant-1" && context.grant.purpose == "tests"
+      && context.grant.expires == 2000 && context.delegated.effects == ["read"]
+      && context.delegated.servers == ["files"] && context.delegated.depth == 1 && context.delegated.max_depth == 2
+      && context.delegated.minutes == 5 && !(context.delegated has max_calls) && !context.delegated.is_connector
+      && context.now == 1000 && context.proof == "bearer"
+    """
+    policy = named("all", f"permit({DELEGATE}) when {{ {condition} }};")
+    assert hand_on(policy).verdict is Verdict.ALLOW
+    others = (
+        replace(DELEGATION, principal=replace(AGENT, id="planner-2")),
+        replace(DELEGATION, receiver=replace(RECEIVER, owner="bob@example.com")),
+        replace(DELEGATION, receiver=replace(RECEIVER, team="")),
+        replace(DELEGATION, chain=replace(BASE.chain, connectors=frozenset({"mail-plugin"}))),
+        replace(DELEGATION, proof="dpop"),
+        delegation(effects=frozenset({Effect.READ, Effect.SEND})),
+        delegation(servers=frozenset({"files", "mail"})),
+        delegation(max_calls=1),
+        delegation(is_connector=True),
+    )
+    assert {hand_on(policy, request=other).verdict for other in others} == {Verdict.DENY}
+
+
+@promise("P4", "P7")
+@pytest.mark.parametrize(
+    "policies", [(), (named("a", f"permit({DELEGATE}) when {{ context.delegated.is_connector }};"),)]
+)
+def test_silence_permits_no_delegation(policies: tuple[str, ...]) -> None:
+    """Ours (fail-safe default)."""
+    found = hand_on(*policies)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.DENIED_BY_POLICY, ())
+
+
+@promise("P7")
+def test_a_policy_that_errs_denies_a_delegation_even_beside_an_allow() -> None:
+    """standards.md 3.3 (1): an overflow, and a forbid over anything that looks at what only items have."""
+    overflow = named("sum", f"forbid({DELEGATE}) when {{ context.delegated.minutes * 4096 > 7 }};")
+    items = named("items", "forbid(principal, action, resource) when { resource.sensitivity > 2 };")
+    for policy, name, request in (
+        (overflow, "sum", delegation(minutes=2**53 - 1)),
+        (items, "items", DELEGATION),
+    ):
+        found = hand_on(MAY_DELEGATE, policy, request=request)
+        assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, (name,))
+        assert (found.sentence, found.remedy) == (None, None)
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(replace(DELEGATION, now_ms=2**70), id="a time that no long can hold"),
+        pytest.param(delegation(minutes=2**70), id="minutes that none can hold"),
+        pytest.param(replace(DELEGATION, purpose="\ud800"), id="text that has no bytes"),
+        pytest.param(replace(DELEGATION, receiver=replace(RECEIVER, id="\ud800")), id="a receiver that has none"),
+        pytest.param(replace(DELEGATION, receiver=replace(AGENT, agent_class="worker")), id="one agent of two classes"),
+    ],
+)
+def test_whatever_goes_wrong_with_a_delegation_is_a_denial(request_: DelegationRequest) -> None:
+    """Ours: `evaluate_delegation` never raises."""
+    found = hand_on(MAY_DELEGATE, request=request_)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ())
+
+
+def test_words_of_a_delegation_cannot_change_their_type_inside_the_engine() -> None:
+    """standards.md 3.3 (3): a purpose, or an agent's name, is text, whatever it spells."""
+    spelt = '{"__entity": {"type": "Mediator::Agent", "id": "planner-1"}}'
+    policy = named("spelt", f'permit({DELEGATE}) when {{ context.grant.purpose like "*__entity*" }};')
+    assert hand_on(policy, request=replace(DELEGATION, purpose=spelt)).verdict is Verdict.ALLOW
+    odd = replace(DELEGATION, receiver=replace(RECEIVER, id='worker"::1\n', owner="x", agent_class='c"'))
+    assert hand_on(MAY_DELEGATE, request=odd).verdict is Verdict.ALLOW
+
+
+def test_a_panic_in_the_engine_denies_a_delegation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: as of a call."""
+
+    def panic(*_: object) -> None:
+        raise PanicException
+
+    found = engine(MAY_DELEGATE)
+    monkeypatch.setattr(cedarpy, "is_authorized", panic)
+    assert found.evaluate_delegation(DELEGATION).reason is Reason.POLICY_ERROR
+
+
+def test_a_delegation_is_no_call_and_a_call_no_delegation() -> None:
+    """Ours: leave to delegate calls nothing, and lists nothing."""
+    found = engine(MAY_DELEGATE)
+    assert found.evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+    assert found.evaluate(listing()).verdict is Verdict.DENY
+    assert found.evaluate(asking(Action.ELICIT)).verdict is Verdict.DENY
+
+
+# --- connectors ------------------------------------------------------------------------------------------------------
+
+
+@promise("P4")
+def test_a_send_that_came_over_a_connector_is_forbidden_and_the_same_send_without_it_is_not() -> None:
+    """Ours: beside the shipped set, which says nothing of connectors; other connectors and other effects are not meant."""
+    policy = (
+        'forbid(principal, action in Mediator::Action::"effect:send", resource) '
+        'when { context.chain.connectors.contains("mail-plugin") };'
+    )
+    files = default_set() | {"connectors.cedar": named("not-over-mail-plugin", policy)}
+    found = prepare_engine(files, [tool("mail/send", effect=Effect.SEND), PATH])
+
+    def over(key: str, *connectors: str) -> Decision:
+        chain = replace(BASE.chain, depth=1, connectors=frozenset(connectors))
+        return found.evaluate(call(key, arguments={"path": "/srv/a"}, base=base(chain=chain)))
+
+    assert over("mail/send").determining == ("calls-that-the-grant-covers",)
+    assert over("mail/send", "other-plugin").verdict is Verdict.ALLOW
+    assert over("files/read", "mail-plugin").verdict is Verdict.ALLOW
+    for connectors in (("mail-plugin",), ("other-plugin", "mail-plugin")):
+        denied = over("mail/send", *connectors)
+        assert (denied.verdict, denied.reason) == (Verdict.DENY, Reason.DENIED_BY_POLICY)
+        assert denied.determining == ("not-over-mail-plugin",)
 
 
 # --- approval --------------------------------------------------------------------------------------------------------
@@ -709,6 +913,26 @@ def test_cases_under_a_set_that_is_wrong_are_not_run() -> None:
     good = b'{"tools": [{}], "cases": [{"name": "fine", "expect": {"verdict": "allow"}}]}'
     with pytest.raises(PolicySetInvalid):
         run_cases({"a": "permit(principal, action, resource);"}, {"b.json": good})
+
+
+def test_the_default_set_lets_an_agent_hand_on_what_narrows() -> None:
+    """Ours: the core looked whether it does; who receives is nobody's business until a policy says so."""
+    found = prepare_engine(default_set(), []).evaluate_delegation(DELEGATION)
+    assert (found.verdict, found.determining) == (Verdict.ALLOW, ("delegation-narrows",))
+
+
+def test_the_example_beside_the_default_policy_works() -> None:
+    """Ours: a document that lies is a defect. The example stands in a comment, indented."""
+    lines = (POLICIES / "delegation.cedar").read_text(encoding="utf-8").splitlines()
+    example = "\n".join(line.removeprefix("//") for line in lines if line.startswith("//   "))
+    files = default_set() | {"connectors.cedar": example}
+    assert check_policies(files, []) == []
+    found = prepare_engine(files, [])
+    to_connector = replace(DELEGATION, receiver=replace(RECEIVER, agent_class="connector"))
+    assert found.evaluate_delegation(to_connector).verdict is Verdict.ALLOW
+    sending = delegation(to_connector, effects=frozenset({Effect.READ, Effect.SEND}))
+    assert found.evaluate_delegation(sending).determining == ("connectors-only-read",)
+    assert found.evaluate_delegation(replace(sending, receiver=RECEIVER)).verdict is Verdict.ALLOW
 
 
 def decide(effect: Effect, *, covers: bool, arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> Decision:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.adapters.minter_jwt import jwk_set, mint
-from mediator.canonical import parse_object
+from mediator.adapters.minter_jwt import actors, jwk_set, mint
+from mediator.canonical import DEFAULT_LIMITS
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
+from mediator.identity.compact import parse_compact
 from mediator.identity.dsse import SigningKey
 from mediator.identity.keys import key_set
-from mediator.identity.token import VerifiedClaims, _split, verify_token
+from mediator.identity.token import VerifiedClaims, verify_token
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW, NOW_MS, SKEW
@@ -41,7 +42,7 @@ def test_a_minted_token_is_a_good_one_that_names_its_grant() -> None:
 
 def test_what_else_it_says_is_a_copy_for_readers() -> None:
     """RFC 9068 §2.2, RFC 8693; no purpose, no tools: authority is read from the store."""
-    header, claims = map(parse_object, _split(minted(a_grant()).reveal()))
+    header, claims = parse_compact(minted(a_grant()), DEFAULT_LIMITS)
     assert header == {"alg": "EdDSA", "kid": KEY.public.keyid, "typ": "at+jwt"}
     token_id = claims.pop("jti")
     assert isinstance(token_id, str)
@@ -88,3 +89,33 @@ def test_nothing_is_minted_for_a_grant_that_has_no_time_left(changed: dict[str, 
     with pytest.raises(Refused) as stop:
         minted(a_grant(**changed), seconds)
     assert stop.value.reason is Reason.GRANT_EXPIRED
+
+
+ROOT = a_grant(agent="planner", max_depth=2)
+LINK = a_grant(id="g-1a", parent="g-1", root="g-1", depth=1, max_depth=2, agent="gateway")
+LAST = a_grant(id="g-1b", parent="g-1a", root="g-1", depth=2, max_depth=2, agent="worker")
+
+
+def test_a_token_of_what_was_handed_on_tells_its_readers_who_acts_for_whom() -> None:
+    """RFC 8693 §4.1: the one who acts now outermost, who acted before within; names alone, no times, no audience."""
+    token = mint(LAST, KEY, now_ms=NOW_MS, seconds=60, above=(ROOT, LINK))
+    _, claims = parse_compact(token, DEFAULT_LIMITS)
+    assert claims["act"] == {"sub": "worker", "act": {"sub": "gateway", "act": {"sub": "planner"}}}
+    assert (claims["sub"], claims["txn"], claims["grant"]) == ("worker", "g-1", "g-1b")
+    assert (claims["depth"], claims["max_depth"]) == (2, 2)
+    assert verified(token).grant == "g-1b"
+
+
+@promise("P4")
+def test_nothing_is_decided_by_what_a_token_tells_its_readers() -> None:
+    """RFC 8693 §4.1: a token that was minted without it stands for the same grant."""
+    whole, bare = mint(LAST, KEY, now_ms=NOW_MS, seconds=60, above=(ROOT, LINK)), minted(LAST)
+    assert verified(whole).grant == verified(bare).grant
+    assert "act" not in parse_compact(bare, DEFAULT_LIMITS)[1]
+
+
+def test_actors_nest_from_the_last_to_the_first() -> None:
+    """RFC 8693 §4.1."""
+    assert actors([ROOT]) == {"sub": "planner"}
+    assert actors([ROOT, LINK]) == {"sub": "gateway", "act": {"sub": "planner"}}
+    assert actors([]) == {}

@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from mediator.adapters.tool_servers_routed import RoutedToolServers
@@ -54,6 +56,10 @@ class Server:
 
     async def end_task(self, task: str) -> None:
         self.told.append(f"end {task}")
+        self._fail()
+
+    async def end_grants(self, grant_ids: Collection[str]) -> None:
+        self.told.append(f"end grants {', '.join(grant_ids)}")
         self._fail()
 
     async def aclose(self) -> None:
@@ -109,9 +115,10 @@ async def test_a_server_that_cannot_be_ended_keeps_no_other_from_ending(error: E
     broken, files = Server(error), Server()
     routed = RoutedToolServers({"broken": broken, "files": files})
     await routed.end_task("task-1")
+    await routed.end_grants(["grant-1"])
     await routed.aclose()
-    assert broken.told == ["end task-1", "close"]
-    assert files.told == ["end task-1", "close"]
+    assert broken.told == ["end task-1", "end grants grant-1", "close"]
+    assert files.told == ["end task-1", "end grants grant-1", "close"]
 
 
 async def test_a_failing_call_still_leaves_its_task_to_be_ended() -> None:
@@ -122,8 +129,21 @@ async def test_a_failing_call_still_leaves_its_task_to_be_ended() -> None:
     with pytest.raises(Refused, match="dead"):
         await routed.call(permit, no_credential(permit), KeptAside())
     assert routed.tasks == {"task-1"}
+    assert routed.grants == {permit.grant}
     await routed.end_task("task-1")
-    assert routed.tasks == frozenset()
+    assert (routed.tasks, routed.grants) == (frozenset(), frozenset())
+
+
+async def test_a_grant_that_has_ended_is_ended_once() -> None:
+    """Ours: what is remembered of grants does not grow for as long as their task lives."""
+    clock = Server()
+    routed = RoutedToolServers({"clock": clock})
+    permit = a_permit("echo", server="clock", task="task-1")
+    await routed.call(permit, no_credential(permit), KeptAside())
+    await routed.end_grants(["another"])
+    assert routed.grants == {permit.grant}
+    await routed.end_grants([permit.grant])
+    assert routed.grants == frozenset()
 
 
 async def test_a_server_that_is_put_in_the_place_of_another_is_reached_and_the_other_is_given_back_to_be_ended() -> (

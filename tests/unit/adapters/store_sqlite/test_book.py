@@ -19,6 +19,7 @@ from mediator.delegation.grant import GrantState
 from mediator.refusal import Reason, Refused
 from tests.contracts.stores import MAC_KEY
 from tests.promises import promise
+from tests.simulated.forged_tokens import NOW_MS
 from tests.simulated.grants import a_grant
 
 ROOT = a_grant()
@@ -84,9 +85,74 @@ def test_a_statement_opens_one_task_once(book: GrantBook) -> None:
     book.open_grant(ROOT, b"signed")
     again = replace(OTHER, statement_digest=ROOT.statement_digest)
     assert reason_of(book.open_grant, again, b"signed") is Reason.PROOF_REPLAYED
+    book.open_grant(replace(CHILD, statement_digest=ROOT.statement_digest), b"signed")
     book.end_grant("g-1", GrantState.COMPLETED, "done")
     assert reason_of(book.open_grant, again, b"signed") is Reason.PROOF_REPLAYED
-    book.open_grant(replace(CHILD, statement_digest=ROOT.statement_digest), b"signed")
+
+
+@promise("P5", "P7")
+def test_nothing_is_opened_below_what_has_ended_or_is_not_there(opened: Opened) -> None:
+    """P5: whoever revokes a grant while a part of it is being handed on, revokes that part."""
+    book = opened.book
+    assert reason_of(book.open_grant, CHILD, b"signed") is Reason.GRANT_REVOKED
+    for grant in (ROOT, CHILD):
+        book.open_grant(grant, b"signed")
+    book.end_grant("g-1a", GrantState.REVOKED, "a test")
+    assert reason_of(book.open_grant, GRANDCHILD, b"signed") is Reason.GRANT_REVOKED
+    book.open_grant(SIBLING, b"signed")
+    book.end_grant("g-1", GrantState.COMPLETED, "done")
+    assert reason_of(book.open_grant, replace(SIBLING, id="g-1c"), b"signed") is Reason.GRANT_REVOKED
+    book.open_grant(OTHER, b"signed")
+    opened.run("UPDATE grants SET mac = zeroblob(32) WHERE id = 'g-2'")
+    below = replace(CHILD, id="g-2a", parent="g-2", root="g-2")
+    assert reason_of(book.open_grant, below, b"signed") is Reason.GRANT_REVOKED
+    assert [stored.grant.id for stored in book.list_grants()] == ["g-1", "g-1a", "g-1b"]
+
+
+def test_a_grant_that_lives_longer_is_sealed_anew_and_moves_the_epoch(opened: Opened) -> None:
+    """Ours: so that every process reads it again."""
+    opened.book.open_grant(ROOT, b"signed")
+    later = replace(ROOT, expires_ms=ROOT.expires_ms + 60_000)
+    assert opened.book.extend_grant("g-1", later.expires_ms) == later
+    assert opened.book.find_grant("g-1") == later
+    assert opened.epoch() == 2
+    opened.run("UPDATE grants SET expires_ms = expires_ms + 1000")  # a column beside the MAC gives nothing
+    assert opened.book.find_grant("g-1") is None
+
+
+@promise("P5")
+def test_nothing_that_has_ended_lives_longer(opened: Opened) -> None:
+    """P5: dead is dead; and what is not there is told as such."""
+    opened.book.open_grant(ROOT, b"signed")
+    opened.book.end_grant("g-1", GrantState.REVOKED, "a test")
+    assert reason_of(opened.book.extend_grant, "g-1", ROOT.expires_ms + 1) is Reason.GRANT_REVOKED
+    assert reason_of(opened.book.extend_grant, "g-9", ROOT.expires_ms + 1) is Reason.GRANT_UNKNOWN
+    assert opened.epoch() == 2
+
+
+def test_live_grants_of_an_agent_are_counted_whoever_gave_them(opened: Opened) -> None:
+    """Ours: neither those that ended nor those that ran out."""
+    handed = replace(CHILD, agent="worker")
+    for grant in (ROOT, handed, OTHER):
+        opened.book.open_grant(grant, b"signed")
+    count = opened.book.count_open
+    assert (count("planner", NOW_MS), count("worker", NOW_MS), count("nobody", NOW_MS)) == (2, 1, 0)
+    assert count("planner", ROOT.expires_ms - 1) == 2
+    assert count("planner", ROOT.expires_ms) == 0
+    opened.book.end_grant("g-1", GrantState.COMPLETED, "done")
+    assert (count("planner", NOW_MS), count("worker", NOW_MS)) == (1, 0)
+    opened.run("DROP TABLE grants")
+    assert reason_of(count, "planner", NOW_MS) is Reason.STORE_UNAVAILABLE
+
+
+def test_live_grants_are_listed_oldest_first(opened: Opened) -> None:
+    """Ours."""
+    older = replace(OTHER, opened_ms=ROOT.opened_ms - 1)
+    for grant in (ROOT, CHILD, older):
+        opened.book.open_grant(grant, b"signed")
+    opened.book.end_grant("g-1a", GrantState.REVOKED, "a test")
+    assert opened.book.list_live(NOW_MS) == (older, ROOT)
+    assert opened.book.list_live(ROOT.expires_ms) == ()
 
 
 def test_an_id_stands_once_and_for_one_tenant(book: GrantBook) -> None:
@@ -138,14 +204,15 @@ def test_only_what_is_stored_can_be_ended_and_only_by_ending_it(book: GrantBook)
 
 @promise("P7")
 def test_a_grant_that_somebody_else_wrote_does_not_exist(opened: Opened) -> None:
-    """Ours: and is reported. Columns beside the sealed form count for nothing."""
+    """Ours: and is reported, also where only a column beside its seal says otherwise."""
     opened.book.open_grant(ROOT, b"signed")
     opened.book.end_grant("g-1", GrantState.REVOKED, "lost")
     opened.run("UPDATE grants SET state = 'open'")
-    stored = opened.book.find_grant("g-1")
-    assert stored is not None
-    assert stored.state is GrantState.REVOKED
-    assert opened.alarms == []
+    assert opened.book.find_grant("g-1") is None
+    opened.run("UPDATE grants SET state = 'revoked'")
+    assert opened.book.find_grant("g-1") is not None
+    assert len(opened.alarms) == 1
+    opened.alarms.clear()
 
     opened.run("UPDATE grants SET form = CAST(replace(form, 'revoked', 'open') AS BLOB)")
     assert opened.book.find_grant("g-1") is None

@@ -42,7 +42,7 @@ def test_a_seal_of_another_key_is_none() -> None:
 
 def test_the_seal_of_one_grant_does_not_hold_for_another() -> None:
     """Ours: nor does a grant count under another's id."""
-    wider, _ = SEAL.seal(replace(GRANT, authority=authority("*/* read,write,exec")))
+    wider, _ = SEAL.seal(replace(GRANT, rights=authority("*/* read,write,exec")))
     _, mac = SEAL.seal(GRANT)
     assert SEAL.find_grant("g-1", wider, mac) is None
     assert SEAL.find_grant("g-2", *SEAL.seal(GRANT)) is None

@@ -80,12 +80,20 @@ def test_a_database_of_somebody_else_is_refused(path: Path) -> None:
     assert "not one of ours" in detail_of(path)
 
 
-@pytest.mark.parametrize("version", [0, 1, 99])
+@pytest.mark.parametrize("version", [0, 1, 2, 99])
 def test_a_store_of_another_version_is_refused(path: Path, version: int) -> None:
     """Ours: what a newer version restricts, an older one must not give freely."""
     open_engine(path)
     run(path, f"PRAGMA user_version={version}")
     assert "version" in detail_of(path)
+
+
+@promise("P5", "P7")
+def test_a_store_with_triggers_is_refused(path: Path) -> None:
+    """A7: one would undo what we write as we write it."""
+    open_engine(path).dispose()
+    run(path, "CREATE TRIGGER kind AFTER UPDATE ON grants BEGIN UPDATE grants SET state = 'open'; END")
+    assert "triggers" in detail_of(path)
 
 
 def test_a_store_that_is_not_whole_is_refused(path: Path) -> None:

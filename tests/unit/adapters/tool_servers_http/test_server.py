@@ -170,9 +170,28 @@ async def test_a_server_that_refuses_our_credential_is_unavailable(server: Simul
 async def test_the_offer_is_asked_for_under_the_mediators_own_credential(server: SimulatedToolServer) -> None:
     """Ours: there is no permit, so no credential of a task."""
     server.bearer = "ours"
-    async with Adapted(server, own_credential=Secret("ours")) as adapted:
+
+    async def own() -> Secret | None:
+        return Secret(str(server.bearer))
+
+    async with Adapted(server, own_credential=own) as adapted:
+        assert len((await adapted.adapter.offered()).tools) == 1
+        server.bearer = "another"
         assert len((await adapted.adapter.offered()).tools) == 1
     assert server.sessions == {}
+
+
+async def test_a_modern_server_is_asked_under_the_own_credential_of_now() -> None:
+    """Ours: the visit stays, and what is said in it from now on."""
+    async with SimulatedToolServer(era="modern", bearer="ours") as server:
+
+        async def own() -> Secret | None:
+            return Secret(str(server.bearer))
+
+        async with Adapted(server, own_credential=own) as adapted:
+            await adapted.adapter.offered()
+            server.bearer = "another"
+            assert len((await adapted.adapter.offered()).tools) == 1
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------

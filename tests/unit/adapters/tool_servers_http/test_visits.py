@@ -24,6 +24,10 @@ from tests.simulated.permits import RecordingWatch, a_permit, pass_fence
 from tests.simulated.tool_server import tool
 
 
+async def nothing() -> Secret | None:
+    return None
+
+
 class Known:
     """The visits to a simulated server, and what the watches were told."""
 
@@ -38,16 +42,16 @@ class Known:
             fence=pass_fence,
             configured_era=era,
             rule=InstanceRule.TASK,
-            own_credential=None,
+            own_credential=nothing,
             fresh=partial(Freshness, 60, lambda: self.seconds),
         )
 
     def updated(self, server: str, uri: str, task: str | None) -> None:
         self.updates.append((server, uri, task))
 
-    async def enter(self, token: str | None = None, **fields: Any) -> Any:
+    async def enter(self, token: str | None = None, made_for: str | None = None, **fields: Any) -> Any:
         with anyio.fail_after(5):
-            return await self.visits.enter(a_permit(**fields), None if token is None else Secret(token))
+            return await self.visits.enter(a_permit(**fields), None if token is None else Secret(token), made_for)
 
 
 @pytest.fixture(params=["modern", "legacy"])
@@ -67,6 +71,15 @@ async def test_a_visit_is_a_tasks_and_a_credentials(known: Known) -> None:
     assert await known.enter(task="b") is not first
     assert await known.enter("t", task="a") is not first
     assert known.visits.era is (Era.MODERN if first.session_id is None else Era.LEGACY)
+
+
+@promise("P5")
+async def test_a_credential_that_is_made_anew_for_the_same_grant_goes_on_in_the_same_visit(known: Known) -> None:
+    """Ours: a session outlives the minutes of a token, and a session of one grant is no other's."""
+    first = await known.enter("one", made_for="a", task="a")
+    assert await known.enter("two", made_for="a", task="a") is first
+    assert first.credential.reveal() == "two"
+    assert await known.enter("two", made_for="b", task="a") is not first
 
 
 @promise("P3")

@@ -101,6 +101,8 @@ def test_the_decision_is_told_whole() -> None:
         "mediator.policy.ids": ("reads",),
         "mediator.delegation.chain": ("planner",),
         "mediator.delegation.depth": 0,
+        "mediator.delegation.connectors": (),
+        "mediator.delegation.relayed": "unknown",
         "mediator.delegation.root": "planner",
         "mediator.grant.id": "g-1",
         "mediator.task.id": "g-1",
@@ -131,6 +133,8 @@ def test_the_call_is_told_by_the_conventions() -> None:
         "network.protocol.name": "http",
         "client.address": "127.0.0.1",
         "mediator.agent.id": "planner",
+        "mediator.owner.id": "alice@example.com",
+        "mediator.delegation.chain": ("planner",),
         "mediator.task.id": "g-1",
         "mediator.decision.id": f"d{1:031x}",
         "mediator.decision.verdict": "allow",
@@ -153,6 +157,8 @@ def test_the_tool_side_is_told_by_sizes_and_labels() -> None:
         "gen_ai.tool.name": "now",
         "mediator.tool_server.name": "clock",
         "mediator.decision.id": f"d{1:031x}",
+        "mediator.owner.id": "alice@example.com",
+        "mediator.delegation.chain": ("planner",),
         "mediator.result.bytes": 14,
         "mediator.result.labels": ("untrusted",),
     }
@@ -339,3 +345,21 @@ def test_any_entry_has_spans_or_none_and_nothing_else_happens(name: str, value: 
     outcome = ended(decision, a_release())
     assert len(spans_of(decision | {name: value}, outcome)) in {0, 2, 3}
     assert len(spans_of(decision, outcome | {name: value})) in {0, 2, 3}
+
+
+@promise("P9")
+def test_a_span_tells_who_stands_in_between_and_whether_a_call_may_have_been_passed_on() -> None:
+    """Issue 5: with a bearer token nobody knows who used it, and the span says so; where nothing is known, nothing."""
+    decision = recorded(allowed()) | {"chain": ["planner", "plugin"], "connectors": ["plugin"]}
+    (_, span, _) = spans_of(decision, ended(decision, a_release()))
+    told = attributes(span)
+    assert told[names.CHAIN_CONNECTORS] == ("plugin",)
+    assert told[names.CHAIN] == ("planner", "plugin")
+    assert told[names.CHAIN_RELAYED] == "unknown"
+    identity = decision["identity"]
+    assert isinstance(identity, dict)
+    (_, span, _) = spans_of({**decision, "identity": {**identity, "relayed": "no"}}, ended(decision, a_release()))
+    assert attributes(span)[names.CHAIN_RELAYED] == "no"
+    older = {name: value for name, value in decision.items() if name not in {"connectors", "identity"}}
+    (_, span, _) = spans_of(older, ended(decision, a_release()))
+    assert names.CHAIN_RELAYED not in attributes(span)

@@ -1,0 +1,68 @@
+"""What is counted, taken in one transaction: all of it or none, and only under the epoch that was judged under.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from mediator.adapters.store_sqlite.schema import refused
+from mediator.mediation.deliberate import Claim
+from mediator.mediation.ports import Claimed, Claiming, Lost, Stale
+
+_EPOCH: Final = "SELECT value FROM epoch"
+_CLAIM: Final = (
+    "INSERT INTO claims (key, tenant, taken) VALUES (?1, ?2, 1) "
+    "ON CONFLICT (key) DO UPDATE SET taken = taken + 1 WHERE taken < ?3 RETURNING taken"
+)
+
+
+def take(
+    connection: sqlite3.Connection,
+    tenant: str,
+    claims: Sequence[Claim],
+    epoch: int,
+    known: dict[str, int],
+    alarm: Callable[[str], None],
+) -> tuple[Claiming, frozenset[str]]:
+    """Return whether all was taken, and which rights have nothing left now; raises `Refused(STORE_UNAVAILABLE)`.
+
+    `known` is what was counted before, and is added to: where the table says less, somebody else wrote it, and nothing is
+    left of that right.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        claiming, spent, counted = _take_in_transaction(connection, tenant, claims, epoch)
+        if put_back := sorted(key for key, taken in counted.items() if taken <= known.get(key, 0)):
+            alarm(f"`{put_back[0]}` was counted higher before, and counts as used up: somebody else wrote the store")
+            claiming, spent = Lost(next(one for one in claims if one.key == put_back[0])), frozenset(put_back)
+        connection.execute("COMMIT" if isinstance(claiming, Claimed) else "ROLLBACK")
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise refused(f"nothing can be claimed: {error}") from error
+    if isinstance(claiming, Claimed):
+        known |= counted
+    return claiming, spent
+
+
+def _take_in_transaction(
+    connection: sqlite3.Connection, tenant: str, claims: Sequence[Claim], epoch: int
+) -> tuple[Claiming, frozenset[str], dict[str, int]]:
+    if connection.execute(_EPOCH).fetchone()[0] != epoch:
+        return Stale(), frozenset(), {}
+    last: set[str] = set()
+    counted: dict[str, int] = {}
+    for claim in claims:
+        asked = (claim.key, tenant, claim.limit)
+        taken = connection.execute(_CLAIM, asked).fetchone() if claim.limit > 0 else None
+        if taken is None:
+            return Lost(claim), frozenset({claim.key}), {}
+        counted[claim.key] = taken[0]
+        if taken[0] >= claim.limit:
+            last.add(claim.key)
+    return Claimed(), frozenset(last), counted
