@@ -25,6 +25,7 @@ class Scope(TypedDict):
     type: str
     method: str
     path: str
+    query_string: NotRequired[bytes]
     headers: Iterable[tuple[bytes, bytes]]
     client: NotRequired[tuple[str, int] | None]
 
@@ -51,12 +52,16 @@ _LENGTH_DIGITS_MAX: Final = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The head of a request; header names in lower case, values as Latin-1, in the order in which they came."""
+    """The head of a request; header names in lower case, values as Latin-1, in the order in which they came.
+
+    Of a query it says that there is one, and no more: what stands in a URL is written down by everybody on the way.
+    """
 
     method: str
     path: str
     headers: Headers
     source: str
+    has_query: bool = False
     _by_name: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +90,7 @@ def read_head(scope: Scope) -> Head:
             [(name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")) for name, value in scope["headers"]]
         ),
         source="unknown" if client is None else client[0],
+        has_query=bool(scope.get("query_string")),
     )
 
 

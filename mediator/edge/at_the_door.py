@@ -111,20 +111,34 @@ def holder_of(door: Door, arrival: Arrival) -> str:
         raise AtTheDoor(None, stop) from stop
 
 
-def listener_of(door: Door, arrival: Arrival) -> str:
+async def listener_of(door: Door, arrival: Arrival) -> str:
     """Return whose credential came, where its task goes on; raises `AtTheDoor` where nothing is to be told any more."""
-    holder_of(door, arrival)
+    try:
+        holder_of(door, arrival)
+    except AtTheDoor as at:
+        if not await door.answers.learns(arrival, at.stop):
+            raise
+        holder_of(door, arrival)
     try:
         return door.answers.listener_of(arrival)
     except Refused as stop:
         raise AtTheDoor(HTTPStatus.FORBIDDEN, stop) from stop
 
 
-def find_session(door: Door, sessions: Sessions, arrival: Arrival) -> OpenSession | None:
+async def find_session(door: Door, sessions: Sessions, arrival: Arrival) -> OpenSession | None:
     """Return the legacy session that this arrival names, if it names one; the modern era knows none.
 
     Raises `AtTheDoor` where its holder has no such session: 401 first, then 404, which says "initialize again".
     """
+    try:
+        return _find_session(door, sessions, arrival)
+    except AtTheDoor as at:
+        if not await door.answers.learns(arrival, at.stop):
+            raise
+        return _find_session(door, sessions, arrival)
+
+
+def _find_session(door: Door, sessions: Sessions, arrival: Arrival) -> OpenSession | None:
     ids = arrival.header(SESSION_HEADER)
     if not ids or guess_era(arrival, {}) is Era.MODERN:
         return None

@@ -40,6 +40,10 @@ class Answers(Protocol):
         """Return whose credential came with it, where its task goes on; raises `Refused`."""
         ...
 
+    async def learns(self, arrival: Arrival, stop: Refused) -> bool:
+        """Tell whether it is worth asking again whose credential this is: its issuer's keys are others now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:

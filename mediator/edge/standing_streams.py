@@ -79,10 +79,10 @@ class StandingStreams:
         """Open a stream, or go on with one; raises `AtTheDoor`."""
         if guess_era(bare, {}) is Era.MODERN:  # it listens by a request
             raise not_allowed("POST")
-        listener_of(self._door, bare)
+        await listener_of(self._door, bare)
         if not any("text/event-stream" in value for value in exchange.head.header("accept")):
             raise bad_request(406, "`Accept` must have text/event-stream")
-        opened = find_session(self._door, self._sessions, bare)
+        opened = await find_session(self._door, self._sessions, bare)
         if opened is None:
             raise bad_request(400, "`mcp-session-id` says whose stream it is to be")
         with self._taking_a_place(opened):

@@ -3,7 +3,7 @@
 It makes an `Arrival` of each POST, hands it to the corridor and sends the reply; it judges nothing. What it sees to
 itself: which paths and methods exist, from which hosts and origins (DNS rebinding), the form and size of bodies, the
 sessions and streams of older versions, and that an agent which hangs up cancels its call. A token is read from one
-`Authorization` header and from nowhere else; the query is not looked at.
+`Authorization` header and from nowhere else; the query is not looked at, and refused where tokens are issued.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -31,6 +31,8 @@ from mediator.edge.at_the_door import (
 from mediator.edge.door import Door
 from mediator.edge.http_facts import HttpFacts
 from mediator.edge.metadata import WELL_KNOWN, protected_resource
+from mediator.edge.oauth import OAuth
+from mediator.edge.oauth_metadata import METHODS as OAUTH
 from mediator.edge.post_answers import PostAnswers
 from mediator.edge.publishing import PATH as MANIFESTS
 from mediator.edge.publishing import Publishing
@@ -57,9 +59,11 @@ class StreamableHttp:
         facts: HttpFacts,
         is_ready: Callable[[], bool],
         publishing: Publishing | None = None,
+        oauth: OAuth | None = None,
     ) -> None:
         self._door = door
         self._publishing = publishing
+        self._oauth = oauth
         self._sessions = sessions
         self._facts = facts
         self._is_ready = is_ready
@@ -130,6 +134,9 @@ class StreamableHttp:
         if self._publishing is not None and (path == MANIFESTS or path.startswith(MANIFESTS + "/")):
             await self._publishing.serve(exchange, credential_of(exchange.head))
             return
+        if self._oauth is not None and path in OAUTH:
+            await self._oauth.serve(exchange)
+            return
         endpoint = _ENDPOINT.fullmatch(path)
         if endpoint is None:
             raise not_found()
@@ -162,7 +169,7 @@ class StreamableHttp:
         try:
             if self._posts.is_stopping:
                 raise stopping()
-            opened = find_session(self._door, self._sessions, arrival)
+            opened = await find_session(self._door, self._sessions, arrival)
         except AtTheDoor as at:
             await self._turn_away(exchange, arrival, at)
             return
@@ -173,7 +180,7 @@ class StreamableHttp:
     async def _serve_delete(self, exchange: Exchange, bare: Arrival) -> None:
         if guess_era(bare, {}) is Era.MODERN:  # it has no sessions
             raise not_allowed("POST")
-        opened = find_session(self._door, self._sessions, bare)
+        opened = await find_session(self._door, self._sessions, bare)
         if opened is None:
             raise bad_request(400, "`mcp-session-id` says which session is to end")
         self._sessions.end(opened.session.id, opened.session.holder)

@@ -65,6 +65,14 @@ def test_a_connection_without_an_address_has_no_source() -> None:
     assert read_head({"type": "http", "method": "GET", "path": "/", "headers": []}).source == "unknown"
 
 
+@pytest.mark.parametrize(("query", "has_query"), [(b"", False), (b"access_token=t", True), (b"&", True)])
+def test_of_a_query_a_head_says_that_there_is_one(query: bytes, *, has_query: bool) -> None:
+    """Ours: a token in it is kept nowhere."""
+    read = read_head({"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []})
+    assert read.has_query is has_query
+    assert "access_token" not in repr(read)
+
+
 @pytest.mark.parametrize(
     ("headers", "has_body"),
     [

@@ -8,7 +8,17 @@ from __future__ import annotations
 import pytest
 
 from mediator.edge.asgi import Head
-from mediator.edge.at_the_door import AtTheDoor, bare_arrival, holder_of, not_allowed, overloaded, turned_away
+from mediator.edge.at_the_door import (
+    AtTheDoor,
+    bare_arrival,
+    find_session,
+    holder_of,
+    listener_of,
+    not_allowed,
+    overloaded,
+    turned_away,
+)
+from mediator.edge.sessions import Sessions
 from mediator.refusal import Reason
 from mediator.wire.arrival import Transport
 from tests.simulated.arrivals import over_http
@@ -51,3 +61,23 @@ def test_who_shows_no_credential_is_nobody() -> None:
         holder_of(SimulatedCorridor().door(), over_http(b"", credential=None))
 
     assert (at.value.status, at.value.stop.reason) == (None, Reason.NO_CREDENTIAL)
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+async def test_whose_key_is_learnt_meanwhile_is_asked_again(learnt: bool) -> None:
+    """Design 4: once; who is still nobody is turned away as before."""
+    corridor = SimulatedCorridor()
+    arrival = over_http(b"", credential="late", headers=(("mcp-session-id", "x"),))
+    for at_door in ("session", "listener"):
+        corridor.expired, corridor.learnt = {"late"}, {"late"} if learnt else set()
+        door = corridor.door()
+        if at_door == "listener" and learnt:
+            assert await listener_of(door, arrival) == "late"
+            continue
+        with pytest.raises(AtTheDoor) as at:
+            await (
+                listener_of(door, arrival)
+                if at_door == "listener"
+                else find_session(door, Sessions(lambda: 0.0, new_outbox=door.new_outbox), arrival)
+            )
+        assert at.value.status == (404 if learnt else None)
