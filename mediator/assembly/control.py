@@ -23,19 +23,20 @@ from mediator.delegation.grant import Grant
 from mediator.edge.control import ControlServer
 from mediator.refusal import Reason, Refused
 
-_OPS: Final = ("task.open", "task.complete", "task.show", "trust.renew", "drift.check", "status")
+_STATED: Final = ("task.open", "task.complete", "task.renew", "grant.revoke", "freeze", "unfreeze", "issuer.rotate")
+_OPS: Final = ("task.show", "grant.list", "grant.show", "trust.renew", "drift.check", "status")
 
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
     """Answer one request of the control socket; raises `Refused` saying what is wrong with it."""
     desk = mediator.desk
     match request:
-        case {"op": "task.open", "statement": str(statement)}:
-            return opened(desk, desk.open(statement.encode()))
-        case {"op": "task.complete", "statement": str(statement)}:
-            return task_facts(await desk.complete(statement.encode())) | {"state": "completed"}
-        case {"op": "task.show", "task": str(task)}:
-            return desk.show(task)
+        case {"op": str(op), "statement": str(statement)} if op in _STATED:
+            return await _obey(mediator, op, statement.encode())
+        case {"op": "task.show", "task": str(grant)} | {"op": "grant.show", "grant": str(grant)}:
+            return desk.show(grant)
+        case {"op": "grant.list", "after": None | str() as after, "live": bool(live)}:
+            return desk.list(after, live=live)
         case {"op": "trust.renew"}:  # needs no statement of its own: what comes in force carries them
             return await mediator.renewal.renew()
         case {"op": "drift.check", "server": None | str() as server}:
@@ -43,7 +44,27 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
         case {"op": "status"}:
             return status(mediator)
         case _:
-            raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join(_OPS)}")
+            raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join((*_STATED, *_OPS))}")
+
+
+async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
+    desk = mediator.desk
+    match op:
+        case "issuer.rotate":
+            return mediator.rotation.rotate(statement)
+        case "task.open":
+            return opened(desk, desk.open(statement))
+        case "task.complete":
+            return task_facts(await desk.complete(statement)) | {"state": "completed"}
+        case "task.renew":
+            return task_facts(desk.renew(statement))
+        case "grant.revoke":
+            return {"ended": [*await desk.revoke(statement)]}
+        case "freeze":
+            name, changed = desk.freeze(statement)
+        case _:
+            name, changed = desk.unfreeze(statement)
+    return {"name": name, "changed": changed}
 
 
 def opened(desk: Desk, grant: Grant) -> JsonObject:

@@ -9,25 +9,36 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from mediator.adapters.minter_jwt import mint
+from mediator.adapters.store_sqlite.book import StoredGrant
 from mediator.adapters.store_sqlite.store import SqliteStore
-from mediator.canonical import Json, JsonObject
-from mediator.delegation.grant import Grant, GrantState
+from mediator.assembly.instances import Instances, keyholders_of
+from mediator.assembly.issuer import Issuer
+from mediator.assembly.workloads import WorkloadKeys
+from mediator.canonical import Json, JsonObject, canonical_bytes
+from mediator.delegation.grant import Grant, GrantState, entries_form
 from mediator.evidence import Secret
-from mediator.identity.dsse import PublicKey, SigningKey
-from mediator.identity.statement import Act, Keyholder, Keyholders, Operators, ProfileKey, verify_statement
+from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStatement, verify_statement
+from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until
 from mediator.mediation.ports import Clock, Ledger, TrustSource
-from mediator.mediation.tasks import may_complete, open_task
+from mediator.mediation.tasks import FRESH_MS, Opening, find_instance_key, may_complete, open_task
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, Settings
+
+PAGE_MAX: Final = 200  # grants
+PAGE_BYTES_MAX: Final = 256 * 1024  # a quarter of what the control socket answers at most; one grant is far less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Obeys statements about tasks. `ended` is told when a task is over, to end what was started for it."""
+    """Obeys statements about tasks and grants.
+
+    `ended` is told when a task is over, `dropped` which grants below one are: to end what was started for them.
+    """
 
     settings: Settings
     operators: Operators
@@ -35,32 +46,54 @@ class Desk:
     store: SqliteStore
     ledger: Ledger
     clock: Clock
-    issuer_key: SigningKey
+    issuer: Issuer
+    instances: Instances
+    workload_keys: WorkloadKeys
     base_url: str
     ended: Callable[[str], Awaitable[None]]
+    dropped: Callable[[Collection[str]], Awaitable[None]]
 
-    def open(self, raw: bytes) -> Grant:
+    def open(self, raw: bytes, started_by: JsonObject | None = None) -> Grant:
         """Open the task that this statement asks for: record, then store.
 
-        Raises `Refused`: as `verify_statement` and `open_task`; `NOT_COVERED` for a task id that is taken.
+        `started_by` is what is known of the process that asked for it, for the record alone. Raises `Refused`: as `verify_statement` and `open_task`; `NOT_COVERED` for a task id that is taken.
         """
         statement = verify_statement(raw, self._keyholders(), Act.TASK_OPEN)
         now_ms = self.clock.now_ms()
-        grant = open_task(
-            statement,
+        grant = open_task(statement, self.opening(now_ms))
+        instance_key = find_instance_key(statement.subject)
+        if instance_key is not None:
+            self.instances.must_be_new(instance_key, self._keyholders())
+        if self.store.find_grant(grant.id) is not None:
+            raise Refused(Reason.NOT_COVERED, f"there is a task `{grant.id}` already: a statement opens one task, once")
+        self._use_up(statement, now_ms)
+        noted = noted_grant(grant, statement.who)
+        if instance_key is not None:
+            noted["instance_key"] = instance_key.keyid
+        if started_by is not None:
+            noted["started_by"] = started_by
+        self.ledger.note("task.opened", noted, now_ms)
+        self.store.open_grant(grant, raw)
+        if instance_key is not None:
+            self.instances.add(grant, instance_key)
+        return grant
+
+    def _use_up(self, statement: VerifiedStatement, now_ms: int) -> None:
+        """Take note that the statement was obeyed, for as long as it is fresh; raises `Refused(PROOF_REPLAYED)`."""
+        if not self.store.use_once(f"statement:{statement.digest}", statement.at + 2 * FRESH_MS, now_ms):
+            raise Refused(Reason.PROOF_REPLAYED, "this statement was obeyed already, and is obeyed once")
+
+    def opening(self, now_ms: int) -> Opening:
+        """Return what every task is opened with now; raises `Refused` as `TrustSource.snapshot`, and `UNKNOWN_ISSUER`."""
+        return Opening(
             profiles=self.settings.agents,
             limits=self.settings.delegation,
             pin_serial=self.trust.snapshot().pins.serial,
-            issuer=self._local_issuer(),
+            issuer=self.local_issuer(),
             audience=self.base_url,
             salt=secrets.token_hex(16),
             now_ms=now_ms,
         )
-        if self.store.find_grant(grant.id) is not None:
-            raise Refused(Reason.NOT_COVERED, f"there is a task `{grant.id}` already: a statement opens one task, once")
-        self.ledger.note("task.opened", _noted(grant, statement.who), now_ms)
-        self.store.open_grant(grant, raw)
-        return grant
 
     def token(self, grant_id: str) -> tuple[Secret, int]:
         """Return a fresh token of our issuer for this task, and the seconds that it lives.
@@ -72,11 +105,11 @@ class Desk:
         if not self.makes_tokens_for(grant):
             raise Refused(Reason.NOT_COVERED, f"tokens for `{grant_id}` are made by `{grant.issuer}`")
         seconds = min(self.settings.delegation.token_minutes_max * 60, (grant.expires_ms - now_ms) // 1000)
-        return mint(grant, self.issuer_key, now_ms=now_ms, seconds=seconds), seconds
+        return mint(grant, self.issuer.signing_key, now_ms=now_ms, seconds=seconds), seconds
 
     def makes_tokens_for(self, grant: Grant) -> bool:
         """Tell whether this task's tokens are ours to make."""
-        return grant.issuer == self._local_issuer()
+        return grant.issuer == self.local_issuer()
 
     async def complete(self, raw: bytes) -> Grant:
         """Complete the task that this statement names, and end what was started for it.
@@ -95,6 +128,85 @@ class Desk:
         self.store.end_grant(grant_id, GrantState.COMPLETED, f"completed by {who}")
         self.ledger.note("task.completed", {"task": grant_id, "who": who}, self.clock.now_ms())
         await self.ended(grant_id)
+
+    async def revoke(self, raw: bytes) -> tuple[str, ...]:
+        """Revoke the grant that this statement names and all below it; return what was ended now.
+
+        Dead at the next call when this returns: this process is the one that decides (the folder has one owner), and has
+        moved the epoch. Raises `Refused`: as `verify_statement` and `reason_to_revoke`; `GRANT_UNKNOWN`.
+        """
+        statement = verify_statement(raw, self.operators, Act.GRANT_REVOKE)
+        grant = self._stored(str(statement.subject.get("id")))
+        reason = reason_to_revoke(statement, grant, self.operators, self.clock.now_ms())
+        return await self.end_by(grant, GrantState.REVOKED, statement.who, reason)
+
+    async def end_by(self, grant: Grant, state: GrantState, who: str, reason: str) -> tuple[str, ...]:
+        """End a grant and all below it, note it, and end what was started for it; return what was ended now."""
+        ended = self.store.end_grant(grant.id, state, reason)
+        body: JsonObject = {"grant": grant.id, "task": grant.root, "ended": [*ended], "who": who, "reason": reason}
+        self.ledger.note("grant.revoked", body, self.clock.now_ms())
+        await (self.ended(grant.id) if grant.parent is None else self.dropped(ended))
+        return ended
+
+    def renew(self, raw: bytes) -> Grant:
+        """Have a task live longer: record, then store.
+
+        Raises `Refused`: as `verify_statement` and `renewed_until`; `GRANT_UNKNOWN`.
+        """
+        statement = verify_statement(raw, self.operators, Act.TASK_RENEW)
+        grant, now_ms = self._stored(str(statement.subject.get("id"))), self.clock.now_ms()
+        until_ms = renewed_until(statement, grant, self.operators, self.settings.delegation, now_ms)
+        self._use_up(statement, now_ms)
+        noted: JsonObject = {
+            "task": grant.id,
+            "who": statement.who,
+            "until_ms": until_ms,
+            "statement": statement.digest,
+        }
+        self.ledger.note("task.renewed", noted, now_ms)
+        return self.store.extend_grant(grant.id, until_ms)
+
+    def freeze(self, raw: bytes) -> tuple[str, bool]:
+        """Stop what this statement names, at the next call; return its name, and whether it was not stopped already.
+
+        Raises `Refused`: as `verify_statement` and `name_to_freeze`.
+        """
+        return self._freeze_or_not(raw, Act.FREEZE)
+
+    def unfreeze(self, raw: bytes) -> tuple[str, bool]:
+        """Let it go again; as `freeze`."""
+        return self._freeze_or_not(raw, Act.UNFREEZE)
+
+    def _freeze_or_not(self, raw: bytes, act: Act) -> tuple[str, bool]:
+        statement, now_ms = verify_statement(raw, self.operators, act), self.clock.now_ms()
+        name, reason = name_to_freeze(statement, act, now_ms)
+        self._use_up(statement, now_ms)
+        noted: JsonObject = {"name": name, "reason": reason, "who": statement.who, "statement": statement.digest}
+        if act is Act.UNFREEZE:  # what gives is on record first, what takes is in force first
+            self.ledger.note("unfrozen", noted, now_ms)
+            return name, self.store.unfreeze(name)
+        changed = self.store.freeze(name, statement.digest)
+        self.ledger.note("frozen", noted, now_ms)
+        return name, changed
+
+    def list(self, after: str | None, *, live: bool) -> JsonObject:
+        """Return a page of grants as people read them, oldest first, those behind `after`; and what is frozen.
+
+        `next` is what the next page stands behind, None after the last. Raises `Refused(GRANT_UNKNOWN)` for an `after`
+        that is none.
+        """
+        now_ms = self.clock.now_ms() if live else None
+        page, more = self.store.page_grants(after, now_ms, PAGE_MAX)
+        grants: list[Json] = []
+        size = 0
+        for stored in page:
+            told = grant_facts(stored, self.store.gather(stored.grant.id).calls)
+            size += len(canonical_bytes(told))
+            if size > PAGE_BYTES_MAX and grants:
+                more = page[len(grants) - 1].grant.id
+                break
+            grants.append(told)
+        return {"grants": grants, "next": more, "frozen": [*sorted(self.store.list_frozen())]}
 
     def show(self, grant_id: str) -> JsonObject:
         """Return what a person may see of a task; raises `Refused(GRANT_UNKNOWN)`."""
@@ -117,20 +229,15 @@ class Desk:
             raise Refused(Reason.GRANT_UNKNOWN, f"there is no task `{grant_id[:64]}`")
         return grant
 
-    def _local_issuer(self) -> str:
+    def local_issuer(self) -> str:
+        """Return whose tokens we make; raises `Refused(UNKNOWN_ISSUER)` where we make none."""
         issuer = self.settings.local_issuer()
         if issuer is None:
             raise Refused(Reason.UNKNOWN_ISSUER, "no `[[issuer]]` has `local = true`: nobody here makes tokens")
         return self.base_url
 
     def _keyholders(self) -> Keyholders:
-        """Operators, and the agents' profile keys; where a key is both, it is only an agent's."""
-        holders: dict[str, Keyholder] = dict(self.operators)
-        for profile in self.settings.agents:
-            if profile.key is not None:
-                key = PublicKey.from_text(profile.key)
-                holders[key.keyid] = ProfileKey(name=profile.name, public=key)
-        return holders
+        return keyholders_of(self.settings, self.operators)
 
 
 def task_facts(grant: Grant) -> JsonObject:
@@ -141,11 +248,29 @@ def task_facts(grant: Grant) -> JsonObject:
         "owner": grant.owner,
         "purpose": grant.purpose,
         "state": str(grant.state),
-        "tools": [entry.pattern for entry in grant.authority.entries],
-        "effects": list[Json](sorted({effect for entry in grant.authority.entries for effect in entry.effects})),
+        "tools": [entry.pattern for entry in grant.rights.entries],
+        "effects": list[Json](sorted({effect for entry in grant.rights.entries for effect in entry.effects})),
         "opened_ms": grant.opened_ms,
         "expires_ms": grant.expires_ms,
         "max_calls": grant.max_calls,
+        "depth": grant.depth,
+        "max_depth": grant.max_depth,
+        "may_act": None if grant.may_act is None else [*grant.may_act],
+        "entries": entries_form(grant.rights.entries),
+        "audience": grant.audience,
+    }
+
+
+def grant_facts(stored: StoredGrant, calls: int) -> JsonObject:
+    """Return a grant as people read it, with where it stands; `calls` are its task's, and told of that alone."""
+    grant = stored.grant
+    return task_facts(grant) | {
+        "grant": grant.id,
+        "task": grant.root,
+        "parent": grant.parent,
+        "connector": grant.is_connector,
+        "calls": calls if grant.parent is None else None,
+        "end_reason": stored.end_reason,
     }
 
 
@@ -158,6 +283,7 @@ def profile_named(settings: Settings, name: str) -> AgentSettings:
     return profile
 
 
-def _noted(grant: Grant, who: str) -> JsonObject:
-    facts = {key: value for key, value in task_facts(grant).items() if key not in {"purpose", "state"}}
-    return {**facts, "who": who, "statement": grant.statement_digest, "pin_serial": grant.authority.pin_serial}
+def noted_grant(grant: Grant, who: str) -> JsonObject:
+    """Return what the ledger keeps of a grant that is given: no purpose and no constraints, which hold values."""
+    facts = {key: value for key, value in task_facts(grant).items() if key not in {"purpose", "state", "entries"}}
+    return {**facts, "who": who, "statement": grant.statement_digest, "pin_serial": grant.rights.pin_serial}

@@ -88,6 +88,11 @@ class Folder:
         stem = f"{kind}-{_UNSAFE.sub('_', name)}" if name else kind
         return self.state / "keys" / f"{stem}.pem"
 
+    @property
+    def retired_keys(self) -> Path:
+        """Public keys of the local issuer that sign no more, each as long as a token that it signed may live."""
+        return self.state / "keys" / "retired"
+
     def manifests(self, settings: Settings) -> Path:
         """The folder of manifests, envelopes, `trust.json` and `pins.lock`."""
         return self.root / settings.manifests.folder

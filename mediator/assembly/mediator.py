@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ import anyio
 
 from mediator import __version__
 from mediator.adapters.clock_system import SystemClock
-from mediator.adapters.credentials_references import ReferencedCredentials
+from mediator.adapters.credentials_brokered.sources import Signer
 from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
 from mediator.adapters.inspection_processes.pool import InspectionProcesses, ProcessLimits
@@ -30,13 +30,23 @@ from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
+from mediator.assembly.credentials import Credentials, resolve_credentials
 from mediator.assembly.desk import Desk
-from mediator.assembly.folder import Folder, naming, read_key, read_operators, read_secret
+from mediator.assembly.folder import Folder, read_operators, read_secret
+from mediator.assembly.holders import end_orphans
+from mediator.assembly.instances import Instances
+from mediator.assembly.issuer import Issuer
+from mediator.assembly.issuer_files import over, read_issuer_keys, remove
 from mediator.assembly.looking import Looking
 from mediator.assembly.mismatches import MismatchNotes
+from mediator.assembly.other_issuers import OtherIssuers
+from mediator.assembly.published_keys import PublishedKeys, publications, put_keys
+from mediator.assembly.refreezing import freeze_again
 from mediator.assembly.renewal import Renewal
-from mediator.assembly.servers import hearing_of, make_tool_servers, resolve_bearers
-from mediator.assembly.trust import LoadedTrust, load_trust
+from mediator.assembly.rotation import Rotation
+from mediator.assembly.servers import hearing_of, make_tool_servers
+from mediator.assembly.trust import LoadedTrust, load_keys, load_trust
+from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import JsonLimits
 from mediator.delegation.chain import must_be_live
 from mediator.edge.list_changes import ListChanges
@@ -66,10 +76,14 @@ class Mediator:
     trust: HeldTrust
     store: SqliteStore
     tool_servers: RoutedToolServers
+    credentials: Credentials
     list_changes: ListChanges
     updates: ResourceUpdates
     looking: Looking
+    published: PublishedKeys
     renewal: Renewal
+    issuer: Issuer
+    rotation: Rotation
 
     @property
     def problems(self) -> tuple[PinProblem, ...]:
@@ -91,36 +105,50 @@ class Mediator:
 
     async def end_dead_tasks(self) -> None:
         """End what was started for tasks that are over: expired, idle, or revoked. Their calls are refused anyway."""
-        now_ms = self.ports.clock.now_ms()
-        for task in {*self.tool_servers.tasks, *self.updates.tasks}:
-            circumstances = self.store.gather(task)
-            try:
-                for link in circumstances.grants:
-                    must_be_live(link, circumstances.last_used_ms, now_ms)
-            except Refused:
+        for task in {*self.tool_servers.tasks, *self.updates.tasks, *self.credentials.tasks}:
+            if self._is_over(task):
                 await self.end_task(task)
-            else:
-                if not circumstances.grants:  # somebody took it out of the store
-                    await self.end_task(task)
+        # What was handed on may end before its task does, and has processes of its own.
+        if over := [grant for grant in self.tool_servers.grants if self._is_over(grant)]:
+            await _end_grants(self.credentials, self.tool_servers, over)
+
+    def _is_over(self, grant_id: str) -> bool:
+        circumstances = self.store.gather(grant_id)
+        try:
+            for link in circumstances.grants:
+                must_be_live(link, circumstances.last_used_ms, self.ports.clock.now_ms())
+        except Refused:
+            return True
+        return not circumstances.grants  # somebody took it out of the store
 
     async def end_task(self, task: str) -> None:
-        """End what was started, and what is told, for this task alone."""
-        await _end_task(self.updates, self.tool_servers, task)
+        """End what was started, what is told, and what credentials were made, for this task alone."""
+        await _end_task(self.credentials, self.updates, self.tool_servers, task)
 
     async def keep_house(self) -> None:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
         async with anyio.create_task_group() as keeping:
             keeping.start_soon(keep, self.store, self.corridor.alarm)
             keeping.start_soon(self.looking.keep_on)
+            keeping.start_soon(self.published.keep_on)
             while True:
                 await anyio.sleep(_SWEEP_SECONDS)
                 with contextlib.suppress(Refused):
                     await self.end_dead_tasks()
 
 
-async def _end_task(updates: ResourceUpdates, tool_servers: RoutedToolServers, task: str) -> None:
+async def _end_task(
+    credentials: Credentials, updates: ResourceUpdates, tool_servers: RoutedToolServers, task: str
+) -> None:
+    credentials.end_task(task)
     updates.end_task(task)
     await tool_servers.end_task(task)
+
+
+async def _end_grants(credentials: Credentials, tool_servers: RoutedToolServers, grant_ids: Collection[str]) -> None:
+    """End what was started, and forget what was made, for these grants alone."""
+    credentials.drop(grant_ids)
+    await tool_servers.end_grants(grant_ids)
 
 
 @asynccontextmanager
@@ -133,8 +161,6 @@ async def open_mediator(
     """
     async with AsyncExitStack() as ending:
         ending.enter_context(own(folder.lock_file))
-        with naming(folder.key_file("issuer")):
-            issuer_key = read_key(folder.key_file("issuer"))
         grants_key = read_secret(folder.key_file("grants"))
         store = ending.enter_context(
             SqliteStore(
@@ -146,10 +172,18 @@ async def open_mediator(
             )
         )
         clock = SystemClock(floor_ms=read_head(folder.ledger).at_ms if folder.ledger.is_dir() else 0)
+        operators = read_operators(folder)
+        found = read_issuer_keys(folder, operators, clock.now_ms())
+        remove(found.leftovers)
+        issuer = Issuer(found.keys)
 
         def load() -> LoadedTrust:
-            return load_trust(folder, settings, issuer_key.public, base_url, clock.now_ms())
+            now_ms = clock.now_ms()
+            remove(over(folder, issuer.keys, now_ms))
+            return load_trust(folder, settings, issuer.keys, base_url, now_ms, published.keys())
 
+        published = PublishedKeys(publications(settings), clock, alarm)
+        await published.look()  # once, within its time: whoever cannot be reached is looked at again later
         loaded, list_changes, updates = load(), ListChanges(), ResourceUpdates()
         trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell, book=store)
         ledger = await ending.enter_async_context(
@@ -162,6 +196,20 @@ async def open_mediator(
                 alarm=alarm,
             )
         )
+        if ledger.store_was_older:
+            freeze_again(store, folder.ledger, alarm)
+        workload_keys = WorkloadKeys(root=folder.root)
+        workload_keys.must_be_there(settings)
+        instances = Instances(store)
+        instances.recall(settings, operators, clock.now_ms())
+        end_orphans(settings, store, ledger, clock, instances.keyids())
+
+        published.moved = partial(
+            put_keys,
+            trust,
+            lambda: load_keys(folder, settings, issuer.keys, base_url, published.keys()),
+            lambda moved: ledger.note("issuer.keys", moved, clock.now_ms()),
+        )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         looking = Looking(lambda: tool_servers.look_again(), list_changes.tell)  # noqa: PLW0108 - they are made below
         holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm, hurry=looking.hurry)
@@ -170,9 +218,13 @@ async def open_mediator(
             limits = ProcessLimits(workers=workers)
             inspectors = InspectionProcesses(hearing_of(settings.limits), limits, alarm)
             ending.push_async_callback(inspectors.aclose)
+        credentials = Credentials(clock, fence)
+        resolve = partial(resolve_credentials, signer=lambda: Signer(issuer=base_url, key=lambda: issuer.signing_key))
+        credentials.put(resolve(settings.tool_servers), only={server.name for server in settings.tool_servers}, anew=())
         make_servers = partial(
             make_tool_servers,
             folder,
+            own=credentials.obtain_own,
             inspectors=inspectors,
             watch=holding,
             fence=fence,
@@ -181,7 +233,6 @@ async def open_mediator(
             mismatch=MismatchNotes(ledger=ledger, clock=clock).tell,
         )
         tool_servers = RoutedToolServers(make_servers(settings), alarm)
-        credentials = ReferencedCredentials(resolve_bearers(settings))
         ending.push_async_callback(tool_servers.aclose)
         ports = Ports(
             clock=clock,
@@ -194,6 +245,9 @@ async def open_mediator(
             tool_servers=tool_servers,
             tracer=tracer,
             handles=SealedHandles(grants_key),
+            issuers=OtherIssuers(
+                settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
+            ),
             inspectors=inspectors,
         )
         yield Mediator(
@@ -218,22 +272,27 @@ async def open_mediator(
             ),
             desk=Desk(
                 settings=settings,
-                operators=read_operators(folder),
+                operators=operators,
                 trust=trust,
                 store=store,
                 ledger=ledger,
                 clock=clock,
-                issuer_key=issuer_key,
+                issuer=issuer,
+                instances=instances,
+                workload_keys=workload_keys,
                 base_url=base_url,
-                ended=partial(_end_task, updates, tool_servers),
+                ended=partial(_end_task, credentials, updates, tool_servers),
+                dropped=partial(_end_grants, credentials, tool_servers),
             ),
             ports=ports,
             trust=trust,
             store=store,
             tool_servers=tool_servers,
+            credentials=credentials,
             list_changes=list_changes,
             updates=updates,
             looking=looking,
+            published=published,
             renewal=Renewal(
                 folder=folder,
                 configured={server.name: server for server in settings.tool_servers},
@@ -242,8 +301,19 @@ async def open_mediator(
                 trust=trust,
                 tool_servers=tool_servers,
                 credentials=credentials,
+                resolve=resolve,
                 ledger=ledger,
                 clock=clock,
                 problems=loaded.problems,
+            ),
+            issuer=issuer,
+            rotation=Rotation(
+                folder=folder,
+                operators=operators,
+                issuer=issuer,
+                load_keys=lambda keys: load_keys(folder, settings, keys, base_url, published.keys()),
+                trust=trust,
+                ledger=ledger,
+                clock=clock,
             ),
         )

@@ -10,14 +10,13 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from mediator.adapters.credentials_references import ReferencedCredentials
 from mediator.adapters.tool_servers_routed import RoutedToolServers, ToolServer
 from mediator.adapters.trust_held import HeldTrust
+from mediator.assembly.credentials import Credentials, Resolved
 from mediator.assembly.folder import Folder, read_settings
-from mediator.assembly.servers import resolve_bearers
 from mediator.assembly.trust import LoadedTrust
 from mediator.canonical import Json, JsonObject
 from mediator.manifest.pin import PinProblem, PinSet
@@ -35,7 +34,8 @@ class Renewal:
     make_servers: Callable[[Settings], Mapping[str, ToolServer]]
     trust: HeldTrust
     tool_servers: RoutedToolServers
-    credentials: ReferencedCredentials
+    credentials: Credentials
+    resolve: Callable[[Collection[ToolServerSettings]], Resolved]
     ledger: Ledger
     clock: Clock
     problems: tuple[PinProblem, ...]
@@ -49,7 +49,7 @@ class Renewal:
         settings = read_settings(self.folder)
         moved = tuple(one for one in settings.tool_servers if self.configured.get(one.name) != one)
         of_moved = settings.model_copy(update={"tool_servers": moved})
-        servers, bearers, loaded = self.make_servers(of_moved), resolve_bearers(of_moved), self.load()
+        servers, resolved, loaded = self.make_servers(of_moved), self.resolve(moved), self.load()
         before, after = self.trust.snapshot().all_pins, loaded.snapshot.pins
         form: JsonObject = {
             "trust": loaded.snapshot.digests(),
@@ -60,8 +60,8 @@ class Renewal:
         }
         self.ledger.note("trust.renewed", form, self.clock.now_ms())
         self.configured = {one.name: one for one in settings.tool_servers}
-        self.credentials.put(bearers)
-        replaced = self.tool_servers.put(servers, only={*self.configured})
+        self.credentials.put(resolved, only={*self.configured}, anew={*servers})
+        replaced = self.tool_servers.put(servers, only={*self.configured})  # in the same loop turn
         self.problems = loaded.problems
         try:
             self.trust.renew(loaded.snapshot)

@@ -1,7 +1,7 @@
-"""Tool servers as they are configured: one adapter each, with its limits and its secrets resolved.
+"""Tool servers as they are configured: one adapter each, with its limits and what it is given.
 
-A secret is read here, at the start, from where its reference points; an operator's environment is seen by nobody
-else. What a command is given is named in its settings and nothing more.
+A secret of a command's environment is read here, at the start, from where its reference points; an operator's environment
+is seen by nobody else. What a command is given is named in its settings and nothing more.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -9,10 +9,12 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Final, TypeAlias
 
 from mediator import __version__
+from mediator.adapters.clock_system import SystemClock
 from mediator.adapters.credentials_references import resolve_secret
 from mediator.adapters.tool_servers_http.limits import HttpLimits
 from mediator.adapters.tool_servers_http.server import HttpToolServer
@@ -26,6 +28,7 @@ from mediator.adapters.tool_servers_stdio.held_files import (
 from mediator.adapters.tool_servers_stdio.limits import StdioLimits
 from mediator.adapters.tool_servers_stdio.program import MismatchWatch, tell_nobody
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
+from mediator.assembly.credentials import Credentials, resolve_credentials, signer_of
 from mediator.assembly.folder import Folder
 from mediator.canonical import Digest
 from mediator.evidence import Secret
@@ -40,6 +43,9 @@ from mediator.settings.sections import LimitSettings, Settings, ToolServerSettin
 from mediator.settings.values import Literally
 from mediator.wire.hearing import HearingLimits, Introduction
 from mediator.wire.methods import Era
+
+OwnCredentials: TypeAlias = Callable[[str], Awaitable[Secret | None]]
+"""Gives what the mediator itself comes to a server with."""
 
 _ERAS: Final = {"auto": None, "modern": Era.MODERN, "legacy": Era.LEGACY}
 
@@ -66,6 +72,7 @@ def make_tool_servers(
     settings: Settings,
     watch: OfferWatch,
     fence: Callable[[Permit], None],
+    own: OwnCredentials,
     pins: Callable[[], PinSet] | None = None,
     mismatch: MismatchWatch = tell_nobody,
     updates: UpdateWatch | None = None,
@@ -81,7 +88,7 @@ def make_tool_servers(
         return lambda: promise_of(folder, server, () if pins is None else pins().items_of_server(server.name))
 
     return {
-        server.name: _make(folder, settings, server, watch, fence, promises(server), mismatch, updates, inspectors)
+        server.name: _make(folder, settings, server, watch, fence, own, promises(server), mismatch, updates, inspectors)
         for server in settings.tool_servers
     }
 
@@ -111,15 +118,6 @@ def promise_of(folder: Folder, server: ToolServerSettings, pinned: Iterable[Pinn
     )
 
 
-def resolve_bearers(settings: Settings) -> dict[str, Secret]:
-    """Return the bearer token of each server that insists on a static one."""
-    return {
-        server.name: resolve_secret(server.credential, os.environ)
-        for server in settings.tool_servers
-        if server.credential is not None
-    }
-
-
 def find_mismatch(folder: Folder, server: ToolServerSettings, pinned: Iterable[PinnedItem]) -> Mismatch | None:
     """Return the file of a server over stdio that is not what was reviewed, if there is one; it reads whole files.
 
@@ -140,7 +138,10 @@ async def introduce(
     What is promised of its files is held to before it is started; of one that is to be reviewed nothing is. Raises
     `Refused` saying why it could not be asked.
     """
-    adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call, promise)
+    credentials = Credentials(SystemClock(), _must_not_call)
+    resolved = resolve_credentials([server], lambda: signer_of(folder, settings.server.base_url()))
+    credentials.put(resolved, only={server.name}, anew=())
+    adapter = _make(folder, settings, server, _NobodyWatches(), _must_not_call, credentials.obtain_own, promise)
     try:
         return await adapter.introduce()
     finally:
@@ -157,6 +158,7 @@ def _make(
     server: ToolServerSettings,
     watch: OfferWatch,
     fence: Callable[[Permit], None],
+    own: OwnCredentials,
     promise: PromiseSource = promise_nothing,
     mismatch: MismatchWatch = tell_nobody,
     updates: UpdateWatch | None = None,
@@ -180,7 +182,7 @@ def _make(
             ),
             client_version=__version__,
             freshness_seconds=freshness_seconds,
-            own_credential=None if server.credential is None else resolve_secret(server.credential, os.environ),
+            own_credential=partial(own, server.name),
         )
     return StdioToolServer(
         server.name,

@@ -25,8 +25,10 @@ from mediator.assembly.doors import make_door
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator, open_mediator
 from mediator.assembly.publishing import make_publishing_desk
+from mediator.assembly.token_desk import TokenDesk
 from mediator.edge.gate import make_gate
 from mediator.edge.http_facts import http_facts
+from mediator.edge.oauth import OAuth
 from mediator.edge.publishing import Publishing
 from mediator.edge.serve import listen, serve_http
 from mediator.edge.sessions import Sessions
@@ -67,9 +69,11 @@ async def serve(
             alarm=alarm,
         )
         publishing = Publishing(desk, base_url, door.count)
-        app = StreamableHttp(
-            door, Sessions(time.monotonic, new_outbox=door.new_outbox), facts, lambda: True, publishing
-        )
+        oauth: OAuth | None = None
+        if settings.local_issuer() is not None:
+            oauth = OAuth(TokenDesk(desk=mediator.desk), base_url, door.count)
+        sessions = Sessions(time.monotonic, new_outbox=door.new_outbox)
+        app = StreamableHttp(door, sessions, facts, lambda: True, publishing, oauth)
         async with anyio.create_task_group() as doors:
             await doors.start(serve_control, mediator)
             unreachable = await mediator.hold_to_pins()

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -18,28 +19,47 @@ from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
 from mediator.assembly.desk import Desk
 from mediator.assembly.doors import make_door
 from mediator.assembly.mediator import Mediator
-from mediator.canonical import JsonObject
+from mediator.canonical import Json, JsonObject
 from mediator.edge.control import Session
 from mediator.edge.stdio import serve_stdio
 from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 
 _END_SECONDS: Final = 10.0
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 async def open_session(mediator: Mediator, hello: JsonObject) -> Session:
     """Return the session that a hello opens: `{"statement": ...}` of a profile's key, or `{"token": ...}`.
 
+    Beside a statement it may say what started it (`started_by`).
+
     Raises `Refused` for a hello that is neither, and as `Desk.open`.
     """
     match hello:
         case {"statement": str(statement)}:
-            grant = mediator.desk.open(statement.encode())
+            grant = mediator.desk.open(statement.encode(), parse_started_by(hello.get("started_by")))
             return partial(_serve_task, mediator, grant.id, grant.agent)
         case {"token": str(token)}:
             return partial(_serve, mediator, lambda: Secret(token))
         case _:
             raise Refused(Reason.MALFORMED, "a session is opened with a statement of a profile's key, or with a token")
+
+
+def parse_started_by(form: Json) -> JsonObject | None:
+    """Return what a session says of the process that started it, in its one form: a fact for the record, and no proof.
+
+    Raises `Refused(MALFORMED)`.
+    """
+    match form:
+        case None:
+            return None
+        case {"pid": int(pid), "executable": None | str() as executable, "uid": None | int() as uid, **rest} if not (
+            rest or isinstance(pid, bool) or isinstance(uid, bool)
+        ):
+            if executable is None or _DIGEST.fullmatch(executable):
+                return {"pid": pid, "executable": executable, "uid": uid}
+    raise Refused(Reason.MALFORMED, "`started_by` is a process: its `pid`, the digest of its `executable`, its `uid`")
 
 
 async def _serve_task(

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, assert_never
 
 from mediator.adapters.engine_cedar import CedarEngine, policy_set_digest, prepare_engine
 from mediator.adapters.minter_jwt import jwk_set
 from mediator.assembly.folder import Folder, find_file, naming, read_file, read_operators
+from mediator.assembly.issuer import IssuerKeys
 from mediator.assembly.seen import (
     Signed,
     read_seen_pins,
@@ -26,9 +28,9 @@ from mediator.assembly.seen import (
     remember_trust,
 )
 from mediator.canonical import Digest, JsonObject, parse_object
-from mediator.identity.dsse import PublicKey
-from mediator.identity.keys import KeySet, key_set
+from mediator.identity.keys import KeySet, Retirement, key_set
 from mediator.identity.statement import Act, Operators, verify_statement
+from mediator.identity.terms import ClaimMapping, ClaimOr, IssuerTerms
 from mediator.manifest.lock import SignedApproval, parse_lock, words_that_verify
 from mediator.manifest.pin import PinProblem, PinSet, load_pins
 from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool, ReviewRule
@@ -38,6 +40,7 @@ from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import RESOURCE_INPUT_SCHEMA, ItemFacts, prompt_input_schema
 from mediator.refusal import Reason, Refused
+from mediator.settings.issuers import IssuerSettings
 from mediator.settings.sections import Settings
 
 TRUST_FILE: Final = "trust.json"
@@ -45,6 +48,7 @@ TRUST_STATEMENT_FILE: Final = "trust.dsse.json"
 PINS_FILE: Final = "pins.lock"
 ENVELOPE_FILE: Final = "manifest.dsse.json"
 ACTIVATION_FILE: Final = "active.dsse.json"
+_NOTHING: Final[Mapping[str, JsonObject | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +59,21 @@ class LoadedTrust:
     problems: tuple[PinProblem, ...]
 
 
-def load_trust(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str, now_ms: int) -> LoadedTrust:
+def load_trust(
+    folder: Folder,
+    settings: Settings,
+    issuer: IssuerKeys,
+    base_url: str,
+    now_ms: int,
+    published: Mapping[str, JsonObject | None] = _NOTHING,
+) -> LoadedTrust:
     """Return what is trusted now; raises `Refused` naming the file that cannot be used, and the next step."""
     operators = read_operators(folder)
     pins, problems = load_pin_set(folder, settings, operators, now_ms)
     policies = _engine(folder, settings, operators, pins)
     remember_signed(folder, settings, operators, now_ms)
     snapshot = TrustSnapshot(
-        keys=_keys(folder, settings, issuer_key, base_url),
+        keys=load_keys(folder, settings, issuer, base_url, published),
         pins=pins,
         policies=policies,
         limits=CallLimits(
@@ -75,6 +86,54 @@ def load_trust(folder: Folder, settings: Settings, issuer_key: PublicKey, base_u
         tenant=settings.tenant,
     )
     return LoadedTrust(snapshot=snapshot, problems=problems)
+
+
+def load_keys(
+    folder: Folder,
+    settings: Settings,
+    issuer: IssuerKeys,
+    base_url: str,
+    published: Mapping[str, JsonObject | None] = _NOTHING,
+) -> KeySet:
+    """Return the issuers whose tokens are looked at, with these keys of the local one, and what others publish now.
+
+    Raises `Refused` naming the file, and for an issuer of our own name: its keys would be ours.
+    """
+    issuers: dict[str, tuple[JsonObject | None, tuple[str, ...]]] = {}
+    retired: dict[str, Mapping[str, Retirement]] = {}
+    terms: dict[str, IssuerTerms] = {}
+    for one in settings.issuers:
+        name = one.issuer or base_url
+        if name in issuers or (not one.local and name == base_url):
+            detail = f"issuer `{one.name}` has the name of another, `{name}`: nobody could tell their tokens apart"
+            raise Refused(Reason.MALFORMED, detail, remedy="give each `[[issuer]]` its own `issuer`")
+        terms[name] = terms_of(one)
+        if one.keys_url is not None:
+            issuers[name] = (published.get(name), one.algorithms)
+        elif one.keys_file is None:
+            issuers[name], retired[name] = (jwk_set(*issuer.all_public), ("EdDSA",)), issuer.retirements
+        else:
+            file = folder.root / one.keys_file
+            raw = read_file(file)
+            with naming(file):
+                issuers[name] = (parse_object(raw), one.algorithms)
+                key_set({name: issuers[name]})
+    return key_set(issuers, retired, terms)
+
+
+def terms_of(issuer: IssuerSettings) -> IssuerTerms:
+    """Return on which terms this issuer's tokens are taken."""
+    mapping: ClaimMapping | None = None
+    if issuer.opens_tasks:
+        mapping = ClaimMapping(
+            name=issuer.name,
+            agent_claim=issuer.agent_claim,
+            owner=ClaimOr(fixed=issuer.owner, claim=issuer.owner_claim),
+            agent_class=ClaimOr(fixed=issuer.agent_class, claim=issuer.class_claim),
+            team=ClaimOr(fixed=issuer.team, claim=issuer.team_claim),
+            scope_claim=issuer.scope_claim,
+        )
+    return IssuerTerms(audience=issuer.audience, types=issuer.token_types, opens=mapping)
 
 
 def load_pin_set(
@@ -179,21 +238,6 @@ def _argument_names(definition: JsonObject) -> Iterator[str]:
         name = argument.get("name") if isinstance(argument, dict) else None
         if isinstance(name, str):
             yield name
-
-
-def _keys(folder: Folder, settings: Settings, issuer_key: PublicKey, base_url: str) -> KeySet:
-    issuers: dict[str, tuple[JsonObject, tuple[str, ...]]] = {}
-    for issuer in settings.issuers:
-        name = issuer.issuer or base_url
-        if issuer.keys_file is None:
-            issuers[name] = (jwk_set(issuer_key), ("EdDSA",))
-        else:
-            file = folder.root / issuer.keys_file
-            raw = read_file(file)
-            with naming(file):
-                issuers[name] = (parse_object(raw), issuer.algorithms)
-                key_set({name: issuers[name]})
-    return key_set(issuers)
 
 
 def _engine(folder: Folder, settings: Settings, operators: Operators, pins: PinSet) -> CedarEngine:

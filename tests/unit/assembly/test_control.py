@@ -57,6 +57,53 @@ async def test_no_token_is_given_for_a_task_of_another_issuer(mediator: Mediator
     assert set(opening) == {"task", "grant"}
 
 
+async def test_the_issuer_s_key_is_rotated_by_a_statement(mediator: Mediator) -> None:
+    """The issue: over the control socket when a mediator runs."""
+    old = mediator.issuer.signing_key.public.keyid
+    statement = asks(mediator, {"key": old}, act=Act.ISSUER_ROTATE).decode()
+    rotated = await answer_control(mediator, {"op": "issuer.rotate", "statement": statement})
+    assert (rotated["old"], rotated["new"]) == (old, mediator.issuer.signing_key.public.keyid)
+
+
+@promise("P5")
+async def test_grants_are_listed_shown_renewed_and_revoked(mediator: Mediator) -> None:
+    """Design 5.1: one statement for each act; whoever looks needs none."""
+    opening = await answer_control(
+        mediator, {"op": "task.open", "statement": asks(mediator, task_subject(minutes=5)).decode()}
+    )
+    task = opening["task"]
+    listed = await answer_control(mediator, {"op": "grant.list", "after": None, "live": True})
+    assert listed["frozen"] == []
+    assert isinstance(listed["grants"], list)
+    assert [one["grant"] for one in listed["grants"] if isinstance(one, dict)] == [task]
+    assert str(opening["access_token"]) not in str(listed)
+    shown = await answer_control(mediator, {"op": "grant.show", "grant": task})
+    assert shown == await answer_control(mediator, {"op": "task.show", "task": task})
+    renewing = asks(mediator, {"id": task, "minutes": 60}, act=Act.TASK_RENEW).decode()
+    renewed = await answer_control(mediator, {"op": "task.renew", "statement": renewing})
+    assert int(str(renewed["expires_ms"])) > int(str(shown["expires_ms"]))
+    revoking = asks(mediator, {"id": task, "reason": "a test"}, act=Act.GRANT_REVOKE).decode()
+    assert await answer_control(mediator, {"op": "grant.revoke", "statement": revoking}) == {"ended": [task]}
+    assert (await answer_control(mediator, {"op": "grant.show", "grant": task}))["state"] == "revoked"
+
+
+@promise("P5")
+async def test_somebody_is_frozen_and_let_go(mediator: Mediator) -> None:
+    """Design 5.1: and whether that changed anything is told."""
+    for act, op, changed in (
+        (Act.FREEZE, "freeze", True),
+        (Act.FREEZE, "freeze", False),
+        (Act.UNFREEZE, "unfreeze", True),
+        (Act.UNFREEZE, "unfreeze", False),
+    ):
+        subject: JsonObject = {"name": "server:notes", "reason": f"{op} {changed}"}
+        statement = asks(mediator, subject, act=act).decode()
+        answered = await answer_control(mediator, {"op": op, "statement": statement})
+        assert answered == {"name": "server:notes", "changed": changed}
+        listed = await answer_control(mediator, {"op": "grant.list", "after": None, "live": True})
+        assert listed["frozen"] == (["server:notes"] if op == "freeze" else [])
+
+
 async def test_the_status_tells_how_it_is(mediator: Mediator) -> None:
     """Ours."""
     status = await answer_control(mediator, {"op": "status"})
@@ -79,6 +126,20 @@ async def test_the_status_tells_how_it_is(mediator: Mediator) -> None:
         {"op": "task.open", "statement": '{"payload": "x"}'},
         {"op": "task.complete", "statement": {"id": "task-1"}},
         {"op": "task.show", "task": 1},
+        {"op": "issuer.rotate"},
+        {"op": "issuer.rotate", "statement": None},
+        {"op": "issuer.rotate", "statement": "{}"},
+        {"op": "task.renew"},
+        {"op": "task.renew", "statement": "{}"},
+        {"op": "grant.revoke", "statement": 7},
+        {"op": "grant.revoke", "statement": "{}"},
+        {"op": "grant.show"},
+        {"op": "grant.show", "grant": None},
+        {"op": "grant.show", "grant": "task-0"},
+        {"op": "freeze", "statement": "everything"},
+        {"op": "freeze", "name": "everything"},
+        {"op": "unfreeze"},
+        {"op": "unfreeze", "statement": None},
         {"op": "drift.check"},
         {"op": "drift.check", "server": 1},
         {"op": "drift.check", "server": "clock"},
@@ -93,6 +154,7 @@ async def test_nonsense_is_refused_and_changes_nothing(mediator: Mediator, nonse
     assert refused.value.reason is not Reason.INTERNAL
     assert refused.value.detail
     assert mediator.store.list_grants() == ()
+    assert mediator.store.list_frozen() == frozenset()
 
 
 def say(home: Folder, line: bytes) -> bytes:

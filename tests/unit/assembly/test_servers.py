@@ -12,7 +12,8 @@ import pytest
 from mediator.adapters.tool_servers_http.server import HttpToolServer
 from mediator.adapters.tool_servers_stdio.server import StdioToolServer
 from mediator.assembly.folder import Folder, read_settings
-from mediator.assembly.servers import introduce, make_tool_servers, resolve_bearers
+from mediator.assembly.servers import introduce, make_tool_servers
+from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 from tests.promises import promise
@@ -27,6 +28,10 @@ def configured(home: Folder, *tables: str) -> Settings:
     return read_settings(home)
 
 
+async def nothing(server: str) -> Secret | None:  # noqa: ARG001 - no server of these wants anything
+    return None
+
+
 def quoted(words: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{word}'" for word in words) + "]"
 
@@ -36,7 +41,7 @@ def test_each_configured_server_has_an_adapter_of_its_kind(home: Folder) -> None
     settings = configured(
         home, 'name = "web"\nurl = "http://127.0.0.1:9/mcp"', 'name = "local"\ncommand = ["/no/such/program"]'
     )
-    servers = make_tool_servers(home, settings, RecordingWatch(), pass_fence)
+    servers = make_tool_servers(home, settings, RecordingWatch(), pass_fence, nothing)
     assert isinstance(servers["web"], HttpToolServer)
     assert isinstance(servers["local"], StdioToolServer)
 
@@ -45,7 +50,6 @@ def test_each_configured_server_has_an_adapter_of_its_kind(home: Folder) -> None
 @pytest.mark.parametrize(
     "table",
     [
-        'name = "web"\nurl = "https://tools.example.com/mcp"\ncredential = "env:NO_SUCH_TOKEN"',
         'name = "local"\ncommand = ["true"]\nenvironment = { KEY = "env:NO_SUCH_TOKEN" }',
         'name = "local"\ncommand = ["true"]\nenvironment = { KEY = "file:/no/such/NO_SUCH_TOKEN" }',
     ],
@@ -57,34 +61,9 @@ def test_a_secret_that_is_not_there_stops_the_start_and_is_named(
     monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
     settings = configured(home, table)
     with pytest.raises(Refused) as refused:
-        make_tool_servers(home, settings, RecordingWatch(), pass_fence)
+        make_tool_servers(home, settings, RecordingWatch(), pass_fence, nothing)
     assert refused.value.reason is Reason.NO_CREDENTIAL
     assert "NO_SUCH_TOKEN" in refused.value.detail
-
-
-def test_bearers_are_resolved_for_those_that_have_one_and_shown_nowhere(
-    home: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """P5: from the environment, or from a file that only its owner reads; a `Secret` prints nothing."""
-    (tmp_path / "token").write_text("from-a-file\n")
-    (tmp_path / "token").chmod(0o600)
-    monkeypatch.setenv("WEB_TOKEN", "from-the-environment")
-    settings = configured(
-        home,
-        'name = "web"\nurl = "http://127.0.0.1:9/mcp"\ncredential = "env:WEB_TOKEN"',
-        f'name = "filed"\nurl = "http://127.0.0.1:9/mcp"\ncredential = "file:{tmp_path / "token"}"',
-        'name = "open"\nurl = "http://127.0.0.1:9/mcp"',
-    )
-    bearers = resolve_bearers(settings)
-    assert {name: secret.reveal() for name, secret in bearers.items()} == {
-        "web": "from-the-environment",
-        "filed": "from-a-file",
-    }
-    assert "from-" not in repr(bearers)
-    make_tool_servers(home, settings, RecordingWatch(), pass_fence)
-    (tmp_path / "token").chmod(0o644)
-    with pytest.raises(Refused, match="others may read"):
-        resolve_bearers(settings)
 
 
 @promise("P5")

@@ -12,9 +12,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator
-from mediator.assembly.sessions import TaskCredential, open_session
+from mediator.assembly.sessions import TaskCredential, open_session, parse_started_by
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_json
 from mediator.delegation.grant import GrantState
 from mediator.identity.identify import identify
@@ -159,3 +160,38 @@ async def test_a_session_whose_task_is_over_keeps_its_last_token_which_says_so(m
     clock.advance(minutes=10)
     assert credential() is token
     assert TaskCredential(desk, task)() is None
+
+
+STARTER: JsonObject = {"pid": 7, "executable": "sha256:" + 64 * "a", "uid": 1000}
+
+
+@promise("P9")
+async def test_what_started_a_session_is_on_record(home: Folder, mediator: Mediator) -> None:
+    """Issue 6: beside who opened it; what is not known is left open."""
+    for starter in (STARTER, STARTER | {"executable": None, "uid": None}):
+        await open_session(mediator, hello(mediator) | {"started_by": starter})
+        opened_now = [entry["body"] for entry in find_entries(home.ledger, Wanted(kind="task.opened")).entries][-1]
+        assert isinstance(opened_now, dict)
+        assert opened_now["started_by"] == starter
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "x",
+        [],
+        {},
+        {"pid": 7},
+        STARTER | {"pid": "7"},
+        STARTER | {"pid": True},
+        STARTER | {"uid": False},
+        STARTER | {"executable": "/bin/sh"},
+        STARTER | {"more": 1},
+    ],
+)
+def test_a_process_is_told_in_one_form(form: Json) -> None:
+    """Bad input: what stands in the record has a form."""
+    assert parse_started_by(STARTER) == STARTER
+    assert parse_started_by(None) is None
+    with pytest.raises(Refused):
+        parse_started_by(form)

@@ -13,7 +13,8 @@ import pytest
 
 from mediator.adapters.engine_cedar import check_policies
 from mediator.assembly.folder import Folder, read_key, read_operators, read_settings
-from mediator.assembly.trust import LoadedTrust, item_facts, load_trust, read_policies
+from mediator.assembly.issuer import IssuerKeys
+from mediator.assembly.trust import LoadedTrust, item_facts, load_keys, load_trust, read_policies
 from mediator.canonical import JsonObject
 from mediator.cli.folder import now_ms
 from mediator.cli.main import run
@@ -33,7 +34,9 @@ COMPANY = "https://idp.example.com"
 
 
 def load(home: Folder) -> LoadedTrust:
-    return load_trust(home, read_settings(home), read_key(home.key_file("issuer")).public, BASE_URL, now_ms())
+    return load_trust(
+        home, read_settings(home), IssuerKeys(signing_key=read_key(home.key_file("issuer"))), BASE_URL, now_ms()
+    )
 
 
 def test_a_new_set_up_trusts_its_own_issuer_and_pins_nothing(home: Folder) -> None:
@@ -216,3 +219,30 @@ def test_policy_knows_every_kind_of_item_that_is_pinned() -> None:
     assert known["files/resource:log://now"].input_schema["required"] == ["uri"]
     assert known["files/resource:log://now"].targets == ()
     assert len(check_policies(DEFAULT_POLICIES, known.values())) == 0
+
+
+@promise("P7")
+@pytest.mark.parametrize("name", [BASE_URL, COMPANY])
+def test_no_issuer_has_the_name_of_another(home: Folder, name: str) -> None:
+    """RFC 9207 in spirit (mix-up): the keys of one would be those of the other."""
+    trust_company(home, {"keys": [jwk_of(SigningKey.generate())]})
+    with home.settings_file.open("a") as file:
+        file.write(f'\n[[issuer]]\nname = "evil"\nissuer = "{name}"\nkeys_url = "https://evil.example/jwks"\n')
+    with pytest.raises(Refused):
+        load(home)
+
+
+def test_an_issuer_by_url_is_believed_by_what_was_published(home: Folder) -> None:
+    """The issue; before anything was, it is known and believed in nothing; its terms are those of the settings."""
+    with home.settings_file.open("a") as file:
+        file.write(f'\n[[issuer]]\nname = "company"\nissuer = "{COMPANY}"\nkeys_url = "{COMPANY}/jwks"\n')
+        file.write('audience = "api"\nowner_claim = "email"\nteam = "build"\n')
+    settings, keys = read_settings(home), IssuerKeys(signing_key=read_key(home.key_file("issuer")))
+    key = SigningKey.generate()
+    forms: JsonObject = {"keys": [jwk_of(key)]}
+    for published, key_ids in (({}, set[str]()), ({COMPANY: forms}, {key.public.keyid})):
+        issuer = load_keys(home, settings, keys, BASE_URL, published).issuers[COMPANY]
+        assert {*issuer.keys} == key_ids
+        assert issuer.terms.audience == "api"
+        assert issuer.terms.opens is not None
+        assert (issuer.terms.opens.owner.claim, issuer.terms.opens.team.fixed) == ("email", "build")
