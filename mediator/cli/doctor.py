@@ -24,9 +24,11 @@ from mediator.adapters.tool_servers_stdio.held_files import check as check_files
 from mediator.assembly.drift import read_quarantined
 from mediator.assembly.folder import Folder, find_file, read_file, read_operators, read_secret, read_settings
 from mediator.assembly.folder import require_private as require_private_folder
+from mediator.assembly.issuer_files import read_issuer_keys
 from mediator.assembly.seen import Signed, refuse_older
 from mediator.assembly.servers import promise_of
 from mediator.assembly.trust import ACTIVATION_FILE, item_facts, load_pin_set, read_policies, read_signer_trust
+from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
@@ -37,6 +39,7 @@ from mediator.identity.statement import Act, verify_statement
 from mediator.manifest.fields import write_moment
 from mediator.manifest.floating import floating
 from mediator.refusal import Refused
+from mediator.settings.credentials import secrets_of
 from mediator.settings.sections import ToolServerSettings
 from mediator.settings.values import Literally, SecretReference
 
@@ -124,6 +127,11 @@ def _keys(set_up: SetUp) -> Iterator[Finding]:
             )
 
 
+def _issuer_keys(set_up: SetUp) -> Iterator[Finding]:
+    read_issuer_keys(set_up.folder, read_operators(set_up.folder), now_ms())
+    yield from ()
+
+
 def _trust(set_up: SetUp) -> Iterator[Finding]:
     operators, at = read_operators(set_up.folder), now_ms()
     trust = read_signer_trust(set_up.folder, set_up.settings, operators, at)
@@ -197,6 +205,7 @@ def _issuers(set_up: SetUp) -> Iterator[Finding]:
     for issuer in set_up.settings.issuers:
         if issuer.keys_file is not None:
             read_file(set_up.folder.root / issuer.keys_file)
+    WorkloadKeys(root=set_up.folder.root).must_be_there(set_up.settings)
     if set_up.settings.local_issuer() is None:
         yield _warning("no `[[issuer]]` is local: `task open` and `stdio` can make no token", "add one: `local = true`")
 
@@ -210,7 +219,7 @@ def _servers(set_up: SetUp) -> Iterator[Finding]:
                 what=f"`{server.name}`: there is no command `{program}`",
                 next_step="install it, or correct the path in its `[[tool_server]]`",
             )
-        references = [*server.environment.values(), *([server.credential] if server.credential is not None else [])]
+        references = [*server.environment.values(), *secrets_of(server.credential)]
         for reference in references:
             if isinstance(reference, SecretReference) and not _is_there(reference):
                 yield Finding(
@@ -262,12 +271,13 @@ def _reaching(set_up: SetUp) -> Iterator[Finding]:
 
 _CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
     (_keys, "make the keys anew with `mediator operator add`"),
+    (_issuer_keys, "put the file back as it was"),
     (_trust, "undo the edit, or let an operator accept it: `mediator operator add` signs it anew"),
     (_pins, "restore `pins.lock`: only `mediator pin approve` writes it"),
     (_quarantined, "put back a copy of the store, or move it away and open tasks anew"),
     (_policies, "`mediator policy check` says more"),
     (_agents, "correct the `[[agent]]` in mediator.toml"),
-    (_issuers, "correct the `[[issuer]]` in mediator.toml"),
+    (_issuers, "correct the `[[issuer]]` or `[[workload_issuer]]` in mediator.toml"),
     (_servers, "correct the `[[tool_server]]`"),
     (_programs, "correct the `[[tool_server]]`"),
     (_reaching, "correct the `[[tool_server]]`"),

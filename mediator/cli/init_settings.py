@@ -45,16 +45,27 @@ _TEMPLATE: Final = """\
 name = "local"
 local = true
 
-# [[issuer]]                           # and others, by a file of their public keys
+# [[issuer]]                           # and others, by a file of their public keys, or by the address where they stand
 # name = "company"
 # issuer = "https://idp.example.com"   # their `iss`
-# keys_file = "keys/company.jwks.json" # a JSON Web Key Set
+# keys_file = "keys/company.jwks.json" # a JSON Web Key Set; or keys_url = "https://idp.example.com/jwks"
 # algorithms = ["EdDSA"]               # of EdDSA, ES256, ES384, PS256, RS256
+
+# [[workload_issuer]]                  # who vouches for agents that have no key of their own: their platform
+# name = "cluster"
+# issuer = "https://kubernetes.default.svc.cluster.local"  # the `iss` of its tokens
+# trust_domain = "prod.example.com"    # instead of `issuer`: of SPIFFE JWT-SVIDs
+# keys_file = "keys/cluster.jwks.json" # its JSON Web Key Set; of a trust domain, its bundle; read at each token
+# algorithms = ["ES256", "RS256"]      # of EdDSA, ES256, ES384, PS256, RS256
+# life_seconds_max = 3600              # a token that is to live longer is refused
+# reusable = false                     # true: until it expires a token proves whoever holds it; else it is used once
 
 [delegation]                           # how long authority lives
 # token_minutes_max = 15
 # session_minutes = 480                # a session over stdio: a working day
 # session_idle_minutes = 30
+# depth_max = 8                        # how many times a task is handed on at most, whatever its owner says
+# open_tasks_per_agent_max = 256       # live grants that one agent holds
 # clock_skew_seconds = 30
 
 [manifests]                            # manifests, envelopes, trust.json, pins.lock
@@ -74,7 +85,7 @@ local = true
 # name = "clock"                       # 1 to 20 of a-z, 0-9, -
 # command = ["/path/to/mcp-server-time"]  # no shell reads it; or: url = "https://tools.example.com/mcp"
 # environment = {{ TZ = "literal:UTC", API_KEY = "env:CLOCK_KEY" }}  # all that it sees
-# credential = "env:CLOCK_TOKEN"       # beside a `url`: a bearer token
+# credential = "env:CLOCK_TOKEN"       # beside a `url`: a bearer token; or a table, made for each task (docs/operators.md)
 # era = "auto"                         # or "modern", "legacy"
 # instance = "task"                    # a process for each task; or "agent"; or "shared", where its manifest allows it
 
@@ -116,4 +127,9 @@ tools = ["*"]                          # `server/tool`, `*` for any run of chara
 effects = ["read"]                     # a profile opens reads; for more: `mediator task open`
 purpose = "assist its owner"
 minutes = 480
+# workload = {{ issuer = "cluster", subject = "system:serviceaccount:agents:assistant", claims = {{ "/kubernetes.io/namespace" = "agents" }} }}
+#                                      # beside the key, or instead: a platform's token proves it; exactly this subject, and each claim
+# connector = true                     # it stands between an agent and us, and acts for others: policies can tell
+# max_depth = 1                        # how often what it opens by itself may be handed on; else never
+# may_act = ["gateway"]                # who alone may receive it then, and may ask for it themselves
 """

@@ -34,10 +34,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "drift": ("drift", "What live tool servers offer against what is pinned."),
         "policy": ("policy", "Check the policies, run their cases, put them in force."),
         "operator": ("operator", "The people whose keys sign: add them, list them, lock their keys."),
+        "keys": ("issuer_keys", "The keys that sign tokens: list them, rotate the one in use."),
         "serve": ("serve", "The endpoint over HTTP."),
         "stdio": ("stdio", "The endpoint over stdio, for a local host."),
+        "run": ("run", "Launch an agent with a task and a one-shot key of its own."),
         "connect": ("connect", "Print the configuration for an agent's host."),
-        "task": ("task", "Tasks: open one for an agent, see it, complete it."),
+        "task": ("task", "Tasks: open one for an agent, see it, renew it, complete it."),
+        "grant": ("grant", "Who was given what, by whom; and taking it back."),
+        "freeze": ("freeze", "Stop an agent, an owner, a key, a task, a server, a tool, or everything."),
+        "unfreeze": ("freeze", "Let it go again."),
         "ledger": ("ledger", "Show what was decided, and verify that nobody edited it."),
         "doctor": ("doctor", "Say what is wrong with this set-up, and how to mend it."),
     }
@@ -109,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
         else:
             print_refusal(refused)
         return FAILED
-    if code == _INTERRUPTED:
+    if code == _INTERRUPTED and "run" not in arguments[:1]:  # which passes on its command's own
         note("stopped; nothing more was done")
         return FAILED
     return code if isinstance(code, int) else OK

@@ -30,6 +30,7 @@ from mediator.manifest.draft import left_out
 from mediator.manifest.entry import ManifestEntry
 from mediator.manifest.manifest import ToolManifest
 from mediator.refusal import Reason, Refused
+from mediator.settings.credentials import told
 from mediator.settings.sections import ToolServerSettings
 from mediator.wire.hearing import Introduction
 
@@ -117,7 +118,7 @@ def _show(server: ToolServerSettings, package: Package | None) -> None:
     if server.url is not None:
         say((f"{server.name} ", NAME), "is asked at ", server.url)
         if server.credential is not None:
-            say("  with the bearer token of ", str(server.credential))
+            say("  with ", told(server.credential))
         return
     say((f"{server.name} ", NAME), "is run as")
     say("  ", shlex.join(server.command or ()))

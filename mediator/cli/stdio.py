@@ -9,7 +9,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,17 +20,16 @@ from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
 from mediator.adapters.owner_flock import Owned
 from mediator.adapters.standard_streams import StandardInput, StandardOutput
 from mediator.assembly.control import serve_control
-from mediator.assembly.desk import profile_named
-from mediator.assembly.folder import read_file, read_key
+from mediator.assembly.folder import read_file
 from mediator.assembly.mediator import open_mediator
 from mediator.assembly.serving import make_tracer, until_told
 from mediator.assembly.sessions import open_session
 from mediator.canonical import JsonObject
 from mediator.cli.console import BAD, note
-from mediator.cli.folder import HERE, FolderOption, SetUp, now_ms, open_set_up
+from mediator.cli.folder import HERE, FolderOption, SetUp, open_set_up
+from mediator.cli.profile_task import opening_of
+from mediator.cli.started_by import find_starter
 from mediator.edge.control import SESSION_OP, relay_session
-from mediator.identity.statement import Act, sign_statement
-from mediator.mediation.tasks import TaskRequest, task_form
 from mediator.refusal import Reason, Refused
 
 TOKEN: Final = "MEDIATOR_TOKEN"
@@ -104,27 +102,9 @@ async def _own(set_up: SetUp, hello: JsonObject, incoming: AnyByteReceiveStream,
 
 
 def _hello_of_profile(set_up: SetUp, agent: str) -> JsonObject:
-    """Return the profile's own statement that opens a task for this session, within the profile."""
-    profile = profile_named(set_up.settings, agent)
-    limits = set_up.settings.delegation
-    if profile.key is None or not profile.tools:
-        detail = f"the profile `{agent}` has no {'`key`' if profile.key is None else '`tools`'}: it opens no sessions"
-        raise Refused(Reason.NOT_COVERED, detail, remedy="complete its `[[agent]]` in mediator.toml")
-    request = TaskRequest(
-        id=f"task-{secrets.token_hex(16)}",
-        agent=profile.name,
-        owner=profile.owner,
-        purpose=profile.purpose or f"a session of {profile.name}",
-        tools=profile.tools,
-        effects=profile.effects,
-        minutes=min(profile.minutes, limits.session_minutes),
-        idle_minutes=limits.session_idle_minutes,
-        max_calls=None,
-        issuer=None,
-    )
-    key, at = read_key(set_up.folder.key_file("agent", profile.name)), now_ms()
-    statement = sign_statement(key, act=Act.TASK_OPEN, subject=task_form(request), who=profile.name, at=at, serial=at)
-    return {"op": SESSION_OP, "statement": statement.decode()}
+    """Return the profile's own statement that opens a task for this session, and what started us."""
+    statement = opening_of(set_up, agent).decode()
+    return {"op": SESSION_OP, "statement": statement, "started_by": find_starter()}
 
 
 def _hello_of_token(environment: Mapping[str, str]) -> JsonObject:

@@ -12,24 +12,21 @@ import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
-import anyio
 import typer
 
-from mediator.adapters.tracer_none import NoTracer
-from mediator.assembly.control import answer_control
-from mediator.assembly.folder import read_operators
-from mediator.assembly.mediator import open_mediator
-from mediator.canonical import JsonObject
+from mediator.canonical import parse_json
+from mediator.cli.asking import ask_owner
 from mediator.cli.console import GOOD, NAME, QUIET, note, print_json, say, show_table
-from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms, open_set_up
-from mediator.cli.keys import operator_key
-from mediator.edge.control import ask_control
+from mediator.cli.folder import HERE, FolderOption, JsonOption, open_set_up
+from mediator.cli.statements import put_statement, signed_by
+from mediator.delegation.constraint import Constraint
+from mediator.delegation.details import parse_arguments
 from mediator.effect import Effect
-from mediator.identity.statement import Act, sign_statement
+from mediator.identity.statement import Act
 from mediator.mediation.tasks import TaskRequest, parse_task, task_form
 from mediator.refusal import Reason, Refused
 
-group = typer.Typer(no_args_is_help=True, help="Tasks: open one for an agent, see it, complete it.")
+group = typer.Typer(no_args_is_help=True, help="Tasks: open one for an agent, see it, renew it, complete it.")
 
 _OwnerOption = Annotated[str, typer.Option(metavar="WHO", help="The person who answers for it, and whose key signs.")]
 
@@ -53,6 +50,13 @@ def open_task(
     effects: Annotated[str, typer.Option(help="What it may do: read, write, delete, send, exec.")] = "read",
     minutes: Annotated[int, typer.Option(min=1, help="How long it lives.")] = 60,
     max_calls: Annotated[int | None, typer.Option(min=1, help="How many calls it may make in all.")] = None,
+    max_depth: Annotated[int, typer.Option(min=0, help="How many times it may be handed on.")] = 0,
+    may_act: Annotated[
+        list[str] | None, typer.Option(help="Who alone may receive it, and may ask for it themselves.")
+    ] = None,
+    arguments: Annotated[
+        str, typer.Option(metavar="JSON", help='Constraints by pointer: {"/path": {"path_below": "/data"}}.')
+    ] = "{}",
     issuer: Annotated[
         str | None, typer.Option(metavar="ISS", help="Whose tokens will name it.", show_default="ours")
     ] = None,
@@ -73,10 +77,13 @@ def open_task(
             idle_minutes=None,
             max_calls=max_calls,
             issuer=issuer,
+            arguments=_constraints(arguments),
+            max_depth=max_depth,
+            may_act=tuple(sorted(may_act)) if may_act else None,
         )
     )
     parse_task(subject)  # what is wrong is said before anybody signs
-    opened = _ask(set_up, "task.open", _signed(set_up, owner, Act.TASK_OPEN, subject))
+    opened = put_statement(set_up, "task.open", signed_by(set_up, owner, Act.TASK_OPEN, subject))
     if as_json:
         print_json(opened)
         return
@@ -98,11 +105,29 @@ def complete_task(
 ) -> None:
     """Complete a task: its authority is gone at the next call, and what was started for it is ended."""
     set_up = open_set_up(folder)
-    facts = _ask(set_up, "task.complete", _signed(set_up, owner, Act.TASK_COMPLETE, {"id": task}))
+    facts = put_statement(set_up, "task.complete", signed_by(set_up, owner, Act.TASK_COMPLETE, {"id": task}))
     if as_json:
         print_json(facts)
         return
     say(("completed ", GOOD), (task, NAME), "; whoever holds a token of it holds nothing")
+
+
+@group.command("renew")
+def renew_task(
+    task: Annotated[str, typer.Argument(help="The task's id.")],
+    owner: _OwnerOption,
+    minutes: Annotated[int, typer.Option(min=1, help="How long it lives from now on.")],
+    as_json: JsonOption = False,
+    folder: FolderOption = HERE,
+) -> None:
+    """Have a task live longer: a decision of the person who answers for it, on record."""
+    set_up = open_set_up(folder)
+    statement = signed_by(set_up, owner, Act.TASK_RENEW, {"id": task, "minutes": minutes})
+    facts = put_statement(set_up, "task.renew", statement)
+    if as_json:
+        print_json(facts)
+        return
+    say(("renewed ", GOOD), (task, NAME), f" until {_told('expires_ms', facts['expires_ms'])}")
 
 
 @group.command("show")
@@ -112,33 +137,11 @@ def show_task(
     folder: FolderOption = HERE,
 ) -> None:
     """Show a task: who may do what under it, until when, and how much it was used."""
-    facts = _request(open_set_up(folder), {"op": "task.show", "task": task})
+    facts = ask_owner(open_set_up(folder), {"op": "task.show", "task": task})
     if as_json:
         print_json(facts)
         return
     show_table(("", ""), [(name, _told(name, value)) for name, value in facts.items()], title=task)
-
-
-def _signed(set_up: SetUp, owner: str, act: Act, subject: JsonObject) -> bytes:
-    key = operator_key(set_up.folder, read_operators(set_up.folder), owner, act)
-    at = now_ms()
-    return sign_statement(key, act=act, subject=subject, who=owner, at=at, serial=at)
-
-
-def _ask(set_up: SetUp, op: str, statement: bytes) -> JsonObject:
-    return _request(set_up, {"op": op, "statement": statement.decode()})
-
-
-def _request(set_up: SetUp, request: JsonObject) -> JsonObject:
-    """Ask the mediator that runs on this folder, or be it for a moment."""
-    answered = ask_control(set_up.folder.control_socket, request)
-    return anyio.run(_answered_here, set_up, request) if answered is None else answered
-
-
-async def _answered_here(set_up: SetUp, request: JsonObject) -> JsonObject:
-    base_url = set_up.settings.server.base_url()
-    async with open_mediator(set_up.folder, set_up.settings, base_url, NoTracer(), alarm=note) as mediator:
-        return await answer_control(mediator, request)
 
 
 def _effect(word: str) -> Effect:
@@ -146,6 +149,14 @@ def _effect(word: str) -> Effect:
         known = ", ".join(Effect)
         raise Refused(Reason.MALFORMED, f"`{word}` is no effect", remedy=f"name some of {known}, with commas between")
     return Effect(word)
+
+
+def _constraints(text: str) -> dict[str, Constraint]:
+    try:
+        return parse_arguments(parse_json(text.encode("utf-8", "surrogateescape")), "/arguments")
+    except Refused as error:
+        remedy = 'write JSON, constraints by pointer: {"/path": {"path_below": "/data"}}'
+        raise Refused(error.reason, f"`--arguments`: {error.detail}", remedy=remedy) from error
 
 
 def _told(name: str, value: object) -> str:

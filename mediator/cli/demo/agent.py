@@ -7,7 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,10 +37,10 @@ class Agent:
         """Return the names of the tools that exist for it."""
         return sorted(tool.name for tool in (await self.client.list_tools()).tools)
 
-    async def call(self, name: str, arguments: dict[str, object]) -> Answer:
+    async def call(self, name: str, arguments: Mapping[str, object]) -> Answer:
         """Call a tool, and return what a model would read."""
         try:
-            return _answer(await self.client.call_tool(name, arguments))
+            return _answer(await self.client.call_tool(name, dict(arguments)))
         except MCPError as error:
             data = error.data
             reason = data.get("reason") if isinstance(data, dict) else None

@@ -35,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(servers: _ServersOption = None) -> None:
-    """Show the main job on real tool servers: allowed, refused and drifted calls, with their trace."""
+    """Show the main job on real tool servers: allowed, refused, handed-on and drifted calls, with their trace."""
     if find_spec("mcp") is None:
         detail = "the demo's agent is the SDK's own client, and `mcp` is not installed"
         raise Refused(
@@ -56,14 +56,17 @@ def demo(servers: _ServersOption = None) -> None:
 
 def _tell(console: Console, stage: Stage, executables: dict[str, Path]) -> list[str]:
     """Tell the story, and return what came out otherwise than told."""
-    from mediator.cli.demo.story import Story, meet_drift, prepare, use_tools  # needs the SDK
+    from mediator.cli.demo.handing_on import enlist, share_a_task  # these need the SDK
+    from mediator.cli.demo.story import Story, meet_drift, prepare, use_tools
 
     story = Story(console)
     port = prepare(story, stage, executables)
+    fleet = enlist(stage)
     url = stage.start_mediator()
     anyio.run(use_tools, story, stage, url)
+    anyio.run(share_a_task, story, stage, url, fleet)
     anyio.run(meet_drift, story, stage, url, port)
-    story.act("7  Every decision was written down before the act")
+    story.act("10  Every decision was written down before the act")
     entries = find_entries(stage.work / ".mediator" / "ledger", Wanted()).entries
     draw_decisions(story.console, entries)
     story.console.print()

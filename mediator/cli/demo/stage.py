@@ -67,6 +67,16 @@ class Stage:
         """Run one command with `--json` and return what it printed."""
         return parse_object(self.mediator(*words, "--json").encode())
 
+    def declare(self, server: str, tool: str, effect: str) -> None:
+        """Write a tool's effect into the manifest that was imported, in place of what was proposed, as its owner does."""
+        file = self.work / "tool_manifests" / server / "manifest.json"
+        manifest = json.loads(file.read_bytes())
+        for entry in manifest["tools"]:
+            if entry["definition"]["name"] == tool:
+                entry["effect"] = effect
+                del entry["proposed_effect"]
+        file.write_text(json.dumps(manifest), encoding="utf-8")
+
     def start(self, name: str, *command: str) -> IO[str]:
         """Start a process and return its standard output; its standard error goes to a log file in the folder."""
         with self._log(name).open("w", encoding="utf-8") as errors:
@@ -142,9 +152,16 @@ def make_repository(folder: Path) -> None:
 
 def arrivals(log: Path) -> list[str]:
     """Return the names of the tools that calls reached, from the notes server's own log."""
-    if not log.exists():
-        return []
-    return [json.loads(line)["tool"] for line in log.read_text(encoding="utf-8").splitlines()]
+    return [str(line["tool"]) for line in _lines(log)]
+
+
+def sent(log: Path) -> list[str]:
+    """Return to whom letters lie in the outbox of the notes server that keeps this log."""
+    return [str(line["to"]) for line in _lines(log.with_suffix(".outbox"))]
+
+
+def _lines(file: Path) -> list[JsonObject]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def _first_line(output: IO[str]) -> str:

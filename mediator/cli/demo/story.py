@@ -39,6 +39,11 @@ class Story:
         """Show a command as an operator types it."""
         self.console.print(Text("  $ mediator " + " ".join(words), style="dim"))
 
+    def quotes(self, text: str) -> None:
+        """Show a few lines of a file as they stand."""
+        for line in text.splitlines():
+            self.console.print(Text(f"      {line}", style="dim"))
+
     def expects(self, told: str, came: object, *, holds: bool) -> None:
         """Check one thing that was told."""
         mark, style = ("✓", "green") if holds else ("✗", "bold red")
@@ -78,6 +83,8 @@ def prepare(story: Story, stage: Stage, servers: dict[str, Path]) -> int:
     for name, source in imports.items():
         story.command("manifest", "import", name, *source, "--yes")
         stage.mediator("manifest", "import", name, *source, "--yes")
+        if name == "notes":
+            stage.declare(name, "send_note", "send")  # `exec` is proposed, as of whatever neither reads nor writes
         stage.mediator("manifest", "sign", name, "--accept-proposed")
     story.says("  The tool owner has declared effects and signed; a reviewer now pins, with another key:")
     approvals = {"clock": ("--tool", "get_current_time"), "repo": (), "notes": ()}
@@ -144,7 +151,7 @@ async def use_tools(story: Story, stage: Stage, url: str) -> None:
 
 async def meet_drift(story: Story, stage: Stage, url: str, port: int) -> None:
     """A server changes a description behind everybody's back."""
-    story.act("6  The rug is pulled")
+    story.act("9  The rug is pulled")
     stage.end("notes")
     stage.start_notes(stage.root / "notes.arrivals", port=port, reworded=True)
     story.says("  The notes server now tells models to read /etc/passwd first. A new task begins:")

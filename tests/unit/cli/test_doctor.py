@@ -215,3 +215,21 @@ def test_a_floating_version_is_a_warning(work: Path, mediator: Commands) -> None
     assert [one["what"] for one in findings if "exact version" in one["what"]] == [
         "`files`: `files-server` has no exact version: another may run than was reviewed"
     ]
+
+
+def test_agents_that_could_be_taken_for_each_other_are_an_error(work: Path, mediator: Commands) -> None:
+    """NHI9: two profiles with one key; the start refuses them too."""
+    text = (work / "mediator.toml").read_text()
+    key = next(line for line in text.splitlines() if line.startswith("key = "))
+    (work / "mediator.toml").write_text(f'{text}\n[[agent]]\nname = "twin"\nowner = "{OPERATOR}"\n{key}\n')
+    (finding,) = found(mediator, 1)
+    assert (finding["level"], "`assistant` and `twin` have one key" in finding["what"]) == ("error", True)
+    assert "give each its own" in finding["next"]
+    assert "have one key" in mediator.refused("serve")
+
+
+def test_a_workloads_issuer_without_its_keys_is_an_error(work: Path, mediator: Commands) -> None:
+    """Ours: the file is named before anybody comes with a token."""
+    more = '[[workload_issuer]]\nname = "spire"\ntrust_domain = "prod.example"\nkeys_file = "spire.json"\n'
+    (work / "mediator.toml").write_text((work / "mediator.toml").read_text() + more)
+    assert any("spire.json" in one["what"] and one["level"] == "error" for one in found(mediator, 1))

@@ -80,3 +80,22 @@ def test_the_tool_server_that_it_shows_could_stand_there() -> None:
     settings = parse_settings(parse_toml("mediator.toml", plain.encode()))
 
     assert settings.tool_servers[0].name == "clock"
+
+
+def test_the_workload_that_it_shows_could_stand_there() -> None:
+    """Ours: as above; of an issuer of either kind, with each default as it is."""
+    text = settings_text("alice@example.com", KEY)
+    example = re.search(r"(?ms)^# (\[\[workload_issuer\]\].*?)\n\n", text)
+    workload = re.search(r"(?m)^# (workload = .*)$", text)
+    assert example is not None
+    assert workload is not None
+    lines = [line.removeprefix("# ") for line in example[1].splitlines()]
+    for other in ("issuer", "trust_domain"):
+        plain = "\n".join(line for line in lines if not line.startswith(f"{other} "))
+        (found,) = parse_settings(parse_toml("mediator.toml", plain.encode())).workload_issuers
+        assert (found.life_seconds_max, found.reusable, found.algorithms) == (3600, False, ("ES256", "RS256"))
+    issuer = "\n".join(line for line in lines if not line.startswith("trust_domain "))
+    agent = f'[[agent]]\nname = "a"\nowner = "alice@example.com"\n{workload[1]}'
+    settings = parse_settings(parse_toml("mediator.toml", f"{issuer}\n{agent}".encode()))
+    assert settings.agents[0].workload is not None
+    assert settings.agents[0].workload.claims == {"/kubernetes.io/namespace": ("agents",)}

@@ -50,6 +50,8 @@ def test_help_shows_every_command_with_what_it_does(mediator: Commands) -> None:
         ("operator", "add"),
         ("operator", "list"),
         ("operator", "lock"),
+        ("keys", "list"),
+        ("keys", "rotate"),
         ("ledger", "show"),
         ("ledger", "verify"),
     ],

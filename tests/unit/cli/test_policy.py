@@ -67,6 +67,51 @@ def test_a_policy_is_checked_against_the_tools_that_are_pinned(pinned: Path, med
     assert mediator("policy", "check").code == 1
 
 
+CONNECTORS = """
+@id("not-to-connectors")
+@reason("a connector is given nothing that sends")
+forbid (principal, action == Mediator::Action::"delegate", resource in Mediator::AgentClass::"connector")
+when { context.delegated.effects.contains("send") };
+"""
+CASES = """{"cases": [
+  {"name": "what sends", "delegate": {"class": "connector"}, "context": {"delegated": {"effects": ["read", "send"]}},
+   "expect": {"verdict": "deny", "policies": ["not-to-connectors"]}},
+  {"name": "what reads", "delegate": {"class": "connector"}, "expect": {"verdict": "allow"}}
+]}"""
+
+
+@promise("P4")
+def test_a_policy_over_delegations_is_checked_and_its_cases_are_run(work: Path, mediator: Commands) -> None:
+    """Ours: like any other; an agent's class is nothing that could be pinned."""
+    (work / "policies" / "mine.cedar").write_text(CONNECTORS)
+    (work / "policies" / "cases" / "mine.json").write_text(CASES)
+
+    assert mediator.well("policy", "check", "--json").printed["findings"] == []
+    results = [one for one in mediator.well("policy", "test", "--json").printed if one["file"] == "mine.json"]
+    assert [(one["case"], one["passed"], one["got"]) for one in results] == [
+        ("what sends", True, "deny DENIED_BY_POLICY by not-to-connectors"),
+        ("what reads", True, "allow by delegation-narrows"),
+    ]
+
+    (work / "policies" / "mine.cedar").write_text(CONNECTORS.replace("delegated.effects", "delegated.tools"))
+    checked = mediator("policy", "check")
+    assert checked.code == 1
+    assert "error: mine.cedar:2: `not-to-connectors`:" in checked.out
+
+
+@promise("P7")
+def test_a_forbid_that_fails_at_delegations_is_a_warning(work: Path, mediator: Commands) -> None:
+    """Ours: the set was fit before there were any, and stays so."""
+    secret = "forbid (principal, action, resource) when { resource.sensitivity > 2 };"
+    (work / "policies" / "mine.cedar").write_text(f'@id("secret") @reason("secret") {secret}')
+
+    ran = mediator.well("policy", "check")
+
+    assert "warning: mine.cedar:1: `secret`:" in ran.out
+    assert "(checked for delegate)" in ran.out
+    mediator.well("policy", "activate", "--operator", OPERATOR)
+
+
 BROKEN = {
     "no policy": "permit (principal, action, resource)",
     "no id": "permit (principal, action, resource);",

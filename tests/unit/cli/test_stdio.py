@@ -20,6 +20,7 @@ from mediator.adapters.owner_flock import Owned, own
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.cli import stdio
 from mediator.cli.folder import open_set_up
+from mediator.cli.started_by import find_starter
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, Commands
 from tests.simulated.replies import tools_call, tools_list
@@ -95,6 +96,7 @@ async def test_alone_it_owns_the_folder_for_its_life_and_its_task_ends_with_it(
     assert clock.alive == []
     (opened,), (completed,) = notes(pinned, "task.opened"), notes(pinned, "task.completed")
     assert completed == {"task": opened["task"], "who": "assistant"}
+    assert opened["started_by"] == find_starter()
     report = verify_ledger(pinned / ".mediator" / "ledger", None)
     assert report.is_whole, report
     assert not (pinned / ".mediator" / "control.sock").exists()

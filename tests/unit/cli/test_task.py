@@ -140,3 +140,65 @@ async def test_another_issuer_s_tokens_hold_the_tasks_that_name_it_and_no_others
         assert (shown["state"], shown["calls"]) == ("completed", 1)
         foreign = ["task", "complete", mediator.task, "--owner", EVE, *here]
         assert await anyio.to_thread.run_sync(run, foreign) == 1
+
+
+@pytest.mark.usefixtures("work")
+def test_a_task_is_opened_to_be_handed_on_within_constraints(mediator: Commands) -> None:
+    """Issue 5: how far, by whom, and with which arguments."""
+    below = '{"/path": {"path_below": "/reports"}}'
+    words = ("--max-depth", "2", "--may-act", "worker", "--may-act", "plugin", "--arguments", below)
+    task = mediator.well(*OPEN, *words, "--json").printed["task"]
+    shown = mediator.well("task", "show", task, "--json").printed
+    assert (shown["max_depth"], shown["may_act"], shown["depth"]) == (2, ["plugin", "worker"], 0)
+    assert [entry["arguments"] for entry in shown["entries"]] == [{"/path": {"path_below": "/reports"}}]
+    plain = mediator.well(*OPEN, "--json").printed["task"]
+    shown = mediator.well("task", "show", plain, "--json").printed
+    assert (shown["max_depth"], shown["may_act"]) == (0, None)
+
+
+@promise("P4", "P7")
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--max-depth", "9"), "max_depth"),
+        (("--may-act", ""), "may_act"),
+        (("--may-act", "worker", "--may-act", "worker"), "may_act"),
+        (("--arguments", "[]"), "/arguments"),
+        (("--arguments", "{"), "`--arguments`"),
+        (("--arguments", "\udcff"), "`--arguments`"),
+        (("--arguments", '{"path": {"path_below": "/a"}}'), "path"),
+        (("--arguments", '{"/path": {"looks_like": "/a"}}'), "`--arguments`"),
+        (
+            ("--arguments", '{"/path": {"path_below": "/a"}, "/path": {"path_below": "/"}}'),
+            "`--arguments`: the same key twice",
+        ),
+    ],
+)
+def test_what_cannot_be_handed_on_so_is_told_before_anybody_signs(
+    mediator: Commands, words: tuple[str, ...], told: str
+) -> None:
+    """Bad input: what does not fit, and where."""
+    assert told in mediator.refused(*OPEN, *words)
+    assert mediator.well("grant", "list", "--json").printed["grants"] == []
+
+
+@promise("P5", "P9")
+@pytest.mark.usefixtures("work")
+def test_a_task_is_renewed_by_its_owner_for_longer_and_by_nobody_else(mediator: Commands) -> None:
+    """Design 5.6: a decision on record; and until when is said."""
+    task = mediator.well(*OPEN, "--minutes", "5", "--json").printed["task"]
+    before = mediator.well("task", "show", task, "--json").printed["expires_ms"]
+    told = mediator.well("task", "renew", task, "--owner", OPERATOR, "--minutes", "60").out
+    assert task in told
+    assert "until 20" in " ".join(told.split())
+    after = mediator.well("task", "show", task, "--json").printed["expires_ms"]
+    assert after - before >= 54 * 60_000
+    assert "longer" in mediator.refused("task", "renew", task, "--owner", OPERATOR, "--minutes", "5")
+    assert "480" in mediator.refused("task", "renew", task, "--owner", OPERATOR, "--minutes", "481")
+    mediator.well("operator", "add", EVE)
+    mediator.refused("task", "renew", task, "--owner", EVE, "--minutes", "90")
+    renewed = mediator.well("task", "renew", task, "--owner", OPERATOR, "--minutes", "90", "--json").printed
+    assert (renewed["task"], renewed["state"]) == (task, "open")
+    mediator.well("task", "complete", task, "--owner", OPERATOR)
+    assert "over" in mediator.refused("task", "renew", task, "--owner", OPERATOR, "--minutes", "100")
