@@ -1,4 +1,4 @@
-"""The benchmark of the corridor still measures calls that come through, at every line of its tables.
+"""The benchmarks still measure calls that come through, at every line of their tables.
 
 What it measures is not judged here: a machine that runs tests is no place for that.
 
@@ -10,6 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.bench_core import STEPS, WHOLE, every_probe
+from benchmarks.bench_delegation import DEPTHS, STORE_PROBES, stores
+from benchmarks.chains import PARTS, probes_by_depth
+from benchmarks.fleets import rates, revoke_amid_calls, stand
+from benchmarks.many_grants import FEW
+from tests.promises import promise
 
 
 async def test_each_line_of_the_benchmark_has_a_probe_and_its_calls_come_through(tmp_path: Path) -> None:
@@ -18,3 +23,33 @@ async def test_each_line_of_the_benchmark_has_a_probe_and_its_calls_come_through
         assert {step.probe for step in (*STEPS, *WHOLE)} == set(probes)
         for probe in probes.values():
             assert await probe() > 0
+
+
+async def test_each_part_of_a_call_is_measured_at_each_depth(tmp_path: Path) -> None:
+    """Ours: a call under a chain of nine links comes through as one under a task alone does."""
+    async with probes_by_depth(tmp_path, DEPTHS) as probes:
+        assert set(probes) == {f"{part} {depth}" for part in PARTS for depth in DEPTHS}
+        for probe in probes.values():
+            assert await probe() > 0
+
+
+async def test_a_store_of_many_grants_is_measured_beside_one_of_ten(tmp_path: Path) -> None:
+    """Ours: what is gathered is there, what is claimed is free, and all that was revoked was live."""
+    live = 50
+    async with stores(tmp_path, live) as (probes, once):
+        assert set(probes) == {f"{name} {count}" for name in STORE_PROBES for count in (FEW, live)}
+        assert {count: one.listed for count, one in once.items()} == {FEW: FEW, live: live}
+        for probe in probes.values():
+            assert await probe() > 0
+
+
+@promise("P5")
+async def test_no_call_below_a_revoked_grant_is_allowed_once_the_revocation_has_returned(tmp_path: Path) -> None:
+    """RFC 7009 §2, ours: amid calls of sixteen callers; the link above goes on. And every kind of request is answered."""
+    async with stand(tmp_path) as standing:
+        revoked = await revoke_amid_calls(standing, 32)
+        assert revoked.allowed_afterwards == 0
+        assert revoked.refused > 0
+        assert revoked.others_afterwards > 0
+        found = await rates(standing, (1, 2), 4, 1)
+        assert all(len(answered) == 1 for answered in found.values())

@@ -21,6 +21,7 @@ from tests.simulated.tool_server import SimulatedToolServer, tool
 from tests.simulated.tool_server_stdio import SimulatedStdioServer
 from tests.simulated.tool_server_stdio import tool as stdio_tool
 
+TASK = ("--agent", "assistant", "--owner", OPERATOR, "--tools", "clock/*", "--purpose", "tell the time")
 GUIDE = Path(__file__).parents[2] / "docs" / "keys.md"
 
 
@@ -80,7 +81,7 @@ def test_the_guide_to_keys_works_as_it_stands(
     mediator.well("manifest", "sign", "clock", "--accept-proposed")
     mediator.well("pin", "approve", "clock", "--reviewer", OPERATOR)
     walk = Walk(mediator)
-    (away, second, replaced, stolen, again, yearly, handed_on) = blocks()
+    (away, second, replaced, stolen, again, yearly, handed_on, rotated, robbed) = blocks()
     assert [heading for heading, _ in blocks()] == [
         "Put the root away",
         "Let a second person sign",
@@ -89,6 +90,8 @@ def test_the_guide_to_keys_works_as_it_stands(
         "A signer's key was stolen",
         "Once a year",
         "Hand the root on",
+        "Rotate the issuer's key",
+        "Rotate the issuer's key",
     ]
 
     assert "1 of local-root" in walk.type(away[1])
@@ -115,6 +118,11 @@ def test_the_guide_to_keys_works_as_it_stands(
     assert "name the root keys" in mediator.refused("trust", "renew", "--root", str(Path.home() / "offline/root.pem"))
     mediator.well("trust", "renew", "--root", str(Path.home() / "offline/spare.pem"))
     assert walk.pinned == ["now"]
+
+    assert "verifies until 20" in walk.type(rotated[1])
+    walk.type(robbed[1])
+    assert "verifies" not in mediator.well("keys", "list").out
+    assert mediator.well("task", "open", *TASK).out
 
 
 @promise("P2")

@@ -141,6 +141,7 @@ def request(
     host: str | None = HOST,
     is_whole: bool = True,
     plain: bool = False,
+    query: bytes = b"",
 ) -> Wire:
     """Return a request, with the headers that every client sends unless `plain`."""
     pieces = [body] if isinstance(body, bytes) else list(body)
@@ -158,6 +159,7 @@ def request(
             "type": "http",
             "method": method,
             "path": path,
+            "query_string": query,
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent],
             "client": ("192.0.2.7", 4711),
         },

@@ -121,6 +121,7 @@ class SimulatedCorridor:
     answers: list[Response | None] = field(default_factory=list)
     answer_seconds: float = 60.0
     expired: set[str] = field(default_factory=set)
+    learnt: set[str] = field(default_factory=set)
     over: set[str] = field(default_factory=set)
     list_changes: ListChanges = field(default_factory=lambda: ListChanges(quiet_seconds=0))
     updates: ResourceUpdates = field(default_factory=ResourceUpdates)
@@ -160,6 +161,11 @@ class SimulatedCorridor:
         if holder in self.over:
             raise Refused(Reason.TASK_COMPLETED)
         return holder
+
+    async def learns(self, arrival: Arrival, stop: Refused) -> bool:  # noqa: ARG002 - it knows whose keys moved
+        known = self.expired & self.learnt
+        self.expired -= known
+        return bool(known)
 
     async def _reply_to(  # noqa: PLR0911 - one for each kind of reading
         self, arrival: Arrival, reading: Reading, caller: Caller

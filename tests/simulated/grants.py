@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mediator.delegation.authority import Authority, Entry
+from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW_MS
 
 
-def authority(*entries: str, pin_serial: int = 7) -> Authority:
-    """Return the authority of entries written `<pattern> <effect>,<effect>`."""
+def authority(*entries: str, pin_serial: int = 7) -> Rights:
+    """Return the rights of entries written `<pattern> <effect>,<effect>`."""
     made = []
     for entry in entries:
         pattern, _, effects = entry.partition(" ")
         made.append(Entry(pattern=pattern, effects=frozenset(map(Effect, effects.split(",")))))
-    return Authority(entries=tuple(made), pin_serial=pin_serial)
+    return Rights(entries=tuple(made), pin_serial=pin_serial)
 
 
 def a_grant(**changed: Any) -> Grant:
@@ -36,7 +36,7 @@ def a_grant(**changed: Any) -> Grant:
         owner="alice@example.com",
         issuer=ISSUER,
         purpose="tell the time",
-        authority=authority("clock/* read"),
+        rights=authority("clock/* read"),
         audience=AUDIENCE,
         opened_ms=NOW_MS - 60_000,
         expires_ms=NOW_MS + 900_000,
@@ -44,6 +44,9 @@ def a_grant(**changed: Any) -> Grant:
         max_calls=None,
         depth=0,
         max_depth=0,
+        keyid=None,
+        is_connector=False,
+        may_act=None,
         salt="5a17" * 8,
         statement_digest=f"sha256:{name}",
         tenant="default",

@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 from mediator.canonical import Digest, JsonObject, canonical_bytes, digest_of, digest_of_bytes
+from mediator.delegation.authority import Authority
 from mediator.delegation.chain import _SEAL as CHAIN_SEAL
 from mediator.delegation.chain import DelegationChain
 from mediator.delegation.grant import Grant
@@ -33,7 +34,7 @@ from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.record import Committed, DecisionRecord, Receipt, committed, decision_entry, decision_values
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.request import AccessRequest
+from mediator.policy.request import AccessRequest, DelegationRequest
 from mediator.refusal import Reason, Refused
 from mediator.wire.call import Call, recall_call
 from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW_MS, SKEW, forge, good_claims
@@ -51,6 +52,9 @@ class SilentEngine:
         return POLICY_DIGEST
 
     def evaluate(self, request: AccessRequest) -> Decision:
+        raise AssertionError(request)
+
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
 
 
@@ -192,7 +196,7 @@ def allowed(
         step=Step.DECIDE,
         verdict=Verdict.ALLOW,
         stop=None,
-        chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL),
+        chain=chain_of(grant),
         item=tool or a_tool(),
         decision=Decision(verdict=Verdict.ALLOW, determining=("reads",), policy_digest=POLICY_DIGEST),
         request_hash=digest_of("request"),
@@ -201,6 +205,11 @@ def allowed(
         resumes=None,
         seal=DELIBERATION_SEAL,
     )
+
+
+def chain_of(*links: Grant) -> DelegationChain:
+    """Return the chain of these links, unproven."""
+    return DelegationChain(links=links, authority=Authority(frozenset(link.rights for link in links)), seal=CHAIN_SEAL)
 
 
 def denied(
@@ -212,20 +221,25 @@ def denied(
     known: bool = True,
     epoch: int = 1,
     now_ms: int = NOW_MS,
+    ended: tuple[Grant, ...] = (),
 ) -> Deliberation:
-    """Return the judgement that this call may not be made; without a tool, and without a grant where it is not known."""
+    """Return the judgement that this call may not be made; without a tool, and without a grant where it is not known.
+
+    `ended` are stored links that were not proven.
+    """
     grant, call = a_grant(), call or a_call()
+    stored = ended or ((grant,) if known else ())
     return Deliberation(
         ids=ids_of(number),
         call=call,
         identity=identified(grant),
         snapshot=a_snapshot(),
-        circumstances=circumstances_of(*([grant] if known else []), epoch=epoch),
+        circumstances=circumstances_of(*stored, epoch=epoch),
         now_ms=now_ms,
         step=Step.RESOLVE if known else Step.DELEGATION,
         verdict=Verdict.DENY,
         stop=Refused(reason, "as the test wants it"),
-        chain=DelegationChain(links=(grant,), seal=CHAIN_SEAL) if known else None,
+        chain=chain_of(grant) if known else None,
         item=tool,
         decision=None,
         request_hash=None if tool is None else digest_of("request"),

@@ -65,22 +65,34 @@ class MemoryStore:
         self.grants[grant.id] = grant
 
     def end_grant(self, grant_id: str, state: GrantState) -> None:
+        """End a grant and all below it."""
         self.grants[grant_id] = replace(self.grants[grant_id], state=state)
+        for below in [one.id for one in self.grants.values() if one.parent == grant_id]:
+            self.end_grant(below, state)
         self.move_epoch()
 
     def freeze(self, name: str) -> None:
         self.frozen.add(name)
         self.move_epoch()
 
+    def unfreeze(self, name: str) -> None:
+        self.frozen.discard(name)
+        self.move_epoch()
+
     def gather(self, grant_id: str) -> Circumstances:
+        links: list[Grant] = []
         grant = self.grants.get(grant_id)
+        while grant is not None:
+            links.insert(0, grant)
+            grant = None if grant.parent is None else self.grants.get(grant.parent)
+        task = links[0].id if links else grant_id
         return Circumstances(
             epoch=self._epoch,
-            grants=() if grant is None else (grant,),
-            calls=self.calls[grant_id],
-            last_used_ms=self._last_used.get(grant_id),
+            grants=tuple(links),
+            calls=self.calls[task],
+            last_used_ms=self._last_used.get(task),
             spent=frozenset(claim.key for claim, taken in self._taken.items() if taken >= claim.limit),
-            labels=frozenset(self.labels.get(grant_id, ())),
+            labels=frozenset(self.labels.get(task, ())),
             frozen=frozenset(self.frozen),
         )
 

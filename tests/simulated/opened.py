@@ -47,6 +47,9 @@ def task_subject(**changed: Json) -> JsonObject:
         "idle_minutes": None,
         "max_calls": None,
         "issuer": None,
+        "arguments": {},
+        "max_depth": 0,
+        "may_act": None,
     }
     return form | changed
 

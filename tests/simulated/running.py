@@ -6,10 +6,12 @@
         answer.status_code, answer.json()
         mediator.decisions                                 # the decision entries of its ledger, oldest first
         await mediator.open_task(effects="write", tools="tools/*")
+    async with started(mediator.folder, servers, port) as again: ...       # once the first has ended
 
 Only the tool servers are simulated. Each is imported, signed and pinned before the mediator starts, all its tools with
 the effect `read` unless `effects` says otherwise; `declare` may change its manifest before it is signed, `settings`
-adds lines to sections of `mediator.toml`, and `before_start` is given the folder last. `others` are servers that are
+adds lines to sections of `mediator.toml`, `prepare` is given the folder before anything is imported, and `before_start`
+last. `others` are servers that are
 not simulated, by what `manifest import` is told of them. `permitted` are actions that the policies permit to everybody
 beside what they permit already.
 
@@ -175,6 +177,7 @@ async def running(
     declare: Callable[[str, dict[str, Any]], None] | None = None,
     settings: Mapping[str, str] | None = None,
     before_start: Callable[[Path], None] | None = None,
+    prepare: Callable[[Path], None] | None = None,
     others: Mapping[str, Sequence[str]] | None = None,
     permitted: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
@@ -184,37 +187,42 @@ async def running(
         for server in servers.values():
             await ending.enter_async_context(server)
         sources = {name: ("--url", server.url) for name, server in servers.items()}
-        await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings)
+        await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings, prepare)
         if permitted:
             await permit(folder, permitted)
         if before_start is not None:
             before_start(folder)
-        home = open_folder(folder)
-        alarms: list[str] = []
-        started = anyio.Event()
-        found: list[Mediator] = []
+        mediator = await ending.enter_async_context(started(folder, servers))
+        await mediator.open_task()
+        yield mediator
 
-        def ready(mediator: Mediator, _unreachable: object) -> None:
-            found.append(mediator)
-            started.set()
 
-        http = await ending.enter_async_context(httpx2.AsyncClient(timeout=SECONDS))
-        async with anyio.create_task_group() as serving:
+@asynccontextmanager
+async def started(folder: Path, servers: Mapping[str, SimulatedToolServer], port: int = 0) -> AsyncIterator[Running]:
+    """Start a mediator on this set-up; ended, and its ledger verified, when the context is left."""
+    alarms: list[str] = []
+    is_ready = anyio.Event()
+    found: list[Mediator] = []
 
-            async def run_it() -> None:
-                await serve(home, read_settings(home), 0, ready, alarms.append)
+    def ready(mediator: Mediator, _unreachable: object) -> None:
+        found.append(mediator)
+        is_ready.set()
 
-            serving.start_soon(run_it)
-            with anyio.fail_after(30):
-                await started.wait()
-            mediator = Running(
-                folder=folder, url=found[0].base_url, mediator=found[0], servers=servers, http=http, alarms=alarms
-            )
-            await mediator.open_task()
-            yield mediator
-            serving.cancel_scope.cancel()
-        report = verify_ledger(folder / ".mediator" / "ledger", None)
-        assert report.is_whole, report
+    async with httpx2.AsyncClient(timeout=SECONDS) as http, anyio.create_task_group() as serving:
+
+        async def run_it() -> None:
+            home = open_folder(folder)
+            await serve(home, read_settings(home), port, ready, alarms.append)
+
+        serving.start_soon(run_it)
+        with anyio.fail_after(30):
+            await is_ready.wait()
+        yield Running(
+            folder=folder, url=found[0].base_url, mediator=found[0], servers=servers, http=http, alarms=alarms
+        )
+        serving.cancel_scope.cancel()
+    report = verify_ledger(folder / ".mediator" / "ledger", None)
+    assert report.is_whole, report
 
 
 async def set_up(
@@ -223,6 +231,7 @@ async def set_up(
     effects: Mapping[str, str],
     declare: Callable[[str, dict[str, Any]], None] | None,
     settings: Mapping[str, str] | None,
+    prepare: Callable[[Path], None] | None = None,
 ) -> None:
     """Make a set-up with these servers imported, declared, signed and pinned, by the commands that people use."""
     here = ("--folder", str(folder))
@@ -232,6 +241,8 @@ async def set_up(
     for section, lines in {"telemetry": "enabled = false", **(settings or {})}.items():
         text = re.sub(rf"(?m)^\[{section}\].*$", f"[{section}]\n{lines}", text)
     file.write_text(text, encoding="utf-8")
+    if prepare is not None:
+        prepare(folder)
     for name, source in sources.items():
         await command("manifest", "import", name, *source, "--yes", *here)
         path = folder / "tool_manifests" / name / "manifest.json"

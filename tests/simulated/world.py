@@ -31,6 +31,7 @@ from typing import Final
 from mediator.adapters.minter_jwt import jwk_set, mint
 from mediator.adapters.trust_held import HeldTrust
 from mediator.canonical import DEFAULT_LIMITS, Json, JsonObject
+from mediator.delegation.constraint import Constraint
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from mediator.identity.keys import key_set
@@ -44,7 +45,7 @@ from mediator.mediation.mediate import Corridor, Ports
 from mediator.mediation.ports import Caller
 from mediator.mediation.record import DecisionRecord, OutcomeRecord
 from mediator.mediation.reply import Reply, ServerFacts
-from mediator.mediation.tasks import TaskRequest, open_task, task_form
+from mediator.mediation.tasks import Opening, TaskRequest, open_task, task_form
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.settings.sections import AgentSettings, DelegationSettings
 from mediator.wire.arrival import Arrival
@@ -201,6 +202,7 @@ class SimulatedWorld:
         idle_minutes: int | None = None,
         max_calls: int | None = None,
         server: str | None = None,
+        arguments: Mapping[str, Constraint] | None = None,
     ) -> SimulatedTask:
         """Open a task by its owner's statement, and mint a token; with `server`, one that is good at its endpoint alone."""
         self._tasks += 1
@@ -215,6 +217,7 @@ class SimulatedWorld:
             idle_minutes=idle_minutes,
             max_calls=max_calls,
             issuer=None,
+            arguments=arguments or {},
         )
         self.profiles.setdefault(agent, AgentSettings(name=agent, owner=owner))
         self._operator(owner, Role.OWNER)
@@ -229,13 +232,15 @@ class SimulatedWorld:
         keyholders: dict[str, Keyholder] = dict(self._operators)
         grant = open_task(
             verify_statement(raw, keyholders, Act.TASK_OPEN),
-            profiles=tuple(self.profiles.values()),
-            limits=DelegationSettings(),
-            pin_serial=self.trust.snapshot().pins.serial,
-            issuer=BASE_URL,
-            audience=BASE_URL if server is None else f"{BASE_URL}/servers/{server}/mcp",
-            salt=f"{self._tasks:032x}",
-            now_ms=self.clock.now_ms(),
+            Opening(
+                profiles=tuple(self.profiles.values()),
+                limits=DelegationSettings(),
+                pin_serial=self.trust.snapshot().pins.serial,
+                issuer=BASE_URL,
+                audience=BASE_URL if server is None else f"{BASE_URL}/servers/{server}/mcp",
+                salt=f"{self._tasks:032x}",
+                now_ms=self.clock.now_ms(),
+            ),
         )
         self.store.open_grant(grant)
         return SimulatedTask(grant=grant, token=self.token_for(grant))

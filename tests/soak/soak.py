@@ -24,7 +24,7 @@ from tests.soak.speaking import LostError, RefusedError
 from tests.soak.stage import INPUT_SECONDS, Slot, Stage, Task, ToolServer
 from tests.soak.stand import SERVERS, CommandError, Stand
 from tests.soak.tally import CANCEL_SECONDS, SETTLE_SECONDS, Tally
-from tests.soak.vitals import Flatness, Sample, children_of, judge, look_at
+from tests.soak.vitals import Flatness, Sample, children_of, is_inspector, judge, look_at
 
 SESSIONS_A_TASK: Final = 25
 STEPS: Final = (10, 80)  # of one session
@@ -220,19 +220,24 @@ class Soak:
             show()
             await anyio.sleep(0.5)
 
+    def _servers_left(self) -> list[int]:
+        """Return the ids of the tool servers' processes."""
+        return [child for child in children_of(self.stand.mediator.pid) if not is_inspector(child)]
+
     async def _wait_for_quiet(self, before: Sample) -> None:
         """Wait until the mediator holds no more than before anybody came, and take note if it never does."""
         pid = self.stand.mediator.pid
         with anyio.move_on_after(_QUIET_SECONDS):
             while (  # noqa: ASYNC110 - another process sets no event of ours
-                children_of(pid) or self.look().descriptors > before.descriptors + _QUIET_DESCRIPTORS
+                self._servers_left() or self.look().descriptors > before.descriptors + _QUIET_DESCRIPTORS
             ):
                 await anyio.sleep(1)
-        after, children = self.look(), children_of(pid)
+        after, children = self.look(), self._servers_left()
         self.quiet = [
             f"descriptors {before.descriptors} before anybody came, {after.descriptors} after all had gone",
             f"resident memory {before.rss_kib // 1024} MiB before, {after.rss_kib // 1024} MiB after",
             f"{len(children)} processes of tool servers are left",
+            f"{len(children_of(pid)) - len(children)} processes that look at large answers stay",
         ]
         if after.descriptors > before.descriptors + _QUIET_DESCRIPTORS:
             self.tally.fail(f"when all had gone, {self.quiet[0]}")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.vitals import KIB_PER_MIB, Sample, children_of, judge, look_at, theil_sen
+from mediator.adapters.inspection_processes.frames import glance_head
+from mediator.adapters.inspection_processes.process import WorkerProcess
+from tests.soak.vitals import KIB_PER_MIB, Sample, children_of, is_inspector, judge, look_at, theil_sen
 
 SAMPLES = 400
 
@@ -75,3 +77,18 @@ def test_what_the_kernel_says_of_a_process_is_read() -> None:
     assert one.descriptors == other.descriptors + 1
     assert one.rss_kib > 1000
     assert os.getpid() not in children_of(os.getpid())
+
+
+async def test_what_looks_at_large_answers_is_no_tool_server() -> None:
+    """Ours: it stays as long as the mediator; a tool server's process goes with its task."""
+    worker = WorkerProcess((str(2 << 30), "64", "1000"), 1000)
+    try:
+        await worker.ask(glance_head(), b'{"jsonrpc":"2.0","id":1,"result":{}}')  # it runs what it was started for
+        assert worker.pid in children_of(os.getpid())
+        assert is_inspector(worker.pid)
+        assert not is_inspector(os.getpid())
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.close()
+    assert not is_inspector(worker.pid)

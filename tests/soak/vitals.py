@@ -13,6 +13,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -76,6 +77,13 @@ def look_at(pid: int, at: float, lines: int = 0, tasks: int = 0) -> Sample:
 def children_of(pid: int) -> list[int]:
     """Return the ids of the processes that this one started, and that are not over."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def is_inspector(pid: int) -> bool:
+    """Tell whether this is one of the mediator's own processes, which look at large answers and stay."""
+    with contextlib.suppress(OSError):
+        return b"inspection_processes" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def judge(samples: Sequence[Sample]) -> list[Flatness]:

@@ -1,0 +1,83 @@
+"""One key, or one workload, under two agents: whoever copies a proof is found before it is worth anything (NHI9).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from mediator.assembly.folder import Folder, open_folder, read_settings
+from mediator.assembly.mediator import Mediator
+from mediator.assembly.token_desk import TokenDesk
+from mediator.cli.init_settings import PROFILE
+from mediator.cli.main import run
+from mediator.identity.client_assertion import sign_client_assertion
+from mediator.identity.oauth_error import TokenRefused
+from mediator.refusal import Reason, Refused
+from tests.promises import promise
+from tests.simulated.opened import BASE_URL, asks, opened, task_subject
+from tests.simulated.people import key_of
+from tests.simulated.running import OWNER
+
+ISSUER = '[[workload_issuer]]\nname = "spire"\ntrust_domain = "prod.example"\nkeys_file = "spire.json"\n'
+PROOFS = {
+    "one key": f'key = "{key_of("copied").public.text}"',
+    "one workload": 'workload = { issuer = "spire", subject = "spiffe://prod.example/a" }',
+    "one workload, under other conditions": (
+        'workload = { issuer = "spire", subject = "spiffe://prod.example/a", claims = { x = "NAME" } }'
+    ),
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Folder:
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        assert run(["init", str(tmp_path / "work"), "--operator", OWNER]) == 0
+    return open_folder(tmp_path / "work")
+
+
+@pytest.fixture
+async def mediator(home: Folder) -> AsyncIterator[Mediator]:
+    async with opened(home) as one:
+        yield one
+
+
+@promise("P7", "P9")
+@pytest.mark.parametrize("name", PROOFS)
+def test_two_profiles_with_one_proof_stop_every_command(home: Folder, name: str) -> None:
+    """P9: the record could not say which of them acted; the finding names both, and no key."""
+    profiles = [
+        f'[[agent]]\nname = "{agent}"\nowner = "{OWNER}"\n{PROOFS[name].replace("NAME", agent)}\n'
+        for agent in ("planner", "impostor")
+    ]
+    home.settings_file.write_text(home.settings_file.read_text() + ISSUER + "".join(profiles))
+    with pytest.raises(Refused) as stop:
+        read_settings(home)
+    assert stop.value.reason is Reason.MALFORMED
+    assert "`planner` and `impostor` have one" in stop.value.detail
+    assert key_of("copied").public.text not in stop.value.detail
+
+
+@promise("P4", "P9")
+async def test_an_instances_key_is_no_second_instances_and_proves_no_other_agent(mediator: Mediator) -> None:
+    """Issue 6: each instance has one; a copy of it opens no task, and speaks for nobody else."""
+    key = key_of("instance")
+    mediator.desk.open(asks(mediator, task_subject(instance_key=key.public.text)))
+    with pytest.raises(Refused) as stop:
+        mediator.desk.open(asks(mediator, task_subject(instance_key=key.public.text)))
+    assert stop.value.reason is Reason.NOT_COVERED
+    now_ms = mediator.ports.clock.now_ms()
+    for agent in ("impostor", OWNER):
+        with pytest.raises(TokenRefused) as refused:
+            TokenDesk(desk=mediator.desk).authenticate(sign_client_assertion(key, agent, BASE_URL, "1", now_ms), None)
+        assert refused.value.reason is Reason.UNKNOWN_KEY
+    proven = TokenDesk(desk=mediator.desk).authenticate(
+        sign_client_assertion(key, PROFILE, BASE_URL, "1", now_ms), None
+    )
+    assert proven.keyid == key.public.keyid

@@ -1,0 +1,96 @@
+"""Agents before a token desk without a door: each with a profile and a key of its own, on a clock that stands still.
+
+    desk = desk_of(mediator)                       # a mediator of `opened`
+    told = await desk.token("planner")
+    told = await desk.exchange(told["access_token"], "planner", details(["a/b"]), desk.agreed("worker", told["grant"]))
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mediator.assembly.mediator import Mediator
+from mediator.assembly.token_desk import TokenDesk
+from mediator.canonical import JsonObject, canonical_bytes
+from mediator.delegation.token_request import ClientCredentials, Exchange
+from mediator.evidence import Secret
+from mediator.identity.client_assertion import sign_client_assertion
+from mediator.identity.dsse import SigningKey
+from mediator.identity.workload import ProvenAgent
+from mediator.settings.sections import AgentSettings
+from tests.simulated.clock import FixedClock
+from tests.simulated.opened import BASE_URL
+from tests.simulated.people import key_of
+from tests.simulated.running import OWNER
+
+AGENTS = ("planner", "worker", "specialist", "plugin")
+
+
+@dataclass(slots=True, kw_only=True)
+class AgentsAtDesk:
+    """The desk, the clock that it reads, and a way to ask it as one of the agents."""
+
+    tokens: TokenDesk
+    clock: FixedClock
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def assertion(self, agent: str, *, grant: str | None = None, key: SigningKey | None = None) -> Secret:
+        """Return a fresh proof of this agent."""
+        number = str(next(self._numbers))
+        signer = key or key_of(agent)
+        return sign_client_assertion(signer, agent, BASE_URL, number, self.clock.now_ms(), grant=grant)
+
+    def agreed(self, agent: str, grant: object) -> Secret:
+        """Return this agent's actor token for a grant."""
+        return self.assertion(agent, grant=str(grant))
+
+    def client(self, agent: str) -> ProvenAgent:
+        """Return who this is, proven."""
+        return self.tokens.authenticate(self.assertion(agent), None)
+
+    async def token(self, agent: str, asked: str | None = None, *targets: str, scope: str | None = None) -> Any:
+        """Ask for a task of one's own."""
+        scopes = None if scope is None else (scope,)
+        request = ClientCredentials(authorization_details=asked, scope=scopes, targets=targets)
+        return await self.tokens.issue(self.client(agent), request)
+
+    async def fresh(self, agent: str, grant: object) -> Any:
+        """Ask for a fresh token of a grant that this agent holds."""
+        held: JsonObject = {"type": "mcp_tool_grant", "grant": str(grant)}
+        return await self.token(agent, canonical_bytes([held]).decode())
+
+    async def exchange(
+        self, subject: str, asker: str, asked: str | None, actor: Secret | None = None, *targets: str
+    ) -> Any:
+        """Ask for a part of what a token stands for."""
+        request = Exchange(
+            subject_token=Secret(subject), actor_token=actor, authorization_details=asked, scope=None, targets=targets
+        )
+        return await self.tokens.issue(self.client(asker), request)
+
+
+def desk_of(mediator: Mediator, **limits: int) -> AgentsAtDesk:
+    """Return the mediator's token desk for these agents; `limits` are settings of delegation."""
+    clock = FixedClock(mediator.ports.clock.now_ms())
+    profiles = tuple(
+        AgentSettings(
+            name=name,
+            owner=OWNER,
+            team="research",
+            key=key_of(name).public.text,
+            tools=("notes/*", "mail/*"),
+            purpose="a test",
+            max_depth=3,
+            connector=name == "plugin",
+        )
+        for name in AGENTS
+    )
+    settings = mediator.settings.model_copy(
+        update={"agents": profiles, "delegation": mediator.settings.delegation.model_copy(update=limits)}
+    )
+    desk = replace(mediator.desk, settings=settings, clock=clock)
+    return AgentsAtDesk(tokens=TokenDesk(desk=desk), clock=clock)
