@@ -26,7 +26,7 @@ from mediator.manifest.pin import PinSet
 from mediator.manifest.signature import verify_manifest
 from mediator.mediation.deliberate import deliberate
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.request import AccessRequest
+from mediator.policy.request import AccessRequest, DelegationRequest
 from tests.real_tools import definitions
 from tests.simulated.forged_tokens import NOW_MS as JUDGED_AT_MS
 from tests.simulated.grants import a_grant
@@ -55,6 +55,9 @@ class Allowing:
 
     def evaluate(self, request: AccessRequest) -> Decision:  # noqa: ARG002 - whatever is asked
         return Decision(verdict=Verdict.ALLOW, determining=("all",), policy_digest=POLICY_DIGEST)
+
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        raise AssertionError(request)
 
 
 def real_tools(count: int) -> Sequence[JsonObject]:

@@ -51,6 +51,7 @@ from mediator.inspection.result import Ask, ToolResult
 from mediator.kind import ItemKind
 from mediator.mediation.ports import Caller
 from mediator.mediation.reply import Reply, ServerFacts, reply_with
+from mediator.refusal import Refused
 from mediator.settings.sections import LimitSettings
 from mediator.wire.arrival import Arrival, Transport
 from mediator.wire.frame import Frame
@@ -115,6 +116,9 @@ class PassThrough:
         raise NotImplementedError
 
     def listener_of(self, arrival: Arrival) -> str:
+        raise NotImplementedError
+
+    async def learns(self, arrival: Arrival, stop: Refused) -> bool:
         raise NotImplementedError
 
 

@@ -54,7 +54,7 @@ class ToolServer:
         return b'{"id":%b,"jsonrpc":"2.0","result":%b}' % (number, result)
 
 
-class _Messages(asyncio.Protocol):
+class Messages(asyncio.Protocol):
     """Bytes in, whole HTTP messages (head, body) out; each has a `Content-Length`."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class _Messages(asyncio.Protocol):
         raise NotImplementedError
 
 
-class _Served(_Messages):
+class _Served(Messages):
     def __init__(self, server: ToolServer) -> None:
         super().__init__()
         self._server = server
@@ -108,7 +108,7 @@ class _Load:
     done: asyncio.Future[None]
 
 
-class _Agent(_Messages):
+class _Agent(Messages):
     """One agent's connection."""
 
     def __init__(self, request: bytes) -> None:

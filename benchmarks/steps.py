@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from mediator.mediation.record import Committed, decision_entry, outcome_entry
 from mediator.mediation.reply import effect_of, reply_with
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
-from mediator.policy.request import AccessRequest, Action
+from mediator.policy.request import AccessRequest, Action, DelegationRequest
 from mediator.wire.arrival import Arrival
 from mediator.wire.call import Call
 from mediator.wire.methods import CallMethod
@@ -92,6 +92,9 @@ class _Answered:
             answer = self._answers[request.action] = self._engine.evaluate(request)
         return answer
 
+    def evaluate_delegation(self, request: DelegationRequest) -> Decision:
+        return self._engine.evaluate_delegation(request)
+
 
 @asynccontextmanager
 async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
@@ -100,23 +103,15 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
     async with open_core(folder, tools) as core:
         tools.fence = core.fence
         arrival = an_arrival(core.token)
-        judged = _Judged(core, arrival)
+        judged = Judged(core, arrival)
         more = more_policies()
         call, permit = judged.call, enforce(await _committed(core, judged.really()))
         small, large = _came(a_result(2)), _came(large_result())
         released = inspect(small, permit.item, CallMethod.TOOL, _RESULT_BYTES_MAX)
+        commit_and_close = committing(core, judged)
         entry = decision_entry(judged.deliberation)
         outcome = outcome_entry(permit.committed.record, released, judged.now_ms, forwarded=True)
         await core.ports.ledger.close(permit, released, judged.now_ms)
-
-        idle = [judged.deliberate(core.ports.ids.draw()) for _ in range(CONNECTIONS)]
-
-        async def commit_and_close() -> None:
-            deliberation = idle.pop()
-            permit = enforce(await _committed(core, deliberation))
-            permit.spring(lambda _: None)
-            await core.ports.ledger.close(permit, released, judged.now_ms)
-            idle.append(deliberation)
 
         def gather() -> None:
             judged.gather()
@@ -151,7 +146,24 @@ async def probes_of(folder: Path) -> AsyncIterator[dict[str, Probe]]:
         }
 
 
-class _Judged:
+def committing(core: Core, judged: Judged) -> Callable[[], Awaitable[None]]:
+    """Return what commits a judgement of this call and closes it, with a small result; as many at a time as there are connections."""
+    idle = [judged.deliberate(core.ports.ids.draw()) for _ in range(CONNECTIONS)]
+    item = judged.deliberation.item
+    assert item is not None
+    released = inspect(_came(a_result(2)), item, CallMethod.TOOL, _RESULT_BYTES_MAX)
+
+    async def commit_and_close() -> None:
+        deliberation = idle.pop()
+        permit = enforce(await _committed(core, deliberation))
+        permit.spring(lambda _: None)
+        await core.ports.ledger.close(permit, released, judged.now_ms)
+        idle.append(deliberation)
+
+    return commit_and_close
+
+
+class Judged:
     """One call, judged once; and the steps of its judgement, to be repeated."""
 
     def __init__(self, core: Core, arrival: Arrival) -> None:
@@ -163,8 +175,8 @@ class _Judged:
         self._identities = Identities()
         self._snapshot = core.ports.trust.snapshot()
         self._ids = core.ports.ids.draw()
-        self._identity = self.identify()
-        self._circumstances = core.ports.circumstances.gather(self._identity.claims.grant)
+        self.identity: Final = self.identify()
+        self.circumstances: Final = core.ports.circumstances.gather(self.identity.claims.grant)
         self._answered = _Answered(self._snapshot.policies)
         self._unasked = replace(self._snapshot, policies=self._answered)
         self.deliberation: Final = self.deliberate()
@@ -182,7 +194,7 @@ class _Judged:
         self._ports.clock.now_ms()
         self._ports.trust.snapshot()
         self._ports.ids.draw()
-        self._ports.circumstances.gather(self._identity.claims.grant)
+        self._ports.circumstances.gather(self.identity.claims.grant)
 
     def claim(self) -> None:
         assert self._counted.chain is not None
@@ -192,9 +204,9 @@ class _Judged:
     def deliberate(self, ids: Ids | None = None) -> Deliberation:
         return deliberate(
             call=self.call,
-            identity=self._identity,
+            identity=self.identity,
             snapshot=self._unasked,
-            circumstances=self._circumstances,
+            circumstances=self.circumstances,
             now_ms=self.now_ms,
             ids=ids or self._ids,
         )
@@ -203,9 +215,9 @@ class _Judged:
         """Return the judgement under the trust in force: the fence compares it."""
         return deliberate(
             call=self.call,
-            identity=self._identity,
+            identity=self.identity,
             snapshot=self._snapshot,
-            circumstances=self._circumstances,
+            circumstances=self.circumstances,
             now_ms=self.now_ms,
             ids=self._ids,
         )
