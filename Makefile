@@ -30,14 +30,14 @@ CONFORMANCE_ARGS ?=
 SOAK_ARGS ?=
 
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
-CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
+CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
-.PHONY: help demo test check conformance conformance-required real-servers security-harness soak lock bench-core bench-large bench-manifest bench-lint clean
+.PHONY: help demo test check conformance conformance-required real-servers security-harness soak lock bench-core bench-delegation bench-large bench-manifest bench-lint clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.runtime $(SERVERS)/.ready ## real tool servers, a real agent, every decision explained (about a minute)
+demo: $(VENV)/.runtime $(SERVERS)/.ready ## real tool servers, real agents, every decision explained (about a minute)
 	@$(BIN)/mediator demo --servers $(SERVERS)
 
 test: $(VENV)/.dev $(SERVERS)/.ready ## all tests, with the floors of coverage
@@ -75,6 +75,9 @@ soak: $(VENV)/.dev ## 200 sessions of both eras for 30 minutes, tool servers res
 
 bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_core.py
+
+bench-delegation: $(VENV)/.dev ## what a chain adds to a call, 100,000 grants, how soon a revocation is felt, exchanges a second
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench_delegation.py
 
 bench-large: $(VENV)/.dev ## how long one large answer keeps everybody else waiting
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_large.py
