@@ -63,7 +63,7 @@ async def frozen_after(folder: Path, changes: Sequence[Change], *kept: str, odd:
         ([("frozen", "everything", NOW_MS)], [], {"everything"}),
         ([("frozen", "agent:a", NOW_MS)], ["everything"], {"everything"}),
     ],
-    ids=str,
+    ids=lambda one: str(sorted(one) if isinstance(one, set) else one),
 )
 async def test_a_store_is_brought_to_stop_whoever_the_ledger_says_is_stopped(
     tmp_path: Path, changes: list[Change], kept: list[str], frozen: set[str]
