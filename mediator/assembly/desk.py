@@ -20,6 +20,7 @@ from mediator.assembly.instances import Instances, keyholders_of
 from mediator.assembly.issuer import Issuer
 from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import Json, JsonObject, canonical_bytes
+from mediator.delegation.chain import must_be_live
 from mediator.delegation.grant import Grant, GrantState, entries_form
 from mediator.evidence import Secret
 from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStatement, verify_statement
@@ -56,7 +57,8 @@ class Desk:
     def open(self, raw: bytes, started_by: JsonObject | None = None) -> Grant:
         """Open the task that this statement asks for: record, then store.
 
-        `started_by` is what is known of the process that asked for it, for the record alone. Raises `Refused`: as `verify_statement` and `open_task`; `NOT_COVERED` for a task id that is taken.
+        `started_by` is what is known of the process that asked for it, for the record alone.
+        Raises `Refused`: as `verify_statement` and `open_task`; `NOT_COVERED` for a task id that is taken.
         """
         statement = verify_statement(raw, self._keyholders(), Act.TASK_OPEN)
         now_ms = self.clock.now_ms()
@@ -138,13 +140,12 @@ class Desk:
         statement = verify_statement(raw, self.operators, Act.GRANT_REVOKE)
         grant = self._stored(str(statement.subject.get("id")))
         reason = reason_to_revoke(statement, grant, self.operators, self.clock.now_ms())
-        return await self.end_by(grant, GrantState.REVOKED, statement.who, reason)
+        return await self.revoke_for(grant, statement.who, reason)
 
-    async def end_by(self, grant: Grant, state: GrantState, who: str, reason: str) -> tuple[str, ...]:
-        """End a grant and all below it, note it, and end what was started for it; return what was ended now."""
-        ended = self.store.end_grant(grant.id, state, reason)
-        body: JsonObject = {"grant": grant.id, "task": grant.root, "ended": [*ended], "who": who, "reason": reason}
-        self.ledger.note("grant.revoked", body, self.clock.now_ms())
+    async def revoke_for(self, grant: Grant, who: str, reason: str) -> tuple[str, ...]:
+        """Revoke a grant and all below it for who may do so, and end what was started for it; return what was ended now."""
+        ended = self.store.end_grant(grant.id, GrantState.REVOKED, reason)
+        self.ledger.note("grant.revoked", noted_revocation(grant, ended, who, reason), self.clock.now_ms())
         await (self.ended(grant.id) if grant.parent is None else self.dropped(ended))
         return ended
 
@@ -215,12 +216,7 @@ class Desk:
 
     def _live(self, grant_id: str) -> Grant:
         grant = self._stored(grant_id)
-        if grant.state is GrantState.COMPLETED:
-            raise Refused(Reason.TASK_COMPLETED, f"task `{grant_id}` was completed")
-        if grant.state is GrantState.REVOKED:
-            raise Refused(Reason.GRANT_REVOKED, f"task `{grant_id}` was revoked")
-        if grant.expires_ms <= self.clock.now_ms():
-            raise Refused(Reason.GRANT_EXPIRED, f"task `{grant_id}` has expired")
+        must_be_live(grant, self.store.gather(grant_id).last_used_ms, self.clock.now_ms())
         return grant
 
     def _stored(self, grant_id: str) -> Grant:
@@ -287,3 +283,8 @@ def noted_grant(grant: Grant, who: str) -> JsonObject:
     """Return what the ledger keeps of a grant that is given: no purpose and no constraints, which hold values."""
     facts = {key: value for key, value in task_facts(grant).items() if key not in {"purpose", "state", "entries"}}
     return {**facts, "who": who, "statement": grant.statement_digest, "pin_serial": grant.rights.pin_serial}
+
+
+def noted_revocation(grant: Grant, ended: tuple[str, ...], who: str, reason: str) -> JsonObject:
+    """Return what the ledger keeps of a revocation: of which grant, and which of it and those below ended by it."""
+    return {"grant": grant.id, "task": grant.root, "ended": [*ended], "who": who, "reason": reason}

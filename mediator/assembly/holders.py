@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mediator.adapters.store_sqlite.store import SqliteStore
-from mediator.canonical import JsonObject
+from mediator.assembly.desk import noted_revocation
 from mediator.delegation.grant import Grant, GrantState
 from mediator.mediation.ports import Clock, Ledger
 from mediator.mediation.tasks import keyids_of
@@ -40,14 +40,7 @@ def end_orphans(
             continue  # its token opened it, and says who acts: there is no profile
         why = _why_orphaned(grant, keys)
         if why is not None and (ended := store.end_grant(grant.id, GrantState.REVOKED, why)):
-            body: JsonObject = {
-                "grant": grant.id,
-                "task": grant.root,
-                "ended": [*ended],
-                "who": "settings",
-                "reason": why,
-            }
-            ledger.note("grant.revoked", body, clock.now_ms())
+            ledger.note("grant.revoked", noted_revocation(grant, ended, "settings", why), clock.now_ms())
 
 
 def _why_orphaned(grant: Grant, keys: Mapping[str, Collection[str]]) -> str | None:

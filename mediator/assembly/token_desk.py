@@ -20,13 +20,14 @@ from mediator.canonical import JsonObject, digest_of_bytes
 from mediator.delegation.chain import DelegationChain, must_be_live
 from mediator.delegation.details import TYPE, GrantDetails, HeldGrant, parse_details
 from mediator.delegation.exchange import Asker, Receiver, delegate
-from mediator.delegation.grant import Grant, GrantState
+from mediator.delegation.grant import Grant
 from mediator.delegation.token_request import ACCESS_TOKEN, ClientCredentials, Exchange
 from mediator.evidence import Secret
 from mediator.identity.identify import Identified
 from mediator.identity.oauth_error import OAuthError, TokenRefused
 from mediator.identity.workload import ProvenAgent, VerifiedWorkload
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.decide import decide
 from mediator.mediation.freeze import names_of, refuse_if_frozen
 from mediator.mediation.question import delegation_question
 from mediator.mediation.tasks import open_for_client
@@ -78,7 +79,7 @@ class TokenDesk:
         held = find_held(self.desk, client, token)
         if held is not None:  # also where it is frozen: else it would be there again once that is over
             _, chain, _ = held
-            await self.desk.end_by(chain.presented, GrantState.REVOKED, client.agent, "revoked at the token endpoint")
+            await self.desk.revoke_for(chain.presented, client.agent, "revoked at the token endpoint")
 
     def introspect(self, client: ProvenAgent, token: Secret) -> JsonObject:
         """Return what a token stands for, to who stands in its chain; to anybody else, that it is not active (RFC 7662 §2.2)."""
@@ -203,9 +204,8 @@ class TokenDesk:
 
     def _must_be_allowed(self, chain: DelegationChain, child: Grant, identity: Identified, now_ms: int) -> None:
         snapshot = self.desk.trust.snapshot()
-        decision = snapshot.policies.evaluate_delegation(
-            delegation_question(chain, child, identity.proof, snapshot.pins.items, now_ms)
-        )
+        question = delegation_question(chain, child, identity.proof, snapshot.pins.items, now_ms)
+        decision = decide(snapshot.policies.evaluate_delegation, question, chain)
         if decision.verdict is not Verdict.ALLOW:
             detail = f"policies {', '.join(decision.determining) or 'none'}"
             sentence = decision.sentence or "no policy allows this delegation"

@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
@@ -109,6 +110,13 @@ def show_lines(rows: Sequence[Sequence[Part]]) -> None:
 def counted(number: int, what: str) -> str:
     """Return the number and the word, in the plural where it is not one."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def fact_text(name: str, value: Json) -> str:
+    """Return the value of a fact as people read it: what is named `_ms` as a time (RFC 3339), several with commas."""
+    if name.endswith("_ms") and isinstance(value, int):
+        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="seconds")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def print_json(value: Json) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from mediator.canonical import Json, JsonObject
 from mediator.cli.asking import ask_owner
-from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, note, print_json, printable, say, show_table
+from mediator.cli.console import BAD, GOOD, NAME, OUT, QUIET, fact_text, note, print_json, printable, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, open_set_up
 from mediator.cli.statements import ReasonOption, WhoOption, put_statement, signed_by
 from mediator.identity.statement import Act
@@ -72,7 +72,9 @@ def show_grant(
     if as_json:
         print_json(facts)
         return
-    rows = [(name, _told(name, value)) for name, value in facts.items() if name not in {"entries", "tools", "effects"}]
+    rows = [
+        (name, fact_text(name, value)) for name, value in facts.items() if name not in {"entries", "tools", "effects"}
+    ]
     covered = [(_covers(entry), _constraints(entry)) for entry in _objects(facts["entries"])]
     show_table(("", ""), rows, title=grant)
     show_table(("covers", "with arguments"), covered)
@@ -132,12 +134,6 @@ def _constraints(entry: JsonObject) -> str:
     arguments = entry["arguments"]
     assert isinstance(arguments, dict)
     return "; ".join(f"{pointer} {constraint}" for pointer, constraint in sorted(arguments.items())) or "any"
-
-
-def _told(name: str, value: Json) -> str:
-    if name.endswith("_ms") and isinstance(value, int):
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(value / 1000))
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _objects(forms: Json) -> list[JsonObject]:

@@ -9,14 +9,13 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from mediator.canonical import parse_json
 from mediator.cli.asking import ask_owner
-from mediator.cli.console import GOOD, NAME, QUIET, note, print_json, say, show_table
+from mediator.cli.console import GOOD, NAME, QUIET, fact_text, note, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, open_set_up
 from mediator.cli.statements import put_statement, signed_by
 from mediator.delegation.constraint import Constraint
@@ -127,7 +126,7 @@ def renew_task(
     if as_json:
         print_json(facts)
         return
-    say(("renewed ", GOOD), (task, NAME), f" until {_told('expires_ms', facts['expires_ms'])}")
+    say(("renewed ", GOOD), (task, NAME), f" until {fact_text('expires_ms', facts['expires_ms'])}")
 
 
 @group.command("show")
@@ -141,7 +140,7 @@ def show_task(
     if as_json:
         print_json(facts)
         return
-    show_table(("", ""), [(name, _told(name, value)) for name, value in facts.items()], title=task)
+    show_table(("", ""), [(name, fact_text(name, value)) for name, value in facts.items()], title=task)
 
 
 def _effect(word: str) -> Effect:
@@ -157,9 +156,3 @@ def _constraints(text: str) -> dict[str, Constraint]:
     except Refused as error:
         remedy = 'write JSON, constraints by pointer: {"/path": {"path_below": "/data"}}'
         raise Refused(error.reason, f"`--arguments`: {error.detail}", remedy=remedy) from error
-
-
-def _told(name: str, value: object) -> str:
-    if name.endswith("_ms") and isinstance(value, int):
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="seconds")
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

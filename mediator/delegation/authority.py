@@ -91,10 +91,6 @@ class Entry:
                 return False
         return True
 
-    def narrows(self, wide: Entry, effect: Effect) -> bool:
-        """Tell whether whatever this entry covers to this effect, `wide` covers too; and matches what this one matches."""
-        return self.reaches_no_further(wide, effect) and _are_within(self.arguments, wide.arguments)
-
     def reaches_no_further(self, wide: Entry, effect: Effect) -> bool:
         """Tell whether `wide` has the effect and matches what this one matches, constraints aside."""
         server, name = self.pattern.split("/", 1)
@@ -110,7 +106,7 @@ class Entry:
 class Rights:
     """What one link gives: entries over what was pinned when it was given. No entries: nothing.
 
-    Its hash is worked out once: each call of a chain looks for each link's rights several times.
+    Its hash is worked out once: each call looks for each link's rights several times, and they may hold hundreds of constraints.
     """
 
     entries: tuple[Entry, ...]
@@ -118,7 +114,6 @@ class Rights:
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Counted once: rights are looked up by it at each call, and may hold hundreds of constraints.
         object.__setattr__(self, "_hash", hash((self.entries, self.pin_serial)))
 
     def __hash__(self) -> int:
@@ -145,7 +140,7 @@ class Rights:
 
     def narrows(self, wide: Rights) -> bool:
         """Tell whether whatever these cover or match, `wide` does too."""
-        return self.pin_serial <= wide.pin_serial and all(find_wider((entry,), wide) is None for entry in self.entries)
+        return self.pin_serial <= wide.pin_serial and find_wider(self.entries, wide) is None
 
 
 def find_wider(entries: tuple[Entry, ...], wide: Rights) -> tuple[Entry, Effect | None] | None:

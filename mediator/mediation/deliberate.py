@@ -16,7 +16,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import InitVar, dataclass
 from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final, final
@@ -28,10 +28,10 @@ from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
 from mediator.mediation.question import (
-    agent_facts,
     ask_question,
     call_question,
     grant_name,
@@ -307,12 +307,7 @@ def _judge(
     refuse_if_item_frozen(item, circumstances)
     covers = chain.authority.covers(item.server, grant_name(item), item.effect, told_arguments(call), item.pin_serial)
     question = call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
-    decision = findings.decision = snapshot.policies.evaluate(question)
-    # What is forbidden to an agent it has no other do for it (P4); a permit is asked for the one who acts alone.
-    for link in chain.links[:-1]:
-        above = snapshot.policies.evaluate(replace(question, principal=agent_facts(link)))
-        if decision.verdict is Verdict.ALLOW and above.is_forbidden:
-            decision = findings.decision = above
+    decision = findings.decision = decide(snapshot.policies.evaluate, question, chain)
     if not covers:
         refuse_if_scope_is_missing(identity, item)
         raise _not_covered(item, chain)
@@ -332,7 +327,9 @@ def _judge(
                 )
                 for way in unasked.ways
             ]
-            _refuse_unasked(unasked.method, [snapshot.policies.evaluate(question) for question in questions])
+            _refuse_unasked(
+                unasked.method, [decide(snapshot.policies.evaluate, question, chain) for question in questions]
+            )
     if not call.is_of_mcp_task:  # its call was counted
         findings.claims = _claims(chain, item, circumstances)  # the last thing found: a denial claims nothing
 
@@ -353,7 +350,8 @@ def is_visible(item: PinnedItem, chain: DelegationChain, snapshot: TrustSnapshot
     """Tell whether the item exists for this caller: its pin holds, a pattern of each link matches, `list` is allowed."""
     if item.expires <= now_ms or not chain.authority.matches(item.server, grant_name(item), item.pin_serial):
         return False
-    return snapshot.policies.evaluate(list_question(chain.presented, item)).verdict is Verdict.ALLOW
+    question = list_question(chain.presented, item)
+    return decide(snapshot.policies.evaluate, question, chain).verdict is Verdict.ALLOW
 
 
 def unknown_item(call: Call, detail: str | None = None) -> Refused:

@@ -151,7 +151,10 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
 
 
 def decision_values(deliberation: Deliberation) -> JsonObject:
-    """Return what is kept apart, by decision id: arguments and answers, what was asked, each grant's purpose, salt and constraints."""
+    """Return what is kept apart, by decision id: arguments and answers, what was asked, and of each grant the values.
+
+    Those are its purpose, its salt, and its entries with their constraints.
+    """
     resumes = deliberation.resumes
     asked: JsonObject = {} if resumes is None else {"asked": asked_form(resumes.asked)}
     return {

@@ -30,6 +30,7 @@ from mediator.inspection.asking import (
 from mediator.inspection.notices import release_notice
 from mediator.inspection.release import Released, inspect_mcp_task
 from mediator.inspection.result import Ask, ToolResult, Waiting
+from mediator.mediation.decide import decide
 from mediator.mediation.handles import (
     handle_content,
     mcp_task_handle_content,
@@ -213,19 +214,18 @@ class Rounds:
                 code=METHOD_NOT_FOUND,
             )
         now_ms = self.clock.now_ms()
-        decision = deliberation.snapshot.policies.evaluate(
-            ask_question(
-                ask.method,
-                AskFacts(mode=ask.mode, url=ask.url),
-                deliberation.call,
-                deliberation.identity,
-                deliberation.circumstances,
-                chain,
-                permit.item,
-                hashed,
-                now_ms,
-            )
+        question = ask_question(
+            ask.method,
+            AskFacts(mode=ask.mode, url=ask.url),
+            deliberation.call,
+            deliberation.identity,
+            deliberation.circumstances,
+            chain,
+            permit.item,
+            hashed,
+            now_ms,
         )
+        decision = decide(deliberation.snapshot.policies.evaluate, question, chain)
         is_allowed = decision.verdict is Verdict.ALLOW
         self.ledger.note("ask", _ask_entry(permit, ask, decision.determining, is_allowed=is_allowed), now_ms)
         if not is_allowed:

@@ -16,7 +16,6 @@ from mcp import Client
 from mcp.client.auth.exceptions import OAuthTokenError
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider, PrivateKeyJWTOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 from mediator.canonical import canonical_bytes
 from mediator.delegation.token_request import ClientCredentials
@@ -24,26 +23,8 @@ from mediator.refusal import Reason
 from tests.promises import promise
 from tests.simulated.arrivals import enveloped, modern_headers
 from tests.simulated.forged_tokens import NOW_MS
+from tests.simulated.kept_tokens import KeptTokens
 from tests.simulated.token_desk import ISSUER, PLANNER, IssuingEdge
-
-
-class InMemory:
-    """The client's own store of what it was given."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return None
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        """Nothing is registered."""
 
 
 class Recorded(httpx2.ASGITransport):
@@ -59,7 +40,7 @@ class Recorded(httpx2.ASGITransport):
         return response
 
 
-def by_key(store: InMemory, *, endpoint: str = "/mcp", issuer: str = ISSUER) -> PrivateKeyJWTOAuthProvider:
+def by_key(store: KeptTokens, *, endpoint: str = "/mcp", issuer: str = ISSUER) -> PrivateKeyJWTOAuthProvider:
     """Return the SDK's way of proving itself by a key; the assertion is made as its own is, at the time of the edge."""
     ids = count()
 
@@ -82,7 +63,7 @@ def by_key(store: InMemory, *, endpoint: str = "/mcp", issuer: str = ISSUER) -> 
 @pytest.mark.parametrize("endpoint", ["/mcp", "/servers/clock/mcp"])
 async def test_a_client_with_a_key_finds_its_token_and_goes_on(endpoint: str) -> None:
     """MCP authorization; RFC 9728 §5, RFC 8414 §3, RFC 7523 §2.2, RFC 8707 §2: each step as the SDK takes it."""
-    edge, store = IssuingEdge(), InMemory()
+    edge, store = IssuingEdge(), KeptTokens()
     transport = Recorded(edge)
     async with httpx2.AsyncClient(transport=transport, auth=by_key(store, endpoint=endpoint)) as http:
         streams = streamable_http_client(ISSUER + endpoint, http_client=http)
@@ -111,7 +92,7 @@ async def test_a_client_with_a_key_finds_its_token_and_goes_on(endpoint: str) ->
 async def test_a_client_that_has_only_a_secret_is_told_so() -> None:
     """RFC 6749 §5.2: `invalid_client`, and what to do instead, in words that the SDK shows."""
     edge, asked = IssuingEdge(), enveloped("tools/list")
-    provider = ClientCredentialsOAuthProvider(f"{ISSUER}/mcp", InMemory(), "planner", "swordfish", issuer=ISSUER)
+    provider = ClientCredentialsOAuthProvider(f"{ISSUER}/mcp", KeptTokens(), "planner", "swordfish", issuer=ISSUER)
     async with httpx2.AsyncClient(transport=Recorded(edge), auth=provider) as http:
         headers = {"content-type": "application/json", **dict(modern_headers(asked))}
         with pytest.raises(OAuthTokenError, match=r"401.*invalid_client.*sign a client assertion"):

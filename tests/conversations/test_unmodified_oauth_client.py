@@ -12,32 +12,13 @@ import pytest
 from mcp import Client
 from mcp.client.auth.extensions.client_credentials import PrivateKeyJWTOAuthProvider, SignedJWTParameters
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from mcp.types import TextContent
 
 from tests.promises import promise
 from tests.simulated.fleet import Fleet
+from tests.simulated.kept_tokens import KeptTokens
 from tests.simulated.running import OWNER, SECONDS, running
 from tests.simulated.tool_server import SimulatedToolServer, tool
-
-
-class Kept:
-    """The client's own store of what it was given."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return None
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        """Nothing is registered."""
 
 
 @promise("P5", "P9")
@@ -46,7 +27,7 @@ async def test_an_unmodified_client_gets_a_token_and_calls_a_tool_through_discov
     tmp_path: Path, endpoint: str
 ) -> None:
     """RFC 9728, RFC 8414, RFC 7523, RFC 6749 §4.4: the client knows the endpoint, its name and its key, and no more."""
-    fleet, kept = Fleet("worker"), Kept()
+    fleet, kept = Fleet("worker"), KeptTokens()
     async with running(
         tmp_path, {"notes": SimulatedToolServer(tools=[tool("echo")])}, before_start=fleet.write
     ) as mediator:

@@ -150,7 +150,7 @@ def test_no_entry_is_within_one_that_names_or_matches_less() -> None:
     within = [
         (one, other)
         for one, other in product(entries_of, entries_of)
-        if one[1] is other[1] and entries_of[one].narrows(entries_of[other], one[1])
+        if one[1] is other[1] and entries_of[one].reaches_no_further(entries_of[other], one[1])
     ]
     assert [pair for pair in within if not (named[pair[0]] <= named[pair[1]])] == []
     assert [pair for pair in within if not (matched[pair[0]] <= matched[pair[1]])] == []

@@ -122,7 +122,8 @@ class GrantBook:
     ) -> tuple[tuple[StoredGrant, ...], str | None]:
         """Return at most so many grants, oldest first, from behind this one on, and behind which one there may be more.
 
-        Of those that are live at that time, if one is given. Raises `Refused`: `GRANT_UNKNOWN` for one behind which nothing stands, since it does not; `STORE_UNAVAILABLE`.
+        Of those that are live at that time, if one is given.
+        Raises `Refused`: `GRANT_UNKNOWN` where there is no grant `after`; `STORE_UNAVAILABLE`.
         """
         table = grants_table.c
         wanted = select(grants_table).order_by(table.opened_ms, table.id).limit(most)

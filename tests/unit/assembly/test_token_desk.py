@@ -240,6 +240,29 @@ async def test_a_delegation_that_policy_forbids_is_none_and_says_the_policys_rea
     await desk.exchange(told["access_token"], "planner", NOTES, desk.agreed("worker", told["grant"]))
 
 
+@promise("P4", "P7")
+async def test_what_policy_lets_an_agent_not_hand_on_it_has_no_other_hand_on(
+    desk: AgentsAtDesk, mediator: Mediator, home: Folder
+) -> None:
+    """P4: the planner hands on to the worker, but the worker gives no mail of the planner's to the specialist."""
+    asked = details(["mail/a"])
+    told = await desk.token("planner")
+    given = await desk.exchange(told["access_token"], "planner", asked, desk.agreed("worker", told["grant"]))
+    forbidding = '@id("not-to-the-specialist")\n@reason("not to the specialist")\nforbid (principal == Mediator::Agent::"planner", action == Mediator::Action::"delegate", resource == Mediator::Agent::"specialist");\n'
+    (home.root / "policies" / "not-to-the-specialist.cedar").write_text(forbidding, encoding="utf-8")
+    assert run(["policy", "activate", "--operator", OWNER, "--folder", str(home.root)]) == 0
+    await mediator.renewal.renew()
+
+    stop = await refusal(
+        desk.exchange(given["access_token"], "worker", asked, desk.agreed("specialist", given["grant"]))
+    )
+
+    assert (stop.error, stop.reason) == (OAuthError.UNAUTHORIZED_CLIENT, Reason.DENIED_BY_POLICY)
+    assert "not to the specialist" in stop.description
+    own = await desk.token("worker")
+    await desk.exchange(own["access_token"], "worker", asked, desk.agreed("specialist", own["grant"]))
+
+
 @promise("P5")
 async def test_one_of_the_chain_revokes_a_part_with_all_below_it_and_nobody_else_does(
     desk: AgentsAtDesk, mediator: Mediator

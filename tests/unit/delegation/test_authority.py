@@ -345,7 +345,7 @@ def test_an_entry_narrows_another_to_an_effect(narrow: str, wide: str, narrows: 
     """P4 and P6: what names nothing for an effect gives nothing to be handed on."""
     one, other = authority(narrow), authority(wide)
     (effect,) = one.entries[0].effects
-    assert one.entries[0].narrows(other.entries[0], effect) is narrows
+    assert one.entries[0].reaches_no_further(other.entries[0], effect) is narrows
     assert one.narrows(other) is narrows
 
 
