@@ -144,3 +144,26 @@ def test_a_grant_that_is_not_used_ends() -> None:
     assert reason_of(idle, last_used_ms=NOW_MS - 5 * MINUTE_MS) is Reason.GRANT_EXPIRED
     assert reason_of(idle, last_used_ms=0, now_ms=idle.opened_ms + 5 * MINUTE_MS) is Reason.GRANT_EXPIRED
     prove_chain(bearer(), (idle,), 0, idle.opened_ms + 5 * MINUTE_MS - 1)
+
+
+@promise("P4", "P5")
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"state": GrantState.COMPLETED}, Reason.TASK_COMPLETED),
+        ({"state": GrantState.REVOKED}, Reason.GRANT_REVOKED),
+        ({"idle_ms": 5 * MINUTE_MS}, Reason.GRANT_EXPIRED),
+    ],
+)
+@pytest.mark.parametrize("ended", [0, 1, 2])
+def test_a_link_that_has_ended_ends_all_that_came_of_it(ended: int, changed: dict[str, Any], reason: Reason) -> None:
+    """P5: whatever the links below it say of themselves, and though no store told them."""
+    first = replace(ROOT, max_depth=2)
+    second = replace(first, id="g-2", parent=first.id, depth=1, agent="middleman")
+    third = replace(second, id="g-3", parent=second.id, depth=2, agent="worker")
+    links = (first, second, third)
+    now_ms = NOW_MS + 5 * MINUTE_MS
+    assert first.opened_ms + 5 * MINUTE_MS <= now_ms < first.expires_ms
+    assert prove_chain(bearer(grant="g-3", sub="worker"), links, None, now_ms).links == links
+    broken = tuple(replace(link, **changed) if place == ended else link for place, link in enumerate(links))
+    assert reason_of(*broken, identity=bearer(grant="g-3", sub="worker"), now_ms=now_ms) is reason
