@@ -111,8 +111,7 @@ def release_ask(ask: Ask) -> ReleasedAsk:
         case AskMethod.ELICIT:
             _check_elicitation(params)
         case AskMethod.SAMPLE:
-            if not isinstance(params.get("messages"), list):
-                raise invalid("a request to sample without `messages`")
+            _check_sampling(params)
         case AskMethod.ROOTS:
             pass
         case _:
@@ -185,14 +184,16 @@ def _asking(asks: Mapping[str, ReleasedAsk], state: str | None, size_bytes: int,
 
 
 def _read_ask(request: Json, size_bytes: int) -> Ask:
-    match request:
-        case {"method": str(method), **rest} if method in set(AskMethod):
-            params = rest.get("params", {})
-            if isinstance(params, dict):
-                return Ask(method=AskMethod(method), params=params, size_bytes=size_bytes)
-        case _:
-            pass
+    if isinstance(request, dict):
+        method, params = request.get("method"), request.get("params", {})
+        if isinstance(method, str) and method in set(AskMethod) and isinstance(params, dict):
+            return Ask(method=AskMethod(method), params=params, size_bytes=size_bytes)
     raise invalid(f"an entry of `{ASKS}` that asks for nothing that MCP knows")
+
+
+def _check_sampling(params: JsonObject) -> None:
+    if not isinstance(params.get("messages"), list):
+        raise invalid("a request to sample without `messages`")
 
 
 def _check_elicitation(params: JsonObject) -> None:

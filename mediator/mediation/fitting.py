@@ -29,8 +29,7 @@ def check_fit(call: Call, item: PinnedItem) -> None:
         case PinnedPrompt():
             _check_prompt(call, item)
         case PinnedResource():
-            if call.method is not CallMethod.COMPLETE and not item.family.covers(call.name):
-                raise _unfit("/uri", "a URI, not a template")
+            _check_uri(call, item)
         case _:
             assert_never(item)
 
@@ -48,6 +47,11 @@ def prompt_arguments(item: PinnedPrompt) -> dict[str, bool]:
             case _:
                 pass
     return found
+
+
+def _check_uri(call: Call, item: PinnedResource) -> None:
+    if call.method is not CallMethod.COMPLETE and not item.family.covers(call.name):
+        raise _unfit("/uri", "a URI, not a template")
 
 
 def _check_prompt(call: Call, item: PinnedPrompt) -> None:
