@@ -76,8 +76,8 @@ class SqliteStore:
         self._book: Final = GrantBook(engine, self._seal, tenant, alarm)
         self._quarantines: Final = QuarantineTable(engine, tenant)
         self._freezes: Final = FreezeTable(engine, key)
-        self._used: Final = UsedOnce(engine)
         self._hot: Final = connect(path, busy_timeout_ms)
+        self._used: Final = UsedOnce(self._hot)
         self._highest = 0  # the epoch that was seen last: it only rises
         self._known_at: int | None = None  # the epoch at which the chains were read
         self._frozen: frozenset[str] = _NOTHING

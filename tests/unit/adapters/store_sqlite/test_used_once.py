@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mediator.adapters.store_sqlite.schema import connect, open_engine
-from mediator.adapters.store_sqlite.used_once import UsedOnce
+from mediator.adapters.store_sqlite.used_once import FORGET_MS, UsedOnce
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import NOW_MS
@@ -19,7 +19,14 @@ from tests.simulated.forged_tokens import NOW_MS
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.sqlite"
+    path = tmp_path / "state.sqlite"
+    open_engine(path)
+    return path
+
+
+def opened(path: Path) -> UsedOnce:
+    """The memory of one process."""
+    return UsedOnce(connect(path, 1000))
 
 
 def kept(path: Path) -> set[str]:
@@ -29,32 +36,85 @@ def kept(path: Path) -> set[str]:
 
 @promise("P7")
 def test_a_second_use_is_none_whoever_asks(path: Path) -> None:
-    """RFC 7523 §3, `jti`: across restarts, and across processes on one file."""
-    used = UsedOnce(open_engine(path))
+    """RFC 7523 §3 and RFC 9449 §11.1, `jti`: across restarts, and across processes on one file."""
+    used = opened(path)
     assert used.use("jti:a:1", NOW_MS + 1000, NOW_MS)
     assert not used.use("jti:a:1", NOW_MS + 1000, NOW_MS)
-    assert not UsedOnce(open_engine(path)).use("jti:a:1", NOW_MS + 9000, NOW_MS + 999)
+    assert not opened(path).use("jti:a:1", NOW_MS + 9000, NOW_MS + 999)
     assert used.use("jti:a:2", NOW_MS + 1000, NOW_MS)
     assert used.use("jti:b:1", NOW_MS + 1000, NOW_MS)
     assert used.use("jti:a:1 ", NOW_MS + 1000, NOW_MS)
 
 
 def test_what_has_run_out_is_forgotten_and_nothing_else(path: Path) -> None:
-    """Ours: from `until_ms` on it is refused for its age; the table stays as small as what is live."""
-    used = UsedOnce(open_engine(path))
-    used.use("early", NOW_MS + 1000, NOW_MS)
-    used.use("late", NOW_MS + 2000, NOW_MS)
-    assert not used.use("early", NOW_MS + 1000, NOW_MS + 999)
-    assert used.use("next", NOW_MS + 3000, NOW_MS + 1000)
-    assert kept(path) == {"late", "next"}
+    """Ours: from `until_ms` on it is refused for its age; the table stays as small as what is live, give or take a batch."""
+    used = opened(path)
+    used.use("a:early", NOW_MS + 1000, NOW_MS)
+    used.use("a:late", NOW_MS + FORGET_MS + 1000, NOW_MS)
+    assert not used.use("a:early", NOW_MS + 1000, NOW_MS + 999)
+    assert kept(path) == {"a:early", "a:late", "floor"}
+    assert used.use("a:next", NOW_MS + FORGET_MS + 2000, NOW_MS + FORGET_MS)
+    assert kept(path) == {"a:late", "a:next", "floor"}
 
 
 @promise("P7")
-def test_what_cannot_be_remembered_is_not_used(path: Path) -> None:
-    """Fail closed: no answer, rather than a second use."""
-    used = UsedOnce(open_engine(path))
+@pytest.mark.parametrize("is_another_process", [False, True])
+def test_what_was_forgotten_is_never_new_again(path: Path, *, is_another_process: bool) -> None:
+    """A clock that is set back, in this process or before the next one starts, brings no used proof back."""
+    used = opened(path)
+    assert used.use("dpop:a", NOW_MS + 1000, NOW_MS)
+    assert used.use("dpop:b", NOW_MS + FORGET_MS + 60_000, NOW_MS + FORGET_MS)  # and `dpop:a` is forgotten
+    assert "dpop:a" not in kept(path)
+    asked = opened(path) if is_another_process else used
+    assert not asked.use("dpop:a", NOW_MS + 1000, NOW_MS)
+    assert asked.use("dpop:c", NOW_MS + FORGET_MS + 1, NOW_MS)
+
+
+@promise("P7")
+def test_what_another_process_forgot_meanwhile_is_not_new_either(path: Path) -> None:
+    """Both have begun before: what the other took out of the table is out of both memories."""
+    one, other = opened(path), opened(path)
+    assert one.use("dpop:a", NOW_MS + 1000, NOW_MS)
+    assert other.use("dpop:b", NOW_MS + 60_000, NOW_MS)
+    assert one.use("dpop:c", NOW_MS + 60_000, NOW_MS + FORGET_MS)
+    assert "dpop:a" not in kept(path)
+    assert not other.use("dpop:a", NOW_MS + 1000, NOW_MS + 999)
+
+
+@promise("P7")
+def test_an_emptied_table_makes_nothing_new(path: Path) -> None:
+    """A6 with write access to the file: what this process saw used stays used."""
+    used = opened(path)
+    assert used.use("dpop:a", NOW_MS + 1000, NOW_MS)
     with closing(connect(path, 1000)) as connection:
-        connection.execute("DROP TABLE used")
-    with pytest.raises(Refused) as stop:
-        used.use("a", NOW_MS, NOW_MS)
+        connection.execute("DELETE FROM used")
+    assert not used.use("dpop:a", NOW_MS + 1000, NOW_MS)
+
+
+@promise("P7")
+@pytest.mark.parametrize("statement", ["DROP TABLE used", "DELETE FROM used"])
+def test_what_cannot_be_remembered_is_not_used(path: Path, statement: str) -> None:
+    """Fail closed: no answer, rather than a second use; whoever holds the file too long is waited for in vain."""
+    used = UsedOnce(connect(path, 10))
+    with closing(connect(path, 1000)) as connection:
+        if statement == "DROP TABLE used":
+            connection.execute(statement)
+        else:
+            assert used.use("a:0", NOW_MS, NOW_MS - 1)
+            connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as stop:
+            used.use("a:1", NOW_MS + FORGET_MS + 1, NOW_MS + FORGET_MS)
     assert stop.value.reason is Reason.STORE_UNAVAILABLE
+
+
+@promise("P7")
+def test_a_batch_that_cannot_be_written_is_rolled_back(path: Path) -> None:
+    """What stops it halfway leaves no transaction behind in which everybody else would wait."""
+    with closing(connect(path, 1000)) as connection:
+        connection.execute("CREATE TRIGGER stop BEFORE INSERT ON used BEGIN SELECT RAISE(ABORT, 'no'); END")
+    used = opened(path)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            used.use("a:1", NOW_MS + 1, NOW_MS)
+    with closing(connect(path, 1000)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
