@@ -81,7 +81,7 @@ def _probes_of(core: Core, depth: int) -> dict[str, Probe]:
     assert grants == links
     return {
         "gather": Synchronous(lambda: core.store.gather(links[-1].id)),
-        "prove": Synchronous(lambda: prove_chain(judged.identity, grants, None, judged.now_ms)),
+        "prove": Synchronous(lambda: prove_chain(judged.identity.claims, grants, None, judged.now_ms)),
         "deliberate": Synchronous(judged.really),
         "commit": Asynchronous(committing(core, judged), at_a_time=CONNECTIONS),
         "corridor": Asynchronous(lambda: core.corridor.answer(arrival), at_a_time=CONNECTIONS),

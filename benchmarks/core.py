@@ -31,8 +31,10 @@ from mediator.canonical import DEFAULT_LIMITS, Json, JsonObject, canonical_bytes
 from mediator.evidence import Secret
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
+from mediator.mediation.key_holders import KeyHolders
 from mediator.mediation.mediate import Corridor, Ports
 from mediator.mediation.ports import Inspectors, ToolServers
+from mediator.mediation.proofs import Proofs
 from mediator.mediation.reply import ServerFacts
 from mediator.wire.arrival import Arrival, Transport
 from mediator.wire.methods import Era
@@ -243,6 +245,7 @@ async def open_core(
                 tool_servers=tool_servers,
                 tracer=tracer,
                 handles=SealedHandles(Secret("0" * 32)),
+                proofs=Proofs(store, KeyHolders({}, lambda *_: None)),
                 inspectors=inspectors,
             )
             corridor = Corridor(

@@ -172,7 +172,7 @@ class Judged:
         self.call: Final = call
         self.now_ms: Final = core.ports.clock.now_ms()
         self._ports, self._arrival = core.ports, arrival
-        self._identities = Identities()
+        self._identities = Identities(core.ports.proofs)
         self._snapshot = core.ports.trust.snapshot()
         self._ids = core.ports.ids.draw()
         self.identity: Final = self.identify()

@@ -34,10 +34,13 @@ from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
 from mediator.policy.request import (
+    PROVEN,
+    UNPROVEN,
     AccessRequest,
     Action,
     AgentFacts,
     ApprovalFacts,
+    BaseFacts,
     DelegationRequest,
     ItemFacts,
     key_of,
@@ -59,6 +62,9 @@ ANSWER_CONTEXT_MAX_BYTES: Final = 2_048  # a longer context is asked each time: 
 
 _COMPILED_LIMITS: Final = JsonLimits(bytes_max=64 * 1024 * 1024, depth_max=DEPTH_CEILING)  # some ninety `&&`
 _FAILED_POLICY: Final = re.compile(r"\Aerror while evaluating policy `policy([0-9]+)`")
+_PROVE: Final = (
+    "get a token that is bound to a key of yours (a DPoP proof at the token endpoint), and send a proof with each call"
+)
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
 # Asked about, never granted: an approver that no policy can name.
 _SOMEBODY: Final = "(an approver)"
@@ -159,6 +165,7 @@ class _Slice:
     read: ContextReader
     read_ask: AskReader
     asks_for_approval: bool
+    asks_for_proof: bool
     looks_at_entities: bool
     first_subject: _Subject
 
@@ -213,16 +220,13 @@ class CedarEngine:
             return self._denied(Reason.POLICY_ERROR)
         attributes, opaque = sliced.read(base, arguments)
         decision = self._answer(sliced, subject, attributes)
-        if (
-            decision.reason is Reason.DENIED_BY_POLICY
-            and sliced.asks_for_approval
-            and approval_of_this_request(base) is None
-        ):
-            # The design's one question more: would an approval of this very request turn the denial?
-            approval = ApprovalFacts(approver=_SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
-            turned, _ = sliced.read(replace(base, approval=approval), arguments)
-            if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
-                decision = replace(decision, reason=Reason.APPROVAL_REQUIRED, remedy=_APPROVE)
+        if decision.reason is Reason.DENIED_BY_POLICY:
+            for reason, remedy, turning in _turnings(sliced, base):
+                # The design's one question more: would this fact, were it so, turn the denial?
+                turned, _ = sliced.read(turning, arguments)
+                if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
+                    decision = replace(decision, reason=reason, remedy=remedy)
+                    break
         return replace(decision, opaque=opaque) if opaque else decision
 
     def _evaluate_other(self, request: AccessRequest, sliced: _Slice, subject: _Subject) -> Decision:
@@ -310,6 +314,27 @@ class CedarEngine:
         return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
 
 
+def _turnings(sliced: _Slice, base: BaseFacts) -> list[tuple[Reason, str, BaseFacts]]:
+    """Return what might turn a denial, each as a reason, a remedy and the facts as they would be: only what is asked for.
+
+    Where it takes both, the proof is named: an approval is of one request, and would be used up by a call that fails.
+    """
+    approved, proven = None, None
+    if sliced.asks_for_approval and approval_of_this_request(base) is None:
+        approval = ApprovalFacts(approver=_SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
+        approved = replace(base, approval=approval)
+    if sliced.asks_for_proof and base.proof == UNPROVEN:
+        proven = replace(base, proof=PROVEN)
+    turnings: list[tuple[Reason, str, BaseFacts]] = []
+    if proven is not None:
+        turnings.append((Reason.PROOF_REQUIRED, _PROVE, proven))
+    if approved is not None:
+        turnings.append((Reason.APPROVAL_REQUIRED, _APPROVE, approved))
+        if proven is not None:
+            turnings.append((Reason.PROOF_REQUIRED, _PROVE, replace(approved, proof=PROVEN)))
+    return turnings
+
+
 def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -> _Slice:
     mentions = [policy.mentions for policy in policies]
     wanted = frozenset(path for mention in mentions for path in mention.paths)
@@ -320,6 +345,7 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         read=subject.item.reader(wanted),
         read_ask=subject.item.ask_reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),
+        asks_for_proof=any(mention.reads("proof") for mention in mentions),
         looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,
     )

@@ -15,14 +15,24 @@ from collections.abc import Sequence
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
+from mediator.identity.confirmation import CLAIM, Confirmation
 from mediator.identity.dsse import PublicKey, SigningKey
 from mediator.refusal import Reason, Refused
 
 
-def mint(grant: Grant, key: SigningKey, *, now_ms: int, seconds: int, above: Sequence[Grant] = ()) -> Secret:
+def mint(
+    grant: Grant,
+    key: SigningKey,
+    *,
+    now_ms: int,
+    seconds: int,
+    above: Sequence[Grant] = (),
+    bound_to: Confirmation | None = None,
+) -> Secret:
     """Return a token that names this grant, good for that many seconds and never longer than the grant.
 
-    `above` are the links that it was delegated from, root first: written down for readers (`act`).
+    `above` are the links that it was delegated from, root first: written down for readers (`act`). `bound_to` is the key
+    without which it is nobody's (RFC 7800 §3.1).
 
     Raises `Refused(GRANT_EXPIRED)` for a grant that is ended or out of its time.
     """
@@ -47,6 +57,8 @@ def mint(grant: Grant, key: SigningKey, *, now_ms: int, seconds: int, above: Seq
     }
     if above:
         claims["act"] = actors((*above, grant))
+    if bound_to is not None:
+        claims[CLAIM] = bound_to.form()
     signed = f"{_base64url(canonical_bytes(header))}.{_base64url(canonical_bytes(claims))}"
     return Secret(f"{signed}.{_base64url(key.sign(signed.encode()))}")
 

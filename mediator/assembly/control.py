@@ -18,19 +18,23 @@ from mediator.assembly.desk import Desk, task_facts
 from mediator.assembly.drift import check_running
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.sessions import open_session
+from mediator.assembly.token_forms import token_type
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant
 from mediator.edge.control import ControlServer
+from mediator.identity.confirmation import Confirmation, must_be_thumbprint
 from mediator.refusal import Reason, Refused
 
-_STATED: Final = ("task.open", "task.complete", "task.renew", "grant.revoke", "freeze", "unfreeze", "issuer.rotate")
-_OPS: Final = ("task.show", "grant.list", "grant.show", "trust.renew", "drift.check", "status")
+_STATED: Final = ("task.complete", "task.renew", "grant.revoke", "freeze", "unfreeze", "issuer.rotate")
+_OPS: Final = ("task.open", "task.show", "grant.list", "grant.show", "trust.renew", "drift.check", "status")
 
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
     """Answer one request of the control socket; raises `Refused` saying what is wrong with it."""
     desk = mediator.desk
     match request:
+        case {"op": "task.open", "statement": str(statement), **rest} if rest.keys() <= {"dpop_jkt"}:
+            return opened(desk, desk.open(statement.encode()), _bound_to(rest))
         case {"op": str(op), "statement": str(statement)} if op in _STATED:
             return await _obey(mediator, op, statement.encode())
         case {"op": "task.show", "task": str(grant)} | {"op": "grant.show", "grant": str(grant)}:
@@ -52,8 +56,6 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
     match op:
         case "issuer.rotate":
             return mediator.rotation.rotate(statement)
-        case "task.open":
-            return opened(desk, desk.open(statement))
         case "task.complete":
             return task_facts(await desk.complete(statement)) | {"state": "completed"}
         case "task.renew":
@@ -67,14 +69,28 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
     return {"name": name, "changed": changed}
 
 
-def opened(desk: Desk, grant: Grant) -> JsonObject:
-    """Return what an opened task is used with: a bearer token (RFC 6749 §5.1), unless another issuer makes those."""
+def opened(desk: Desk, grant: Grant, asked: Confirmation | None = None) -> JsonObject:
+    """Return what an opened task is used with: a token (RFC 6749 §5.1), unless another issuer makes those.
+
+    It is bound to the key of the one process that the task is for, or to the key that was asked for.
+    """
     facts: JsonObject = {"task": grant.root, "grant": grant.id}
     if desk.makes_tokens_for(grant):
-        token, seconds = desk.token(grant.id)
+        bound_to = desk.key_of_instance(grant) or asked
+        token, seconds = desk.token(grant.id, bound_to)
         # The one place where a minted token leaves: to whoever signed for the task.
-        facts |= {"access_token": token.reveal(), "token_type": "Bearer", "expires_in": seconds}
+        facts |= {"access_token": token.reveal(), "token_type": token_type(bound_to), "expires_in": seconds}
     return facts
+
+
+def _bound_to(asked: JsonObject) -> Confirmation | None:
+    if "dpop_jkt" not in asked:
+        return None
+    try:
+        return Confirmation(jkt=must_be_thumbprint(asked["dpop_jkt"]))
+    except Refused as stop:
+        remedy = "give the RFC 7638 thumbprint of the public key that will sign the agent's DPoP proofs"
+        raise Refused(Reason.MALFORMED, f"`dpop_jkt`: {stop.detail}", remedy=remedy) from stop
 
 
 def status(mediator: Mediator) -> JsonObject:

@@ -23,9 +23,12 @@ from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.delegation.chain import must_be_live
 from mediator.delegation.grant import Grant, GrantState, entries_form
 from mediator.evidence import Secret
+from mediator.identity.confirmation import Confirmation
+from mediator.identity.proof import VerifiedProof, prove_session, thumbprint_of
 from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStatement, verify_statement
 from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until
 from mediator.mediation.ports import Clock, Ledger, TrustSource
+from mediator.mediation.proofs import Proofs
 from mediator.mediation.tasks import FRESH_MS, Opening, find_instance_key, may_complete, open_task
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, Settings
@@ -50,6 +53,7 @@ class Desk:
     issuer: Issuer
     instances: Instances
     workload_keys: WorkloadKeys
+    proofs: Proofs
     base_url: str
     ended: Callable[[str], Awaitable[None]]
     dropped: Callable[[Collection[str]], Awaitable[None]]
@@ -60,7 +64,16 @@ class Desk:
         `started_by` is what is known of the process that asked for it, for the record alone.
         Raises `Refused`: as `verify_statement` and `open_task`; `NOT_COVERED` for a task id that is taken.
         """
+        return self._open(verify_statement(raw, self._keyholders(), Act.TASK_OPEN), raw, started_by)
+
+    def open_session(self, raw: bytes, started_by: JsonObject | None) -> tuple[Grant, VerifiedProof | None]:
+        """Open the task of a session, as `open`; return it with what proves each message: that its agent's key signed."""
         statement = verify_statement(raw, self._keyholders(), Act.TASK_OPEN)
+        grant = self._open(statement, raw, started_by)
+        is_its_own = grant.keyid is not None and statement.keyid == grant.keyid  # an owner's statement proves no agent
+        return grant, prove_session(grant.id, statement.keyid) if is_its_own else None
+
+    def _open(self, statement: VerifiedStatement, raw: bytes, started_by: JsonObject | None) -> Grant:
         now_ms = self.clock.now_ms()
         grant = open_task(statement, self.opening(now_ms))
         instance_key = find_instance_key(statement.subject)
@@ -97,8 +110,8 @@ class Desk:
             now_ms=now_ms,
         )
 
-    def token(self, grant_id: str) -> tuple[Secret, int]:
-        """Return a fresh token of our issuer for this task, and the seconds that it lives.
+    def token(self, grant_id: str, bound_to: Confirmation | None = None) -> tuple[Secret, int]:
+        """Return a fresh token of our issuer for this task, bound to this key, and the seconds that it lives.
 
         Raises `Refused`: `GRANT_UNKNOWN`, `TASK_COMPLETED`, `GRANT_REVOKED`, `GRANT_EXPIRED`; `NOT_COVERED` for a task
         whose tokens another issuer makes.
@@ -107,7 +120,15 @@ class Desk:
         if not self.makes_tokens_for(grant):
             raise Refused(Reason.NOT_COVERED, f"tokens for `{grant_id}` are made by `{grant.issuer}`")
         seconds = min(self.settings.delegation.token_minutes_max * 60, (grant.expires_ms - now_ms) // 1000)
-        return mint(grant, self.issuer.signing_key, now_ms=now_ms, seconds=seconds), seconds
+        key = self.issuer.signing_key
+        return mint(grant, key, now_ms=now_ms, seconds=seconds, bound_to=bound_to), seconds
+
+    def key_of_instance(self, grant: Grant) -> Confirmation | None:
+        """Return to which key each token of this grant is bound: that of the one process for which it was opened."""
+        if grant.keyid is None:
+            return None
+        key = self.instances.find(grant.agent, grant.keyid, self.clock.now_ms())
+        return None if key is None else Confirmation(jkt=thumbprint_of(key))
 
     def makes_tokens_for(self, grant: Grant) -> bool:
         """Tell whether this task's tokens are ours to make."""

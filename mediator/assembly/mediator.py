@@ -40,6 +40,7 @@ from mediator.assembly.issuer_files import over, read_issuer_keys, remove
 from mediator.assembly.looking import Looking
 from mediator.assembly.mismatches import MismatchNotes
 from mediator.assembly.other_issuers import OtherIssuers
+from mediator.assembly.proving import make_proofs
 from mediator.assembly.published_keys import PublishedKeys, publications, put_keys
 from mediator.assembly.refreezing import freeze_again
 from mediator.assembly.renewal import Renewal
@@ -234,6 +235,7 @@ async def open_mediator(
         )
         tool_servers = RoutedToolServers(make_servers(settings), alarm)
         ending.push_async_callback(tool_servers.aclose)
+        proofs = make_proofs(settings, grants_key, used=store, ledger=ledger, clock=clock, alarm=alarm)
         ports = Ports(
             clock=clock,
             ids=RandomIds(),
@@ -245,6 +247,7 @@ async def open_mediator(
             tool_servers=tool_servers,
             tracer=tracer,
             handles=SealedHandles(grants_key),
+            proofs=proofs,
             issuers=OtherIssuers(
                 settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
             ),
@@ -280,6 +283,7 @@ async def open_mediator(
                 issuer=issuer,
                 instances=instances,
                 workload_keys=workload_keys,
+                proofs=proofs,
                 base_url=base_url,
                 ended=partial(_end_task, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),

@@ -1,7 +1,8 @@
 """Sessions of local hosts over stdio: let in by a statement or a token, served, and their task completed at the end.
 
 A host opens a task for its session with its profile's key, within its profile; its credential is made afresh as long as
-the session lives. Or it brings a token of a task that somebody opened: then nothing is opened and nothing completed.
+the session lives. Or it works under a task that somebody opened for it, and proves that with its key; or it brings a token
+of one. Then nothing is opened and nothing completed. What the key was proven for once is proven by each message.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -19,10 +20,13 @@ from anyio.abc import AnyByteReceiveStream, AnyByteSendStream
 from mediator.assembly.desk import Desk
 from mediator.assembly.doors import make_door
 from mediator.assembly.mediator import Mediator
+from mediator.assembly.token_proofs import join_task
 from mediator.canonical import Json, JsonObject
+from mediator.delegation.grant import Grant
 from mediator.edge.control import Session
 from mediator.edge.stdio import serve_stdio
 from mediator.evidence import Secret
+from mediator.identity.proof import VerifiedProof
 from mediator.refusal import Reason, Refused
 
 _END_SECONDS: Final = 10.0
@@ -30,16 +34,19 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 async def open_session(mediator: Mediator, hello: JsonObject) -> Session:
-    """Return the session that a hello opens: `{"statement": ...}` of a profile's key, or `{"token": ...}`.
+    """Return the session that a hello opens: `{"statement": ...}` or `{"assertion": ...}` of a profile's key, or `{"token": ...}`.
 
-    Beside a statement it may say what started it (`started_by`).
+    Beside a statement it may say what started it (`started_by`). An assertion names the grant that it is to work under.
 
-    Raises `Refused` for a hello that is neither, and as `Desk.open`.
+    Raises `Refused` for a hello that is none of them, as `Desk.open`, and as `join_task`.
     """
     match hello:
         case {"statement": str(statement)}:
-            grant = mediator.desk.open(statement.encode(), parse_started_by(hello.get("started_by")))
-            return partial(_serve_task, mediator, grant.id, grant.agent)
+            started_by = parse_started_by(hello.get("started_by"))
+            return partial(_serve_task, mediator, *mediator.desk.open_session(statement.encode(), started_by))
+        case {"assertion": str(assertion)}:
+            grant, proof = join_task(mediator.desk, Secret(assertion))
+            return partial(_serve, mediator, TaskCredential(mediator.desk, grant.id), proof=proof)
         case {"token": str(token)}:
             return partial(_serve, mediator, lambda: Secret(token))
         case _:
@@ -63,13 +70,18 @@ def parse_started_by(form: Json) -> JsonObject | None:
 
 
 async def _serve_task(
-    mediator: Mediator, task: str, agent: str, incoming: AnyByteReceiveStream, outgoing: AnyByteSendStream
+    mediator: Mediator,
+    grant: Grant,
+    proof: VerifiedProof | None,
+    incoming: AnyByteReceiveStream,
+    outgoing: AnyByteSendStream,
 ) -> None:
+    credential = TaskCredential(mediator.desk, grant.id)
     try:
-        await _serve(mediator, TaskCredential(mediator.desk, task), incoming, outgoing)
+        await _serve(mediator, credential, incoming, outgoing, proof=proof)
     finally:
         with anyio.move_on_after(_END_SECONDS, shield=True):
-            await mediator.desk.end(task, agent)
+            await mediator.desk.end(grant.id, grant.agent)
 
 
 async def _serve(
@@ -77,8 +89,10 @@ async def _serve(
     credential: Callable[[], Secret | None],
     incoming: AnyByteReceiveStream,
     outgoing: AnyByteSendStream,
+    *,
+    proof: VerifiedProof | None = None,
 ) -> None:
-    await serve_stdio(make_door(mediator), credential, incoming, outgoing)
+    await serve_stdio(make_door(mediator), credential, incoming, outgoing, proof)
 
 
 class TaskCredential:

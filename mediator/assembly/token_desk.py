@@ -15,18 +15,20 @@ from typing import Final
 from mediator.adapters.minter_jwt import mint
 from mediator.assembly.desk import Desk, noted_grant
 from mediator.assembly.token_forms import evidence_of, introspection, token_answer, told
-from mediator.assembly.token_proofs import find_held, held_by, prove_actor, prove_agent
+from mediator.assembly.token_proofs import find_held, held_by, held_grant, must_not_be_frozen, prove_actor, prove_agent
 from mediator.canonical import JsonObject, digest_of_bytes
-from mediator.delegation.chain import DelegationChain, must_be_live
+from mediator.delegation.chain import DelegationChain
 from mediator.delegation.details import TYPE, GrantDetails, HeldGrant, parse_details
 from mediator.delegation.exchange import Asker, Receiver, delegate
 from mediator.delegation.grant import Grant
 from mediator.delegation.token_request import ACCESS_TOKEN, ClientCredentials, Exchange
 from mediator.evidence import Secret
-from mediator.identity.identify import Identified
+from mediator.identity.confirmation import Confirmation
+from mediator.identity.identify import BEARER, presented
 from mediator.identity.oauth_error import OAuthError, TokenRefused
+from mediator.identity.proof import Shown, VerifiedProof, find_nonce
+from mediator.identity.token import VerifiedClaims
 from mediator.identity.workload import ProvenAgent, VerifiedWorkload
-from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.decide import decide
 from mediator.mediation.freeze import names_of, refuse_if_frozen
 from mediator.mediation.question import delegation_question
@@ -54,8 +56,26 @@ class TokenDesk:
             raise TokenRefused(OAuthError.INVALID_CLIENT, Reason.BAD_CREDENTIAL, sentence, sentence=sentence)
         return client
 
-    async def issue(self, client: ProvenAgent, request: ClientCredentials | Exchange) -> JsonObject:
-        """Return a token, as RFC 6749 §5.1 and RFC 8693 §2.2.1 have it; raises `TokenRefused` and `Refused`."""
+    def verify_proof(self, shown: Shown) -> VerifiedProof | None:
+        """Return the key that a request shows; whoever is told to use a nonce has used nothing up.
+
+        Raises `TokenRefused`: `invalid_dpop_proof`, `use_dpop_nonce`.
+        """
+        now_ms, skew = self.desk.clock.now_ms(), self.desk.settings.delegation.clock_skew_seconds
+        try:
+            return self.desk.proofs.verify(shown, now_ms, skew)
+        except Refused as stop:
+            raise _not_proven(stop) from stop
+
+    async def issue(
+        self, client: ProvenAgent, request: ClientCredentials | Exchange, proof: VerifiedProof | None = None
+    ) -> JsonObject:
+        """Return a token, as RFC 6749 §5.1 and RFC 8693 §2.2.1 have it; raises `TokenRefused` and `Refused`.
+
+        It is bound to the key that the request shows, where it shows one (RFC 9449 §5, RFC 8705 §3).
+        """
+        if proof is not None:
+            self._use_up(proof)
         if request.scope is not None:
             raise told(
                 OAuthError.INVALID_SCOPE,
@@ -64,12 +84,14 @@ class TokenDesk:
                 f"leave it out, and ask in authorization_details of type {TYPE}",
             )
         if isinstance(request, Exchange):
-            return self._exchange(client, request)
+            return self._exchange(client, request, proof)
         self._must_be_for_us(request.targets)
         details = None if request.authorization_details is None else parse_details(request.authorization_details)
         if isinstance(details, HeldGrant):
-            return self._answer(self._held(client, details.grant), self._token_seconds())
-        return self._answer(self._open(client, details), self._token_seconds())
+            held = held_grant(self.desk, client, details.grant)
+            return self._answer(held, self._token_seconds(), self._bound_to(held.agent, proof))
+        bound_to = self._bound_to(client.agent, proof)
+        return self._answer(self._open(client, details), self._token_seconds(), bound_to)
 
     async def revoke(self, client: ProvenAgent, token: Secret, _hint: str | None) -> None:
         """Revoke the grant that this token names with all below it, if the client stands in its chain (RFC 7009 §2.1).
@@ -86,10 +108,10 @@ class TokenDesk:
         held = find_held(self.desk, client, token)
         if held is None:
             return {"active": False}
-        identity, chain, circumstances = held
+        claims, chain, circumstances = held
         if names_of(chain.links) & circumstances.frozen:
             return {"active": False}
-        return introspection(identity.claims, chain)
+        return introspection(claims, chain)
 
     def keys(self) -> JsonObject:
         """Return the keys by which our tokens are verified, as a JWK set (RFC 7517 §5)."""
@@ -114,38 +136,18 @@ class TokenDesk:
                 raise
             remedy = "ask for what the profile holds, or have its owner open a task"
             raise told(OAuthError.INVALID_AUTHORIZATION_DETAILS, stop.reason, stop.detail, remedy) from stop
-        self._must_not_be_frozen((grant,))
+        must_not_be_frozen(desk, (grant,))
         desk.ledger.note("task.opened", noted_grant(grant, client.agent), now_ms)
         desk.store.open_grant(grant, proofs)
         return grant
 
-    def _held(self, client: ProvenAgent, grant_id: str) -> Grant:
-        """Return the grant that this client holds by this very key, for a fresh token of it."""
-        desk = self.desk
-        circumstances = desk.store.gather(grant_id)
-        grant = circumstances.grants[-1] if circumstances.grants else None
-        if grant is None or (grant.agent, grant.keyid) != (client.agent, client.keyid):
-            raise told(OAuthError.INVALID_GRANT, Reason.GRANT_UNKNOWN, "the client holds no such grant")
-        self._must_be_live(circumstances, desk.clock.now_ms())
-        self._must_not_be_frozen(circumstances.grants)
-        if not desk.makes_tokens_for(grant):
-            raise told(OAuthError.INVALID_GRANT, Reason.NOT_COVERED, "another issuer makes the tokens of this grant")
-        return grant
-
-    @staticmethod
-    def _must_be_live(circumstances: Circumstances, now_ms: int) -> None:
-        try:
-            for link in circumstances.grants:
-                must_be_live(link, circumstances.last_used_ms, now_ms)
-        except Refused as stop:
-            raise told(OAuthError.INVALID_GRANT, stop.reason, "the grant, or one above it, has ended") from stop
-
     # --- a part of somebody's, handed on -----------------------------------------------------------------------------
 
-    def _exchange(self, client: ProvenAgent, request: Exchange) -> JsonObject:
+    def _exchange(self, client: ProvenAgent, request: Exchange, proof: VerifiedProof | None) -> JsonObject:
         desk, now_ms = self.desk, self.desk.clock.now_ms()
-        # 1. the subject token, and the live chain that it stands for
-        identity, chain = self._subject(request.subject_token, now_ms)
+        # 1. the subject token, the live chain that it stands for, and that it is the client's to show
+        claims, chain = self._subject(request.subject_token, now_ms)
+        how = _how_shown(claims, chain, client, proof)
         # 2. the actor: who signed the actor token, or the client itself
         actor = client
         if request.actor_token is not None:
@@ -158,7 +160,8 @@ class TokenDesk:
         if isinstance(details, HeldGrant):
             raise told(OAuthError.INVALID_AUTHORIZATION_DETAILS, Reason.MALFORMED, "grant is not for an exchange")
         # 4. splice, depth, cycle, attenuation
-        receiver, proofs = self._receiver(actor), evidence_of(client, actor, identity)
+        receiver, proofs = self._receiver(actor), evidence_of(client, actor, claims)
+        bound_to = self._bound_to(receiver.agent, proof)  # of the one who is to act: its proof is handed in for it
         self._must_have_room(receiver.agent, now_ms)
         child = delegate(
             chain,
@@ -171,25 +174,25 @@ class TokenDesk:
             targets=request.targets,
             now_ms=now_ms,
         )
-        self._must_not_be_frozen((child,))
+        must_not_be_frozen(desk, (child,))
         # 5. what policy says
-        self._must_be_allowed(chain, child, identity, now_ms)
+        self._must_be_allowed(chain, child, how, now_ms)
         # 6. record, store, mint
         noted = noted_grant(child, client.agent) | {"grant": child.id, "task": child.root, "parent": child.parent}
         desk.ledger.note("grant.delegated", noted | {"chain": [link.agent for link in chain.links]}, now_ms)
         desk.store.open_grant(child, proofs)
-        return self._answer(child, EXCHANGED_SECONDS_MAX) | {"issued_token_type": ACCESS_TOKEN}
+        return self._answer(child, EXCHANGED_SECONDS_MAX, bound_to) | {"issued_token_type": ACCESS_TOKEN}
 
-    def _subject(self, token: Secret, now_ms: int) -> tuple[Identified, DelegationChain]:
+    def _subject(self, token: Secret, now_ms: int) -> tuple[VerifiedClaims, DelegationChain]:
         try:
-            identity, chain, circumstances = held_by(self.desk, token, now_ms)
+            claims, chain, circumstances = held_by(self.desk, token, now_ms)
             refuse_if_frozen(chain, circumstances)
         except Refused as stop:
             if stop.reason is Reason.STORE_UNAVAILABLE:
                 raise
             sentence = "the subject token does not hold, or what it stands for has ended"
             raise TokenRefused(OAuthError.INVALID_GRANT, stop.reason, stop.detail, sentence=sentence) from stop
-        return identity, chain
+        return claims, chain
 
     def _receiver(self, actor: ProvenAgent) -> Receiver:
         profile = self.desk.settings.find_agent(actor.agent)
@@ -202,9 +205,9 @@ class TokenDesk:
             is_connector=profile.connector,
         )
 
-    def _must_be_allowed(self, chain: DelegationChain, child: Grant, identity: Identified, now_ms: int) -> None:
+    def _must_be_allowed(self, chain: DelegationChain, child: Grant, how: str, now_ms: int) -> None:
         snapshot = self.desk.trust.snapshot()
-        question = delegation_question(chain, child, identity.proof, snapshot.pins.items, now_ms)
+        question = delegation_question(chain, child, how, snapshot.pins.items, now_ms)
         decision = decide(snapshot.policies.evaluate_delegation, question, chain)
         if decision.verdict is not Verdict.ALLOW:
             detail = f"policies {', '.join(decision.determining) or 'none'}"
@@ -240,19 +243,57 @@ class TokenDesk:
                 "use those it has, or revoke them",
             )
 
-    def _must_not_be_frozen(self, links: tuple[Grant, ...]) -> None:
-        if stopped := sorted(self.desk.store.list_frozen() & names_of(links)):
-            raise told(OAuthError.UNAUTHORIZED_CLIENT, Reason.FROZEN, f"frozen: {', '.join(stopped)}")
-
     def _token_seconds(self) -> int:
         return self.desk.settings.delegation.token_minutes_max * 60
 
-    def _answer(self, grant: Grant, seconds_max: int) -> JsonObject:
-        now_ms = self.desk.clock.now_ms()
+    def _use_up(self, proof: VerifiedProof) -> None:
+        try:
+            self.desk.proofs.use_up(proof, self.desk.clock.now_ms())
+        except Refused as stop:
+            if stop.reason is Reason.STORE_UNAVAILABLE:
+                raise
+            raise _not_proven(stop) from stop
+
+    def _bound_to(self, agent: str, proof: VerifiedProof | None) -> Confirmation | None:
+        """Return to which key this agent's token is to be bound; raises `TokenRefused(invalid_dpop_proof)`."""
+        if proof is None:
+            return None
+        try:
+            return self.desk.proofs.to_bind(proof, agent)
+        except Refused as stop:
+            raise _not_proven(stop) from stop
+
+    def _answer(self, grant: Grant, seconds_max: int, asked: Confirmation | None) -> JsonObject:
+        now_ms, bound_to = self.desk.clock.now_ms(), asked or self.desk.key_of_instance(grant)
         links = self.desk.store.gather(grant.id).grants
         seconds = min(seconds_max, self._token_seconds(), *((link.expires_ms - now_ms) // 1000 for link in links))
         try:
-            token = mint(grant, self.desk.issuer.signing_key, now_ms=now_ms, seconds=seconds, above=links[:-1])
+            token = mint(
+                grant, self.desk.issuer.signing_key, now_ms=now_ms, seconds=seconds, above=links[:-1], bound_to=bound_to
+            )
         except Refused as stop:
             raise told(OAuthError.INVALID_GRANT, stop.reason, "the grant has ended or has no time left") from stop
-        return token_answer(grant, token, seconds)
+        return token_answer(grant, token, seconds, bound_to)
+
+
+def _not_proven(stop: Refused) -> TokenRefused:
+    """Return the refusal of a proof as the token endpoint says it (RFC 9449 §5, §8)."""
+    error = OAuthError.INVALID_DPOP_PROOF if find_nonce(stop) is None else OAuthError.USE_DPOP_NONCE
+    sentence = stop.sentence or "the proof was used before"
+    return TokenRefused(error, stop.reason, stop.detail, sentence=sentence, remedy=stop.remedy, data=stop.data)
+
+
+def _how_shown(claims: VerifiedClaims, chain: DelegationChain, client: ProvenAgent, proof: VerifiedProof | None) -> str:
+    """Return how a subject token was shown: whoever is not its holder, whose key the client proves, must prove its binding.
+
+    Raises `TokenRefused(invalid_grant)` for a token that is bound to a key which nobody has shown.
+    """
+    try:
+        return presented(claims, proof).proof
+    except Refused as stop:
+        holder = chain.presented
+        if (client.agent, client.keyid) == (holder.agent, holder.keyid) or claims.confirmation is None:
+            return BEARER
+        sentence = "the subject token is bound to a key that was not shown"
+        remedy = "have its holder ask, with an actor_token of the receiver"
+        raise told(OAuthError.INVALID_GRANT, stop.reason, sentence, remedy) from stop

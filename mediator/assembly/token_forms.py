@@ -13,19 +13,19 @@ from mediator.delegation.chain import DelegationChain
 from mediator.delegation.details import TYPE
 from mediator.delegation.grant import Grant, entries_form
 from mediator.evidence import Secret
-from mediator.identity.identify import Identified
+from mediator.identity.confirmation import CLAIM, Confirmation
 from mediator.identity.oauth_error import OAuthError, TokenRefused
 from mediator.identity.token import VerifiedClaims
 from mediator.identity.workload import ProvenAgent
 from mediator.refusal import Reason
 
 
-def token_answer(grant: Grant, token: Secret, seconds: int) -> JsonObject:
+def token_answer(grant: Grant, token: Secret, seconds: int, bound_to: Confirmation | None) -> JsonObject:
     """Return a token as RFC 6749 §5.1 and RFC 9396 §7 have it: with what its holder was given."""
     return {
         # The other place where a minted token leaves: to an agent that proved its key.
         "access_token": token.reveal(),
-        "token_type": "Bearer",
+        "token_type": token_type(bound_to),
         "expires_in": seconds,
         "authorization_details": details_of(grant),
         "grant": grant.id,
@@ -45,7 +45,8 @@ def introspection(claims: VerifiedClaims, chain: DelegationChain) -> JsonObject:
         "iat": claims.issued_at,
         "exp": min(claims.expires_at, *(link.expires_ms // 1000 for link in chain.links)),
         "jti": claims.token_id,
-        "token_type": "Bearer",
+        "token_type": token_type(claims.confirmation),
+        **({} if claims.confirmation is None else {CLAIM: claims.confirmation.form()}),
         "grant": grant.id,
         "txn": grant.root,
         "owner": grant.owner,
@@ -54,6 +55,11 @@ def introspection(claims: VerifiedClaims, chain: DelegationChain) -> JsonObject:
         "act": actors(chain.links),
         "authorization_details": details_of(grant),
     }
+
+
+def token_type(bound_to: Confirmation | None) -> str:
+    """Return under which scheme a token is sent: one that is bound to a certificate alone is a bearer's (RFC 8705 §3)."""
+    return "DPoP" if bound_to is not None and bound_to.jkt is not None else "Bearer"
 
 
 def details_of(grant: Grant) -> list[Json]:
@@ -76,7 +82,7 @@ def details_of(grant: Grant) -> list[Json]:
 
 
 def evidence_of(
-    client: ProvenAgent, actor: ProvenAgent | None, subject: Identified | None, task: str | None = None
+    client: ProvenAgent, actor: ProvenAgent | None, subject: VerifiedClaims | None, task: str | None = None
 ) -> bytes:
     """Return by which proofs a grant was given: what stands in the place of a statement, and its digest names.
 
@@ -86,7 +92,7 @@ def evidence_of(
     if actor is not None and actor is not client:
         form["actor"] = {"agent": actor.agent, "key": actor.keyid, "assertion": actor.digest}
     if subject is not None:
-        form["subject"] = {"grant": subject.claims.grant, "token": subject.claims.credential_digest}
+        form["subject"] = {"grant": subject.grant, "token": subject.credential_digest}
     if task is not None:
         form["task"] = task
     return canonical_bytes(form)

@@ -11,12 +11,15 @@ from typing import Final, TypeAlias
 
 from mediator.assembly.desk import Desk
 from mediator.assembly.token_forms import told
-from mediator.delegation.chain import DelegationChain, prove_chain
+from mediator.delegation.chain import DelegationChain, must_be_live, prove_chain
+from mediator.delegation.grant import Grant
 from mediator.evidence import Secret
 from mediator.identity.client_assertion import claimed_key, verify_client_assertion
 from mediator.identity.dsse import PublicKey
-from mediator.identity.identify import Identified, identify
+from mediator.identity.identify import verify_credential
 from mediator.identity.oauth_error import OAuthError, TokenRefused
+from mediator.identity.proof import VerifiedProof, prove_session
+from mediator.identity.token import VerifiedClaims
 from mediator.identity.workload import (
     ProvenAgent,
     VerifiedWorkload,
@@ -25,6 +28,7 @@ from mediator.identity.workload import (
     verify_workload,
 )
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.freeze import names_of
 from mediator.mediation.trust import audiences_of
 from mediator.refusal import Reason, Refused
 from mediator.settings.workloads import WorkloadIssuerSettings
@@ -32,8 +36,8 @@ from mediator.settings.workloads import WorkloadIssuerSettings
 TOKEN_PATH: Final = "/oauth2/token"
 _KEYS_REMEMBERED: Final = 4096
 
-Held: TypeAlias = tuple[Identified, DelegationChain, Circumstances]
-"""Who holds a token, the live chain that it stands for, and what is true of it now."""
+Held: TypeAlias = tuple[VerifiedClaims, DelegationChain, Circumstances]
+"""What a token says, the live chain that it stands for, and what is true of it now."""
 
 
 def prove_agent(desk: Desk, assertion: Secret, error: OAuthError) -> ProvenAgent:
@@ -122,19 +126,59 @@ def _key_of(text: str) -> PublicKey:
     return PublicKey.from_text(text)
 
 
-def _identify(desk: Desk, token: Secret, now_ms: int) -> Identified:
+def _claims_of(desk: Desk, token: Secret, now_ms: int) -> VerifiedClaims:
     snapshot, base = desk.trust.snapshot(), desk.base_url
     servers = {item.server for item in snapshot.all_pins.items}
     audiences = audiences_of(base, None).union(*(audiences_of(base, server) for server in servers))
-    return identify(token, snapshot.keys, audiences, now_ms, desk.settings.delegation.clock_skew_seconds)
+    return verify_credential(token, snapshot.keys, audiences, now_ms, desk.settings.delegation.clock_skew_seconds)
 
 
 def held_by(desk: Desk, token: Secret, now_ms: int) -> Held:
-    """Return who holds this token, and the live chain that it stands for, frozen or not; raises `Refused`."""
-    identity = _identify(desk, token, now_ms)
-    circumstances = desk.store.gather(identity.claims.grant)
-    chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
-    return identity, chain, circumstances
+    """Return what this token says, and the live chain that it stands for, frozen or not; raises `Refused`.
+
+    Nobody has shown a key to which it may be bound: that is for who asks to be given anything for it.
+    """
+    claims = _claims_of(desk, token, now_ms)
+    circumstances = desk.store.gather(claims.grant)
+    chain = prove_chain(claims, circumstances.grants, circumstances.last_used_ms, now_ms)
+    return claims, chain, circumstances
+
+
+def held_grant(desk: Desk, client: ProvenAgent, grant_id: str) -> Grant:
+    """Return the live grant that this client holds by this very key; raises `TokenRefused(invalid_grant)`."""
+    circumstances = desk.store.gather(grant_id)
+    grant = circumstances.grants[-1] if circumstances.grants else None
+    if grant is None or (grant.agent, grant.keyid) != (client.agent, client.keyid):
+        raise told(OAuthError.INVALID_GRANT, Reason.GRANT_UNKNOWN, "the client holds no such grant")
+    try:
+        for link in circumstances.grants:
+            must_be_live(link, circumstances.last_used_ms, desk.clock.now_ms())
+    except Refused as stop:
+        raise told(OAuthError.INVALID_GRANT, stop.reason, "the grant, or one above it, has ended") from stop
+    must_not_be_frozen(desk, circumstances.grants)
+    if not desk.makes_tokens_for(grant):
+        raise told(OAuthError.INVALID_GRANT, Reason.NOT_COVERED, "another issuer makes the tokens of this grant")
+    return grant
+
+
+def must_not_be_frozen(desk: Desk, links: tuple[Grant, ...]) -> None:
+    """Return if nothing of these is frozen; raises `TokenRefused(unauthorized_client)`."""
+    if stopped := sorted(desk.store.list_frozen() & names_of(links)):
+        raise told(OAuthError.UNAUTHORIZED_CLIENT, Reason.FROZEN, f"frozen: {', '.join(stopped)}")
+
+
+def join_task(desk: Desk, assertion: Secret) -> tuple[Grant, VerifiedProof]:
+    """Return the grant that an agent is to work under in a session, which its assertion names, and what proves its key.
+
+    Raises `TokenRefused`: as `prove_agent` and `held_grant`.
+    """
+    client = prove_agent(desk, assertion, OAuthError.INVALID_CLIENT)
+    if client.grant is None:
+        raise told(
+            OAuthError.INVALID_CLIENT, Reason.MALFORMED, "the assertion does not name a task in its claim `grant`"
+        )
+    grant = held_grant(desk, client, client.grant)
+    return grant, prove_session(grant.id, client.keyid)
 
 
 def find_held(desk: Desk, client: ProvenAgent, token: Secret) -> Held | None:

@@ -32,6 +32,10 @@ def connect(
     write: Annotated[
         Path | None, typer.Option(metavar="PROJECT", help="Write it into the host's file of this project.")
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="Have its sessions work under this task, instead of one of their own."),
+    ] = None,
     folder: FolderOption = HERE,
 ) -> None:
     """Print or write the configuration for an agent's host: an entry over stdio for this agent, with no token in it."""
@@ -48,6 +52,7 @@ def connect(
             remedy=f"`{set_up.folder.key_file('agent', agent)}` is its place; `mediator init` makes one for `assistant`",
         )
     command = [*own_command(), "stdio", "--agent", agent, "--folder", str(set_up.folder.root)]
+    command += [] if task is None else ["--task", task]
     file = project_file(host)
     if write is not None:
         _write(host, write, file, command)

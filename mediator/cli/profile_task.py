@@ -1,4 +1,4 @@
-"""A profile's own statement: its key opens a task within the profile, and completes it.
+"""A profile's own word: its key opens a task within the profile, completes it, and joins one that was opened for it.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -11,6 +11,8 @@ from mediator.assembly.desk import profile_named
 from mediator.assembly.folder import read_key
 from mediator.canonical import JsonObject
 from mediator.cli.folder import SetUp, now_ms
+from mediator.evidence import Secret
+from mediator.identity.client_assertion import sign_client_assertion
 from mediator.identity.dsse import PublicKey
 from mediator.identity.statement import Act, sign_statement
 from mediator.mediation.tasks import TaskRequest, task_form
@@ -48,6 +50,12 @@ def opening_of(set_up: SetUp, agent: str, instance_key: PublicKey | None = None)
 def completing_of(set_up: SetUp, agent: str, task: str) -> bytes:
     """Return the statement that completes a task of this profile."""
     return _signed(set_up, agent, Act.TASK_COMPLETE, {"id": task})
+
+
+def joining_of(set_up: SetUp, agent: str, task: str, audience: str) -> Secret:
+    """Return the assertion by which this agent says that it works under a task that was opened for it, in this session."""
+    key = read_key(set_up.folder.key_file("agent", agent))
+    return sign_client_assertion(key, agent, audience, secrets.token_hex(16), now_ms(), grant=task)
 
 
 def _signed(set_up: SetUp, agent: str, act: Act, subject: JsonObject) -> bytes:

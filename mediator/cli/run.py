@@ -1,7 +1,8 @@
 """`mediator run`: launch an agent with a task of its own, and a one-shot key that nobody but that process holds.
 
 The profile's key opens the task, within the profile, and stays here. The agent reads its token and the key from two file
-descriptors; with the key it gets fresh tokens of this task, and nothing else. When it ends, the task is completed.
+descriptors. The token is bound to that key and is shown with a proof of it (DPoP); with the key it gets fresh tokens of
+this task, and nothing else. When it ends, the task is completed.
 
 SPDX-License-Identifier: Apache-2.0
 """

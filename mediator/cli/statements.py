@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from mediator.assembly.folder import read_operators
-from mediator.canonical import JsonObject
+from mediator.canonical import Json, JsonObject
 from mediator.cli.asking import ask_owner
 from mediator.cli.folder import SetUp, now_ms
 from mediator.cli.keys import operator_key
@@ -27,6 +27,9 @@ def signed_by(set_up: SetUp, who: str, act: Act, subject: JsonObject) -> bytes:
     return sign_statement(key, act=act, subject=subject, who=who, at=at, serial=at)
 
 
-def put_statement(set_up: SetUp, op: str, statement: bytes) -> JsonObject:
-    """Put it to the mediator that runs on this folder, or be it for a moment; raises the `Refused` that it answers with."""
-    return ask_owner(set_up, {"op": op, "statement": statement.decode()})
+def put_statement(set_up: SetUp, op: str, statement: bytes, **more: Json) -> JsonObject:
+    """Put it to the mediator that runs on this folder, or be it for a moment; raises the `Refused` that it answers with.
+
+    `more` is what stands beside a statement, and gives nothing by itself.
+    """
+    return ask_owner(set_up, {"op": op, "statement": statement.decode(), **more})

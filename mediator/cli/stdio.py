@@ -27,9 +27,9 @@ from mediator.assembly.sessions import open_session
 from mediator.canonical import JsonObject
 from mediator.cli.console import BAD, note
 from mediator.cli.folder import HERE, FolderOption, SetUp, open_set_up
-from mediator.cli.profile_task import opening_of
+from mediator.cli.profile_task import joining_of, opening_of
 from mediator.cli.started_by import find_starter
-from mediator.edge.control import SESSION_OP, relay_session
+from mediator.edge.control import SESSION_OP, ask_control, relay_session
 from mediator.refusal import Reason, Refused
 
 TOKEN: Final = "MEDIATOR_TOKEN"
@@ -48,11 +48,19 @@ def stdio_command(
     agent: Annotated[
         str | None, typer.Option(help="The profile whose key opens a task for this session.", show_default=f"{TOKEN}")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Work under this task, which was opened for the agent.")
+    ] = None,
     folder: FolderOption = HERE,
 ) -> None:
     """Serve one host over stdio; the host starts it."""
+    if agent is None and task is not None:
+        raise typer.BadParameter("name the agent that works under it with `--agent`", param_hint="--task")
     set_up = open_set_up(folder)
-    hello = _hello_of_token(os.environ) if agent is None else _hello_of_profile(set_up, agent)
+    if agent is None:
+        hello = _hello_of_token(os.environ)
+    else:
+        hello = _hello_of_profile(set_up, agent) if task is None else _hello_of_task(set_up, agent, task)
     anyio.run(_serve_or_relay, set_up, hello)
 
 
@@ -105,6 +113,13 @@ def _hello_of_profile(set_up: SetUp, agent: str) -> JsonObject:
     """Return the profile's own statement that opens a task for this session, and what started us."""
     statement = opening_of(set_up, agent).decode()
     return {"op": SESSION_OP, "statement": statement, "started_by": find_starter()}
+
+
+def _hello_of_task(set_up: SetUp, agent: str, task: str) -> JsonObject:
+    """Return the agent's own proof that it is to work under this task: its key stays here."""
+    status = ask_control(set_up.folder.control_socket, {"op": "status"})
+    audience = set_up.settings.server.base_url() if status is None else str(status["url"])
+    return {"op": SESSION_OP, "assertion": joining_of(set_up, agent, task, audience).reveal()}
 
 
 def _hello_of_token(environment: Mapping[str, str]) -> JsonObject:

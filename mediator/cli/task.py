@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from mediator.canonical import parse_json
+from mediator.canonical import JsonObject, parse_json
 from mediator.cli.asking import ask_owner
-from mediator.cli.console import GOOD, NAME, QUIET, fact_text, note, print_json, say, show_table
+from mediator.cli.console import GOOD, NAME, QUIET, WARN, fact_text, note, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, open_set_up
 from mediator.cli.statements import put_statement, signed_by
 from mediator.delegation.constraint import Constraint
@@ -27,6 +27,7 @@ from mediator.refusal import Reason, Refused
 
 group = typer.Typer(no_args_is_help=True, help="Tasks: open one for an agent, see it, renew it, complete it.")
 
+_BIND = "have the agent ask the token endpoint for one of its own, or open its session with `mediator stdio --task`"
 _OwnerOption = Annotated[str, typer.Option(metavar="WHO", help="The person who answers for it, and whose key signs.")]
 
 
@@ -59,6 +60,12 @@ def open_task(
     issuer: Annotated[
         str | None, typer.Option(metavar="ISS", help="Whose tokens will name it.", show_default="ours")
     ] = None,
+    dpop_jkt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JKT", help="Bind the token to this key, by its RFC 7638 thumbprint: no bearer can use it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     folder: FolderOption = HERE,
 ) -> None:
@@ -82,14 +89,18 @@ def open_task(
         )
     )
     parse_task(subject)  # what is wrong is said before anybody signs
-    opened = put_statement(set_up, "task.open", signed_by(set_up, owner, Act.TASK_OPEN, subject))
+    bound: JsonObject = {} if dpop_jkt is None else {"dpop_jkt": dpop_jkt}
+    opened = put_statement(set_up, "task.open", signed_by(set_up, owner, Act.TASK_OPEN, subject), **bound)
     if as_json:
         print_json(opened)
         return
     say(("opened ", GOOD), (str(opened["task"]), NAME), f" for {agent}; {owner} answers for it")
     token = opened.get("access_token")
     if isinstance(token, str):
-        note((f"the token lives {opened['expires_in']} s:", QUIET))
+        how = "" if dpop_jkt is None else ", and is good only with a proof of that key"
+        note((f"the token lives {opened['expires_in']} s{how}:", QUIET))
+        if dpop_jkt is None and any(Effect(one).is_privileged for one in effects.replace(",", " ").split()):
+            note(("it is a bearer token, which the default policies let read and no more: ", WARN), _BIND)
         say(token)
     else:
         note((f"its tokens are made by {issuer}, with the claim `grant` set to the task", QUIET))

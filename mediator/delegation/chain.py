@@ -21,7 +21,7 @@ from mediator.delegation.authority import Authority
 from mediator.delegation.grant import Grant, GrantState
 from mediator.delegation.narrowing import find_wider_dimension
 from mediator.evidence import Seal
-from mediator.identity.identify import Identified
+from mediator.identity.token import VerifiedClaims
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.delegation.chain")
@@ -56,17 +56,19 @@ class DelegationChain:
 
 
 def prove_chain(
-    identity: Identified, grants: tuple[Grant, ...], last_used_ms: int | None, now_ms: int
+    claims: VerifiedClaims, grants: tuple[Grant, ...], last_used_ms: int | None, now_ms: int
 ) -> DelegationChain:
-    """Return the live chain that this identity holds.
+    """Return the live chain of which these claims name the last link.
+
+    Whether who shows them has proven a key to which they are bound is not asked here, but where that is identified.
 
     Raises `Refused`: `GRANT_UNKNOWN`, `CHAIN_INVALID`, `TASK_COMPLETED`, `GRANT_REVOKED`, `GRANT_EXPIRED`.
     """
-    # 1. the identity holds the grant
-    if not grants or grants[-1].id != identity.claims.grant:
+    # 1. the claims name the grant, and whose it is
+    if not grants or grants[-1].id != claims.grant:
         raise Refused(Reason.GRANT_UNKNOWN, "the credential names a grant that is not stored")
     presented = grants[-1]
-    if (presented.agent, presented.issuer) != (identity.principal.actor, identity.principal.issuer):
+    if (presented.agent, presented.issuer) != (claims.actor, claims.issuer):
         raise Refused(Reason.CHAIN_INVALID, f"grant `{presented.id}` was not given to the bearer of this credential")
 
     # 2. links hang together

@@ -54,6 +54,7 @@ _LENGTH_DIGITS_MAX: Final = 18
 class Head:
     """The head of a request; header names in lower case, values as Latin-1, in the order in which they came.
 
+    `certificate` is the thumbprint of the client certificate that the connection proved (RFC 8705 §3.1), never a header's.
     Of a query it says that there is one, and no more: what stands in a URL is written down by everybody on the way.
     """
 
@@ -62,6 +63,7 @@ class Head:
     headers: Headers
     source: str
     has_query: bool = False
+    certificate: str | None = None
     _by_name: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from mediator.edge.asgi import Head, Headers
 from mediator.edge.door import Door
 from mediator.edge.sessions import OpenSession, Sessions
 from mediator.evidence import Secret
+from mediator.identity.proof import Shown
 from mediator.mediation.reply import Reply
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, Transport
@@ -26,7 +27,9 @@ from mediator.wire.reading import frame_of
 
 SESSION_HEADER: Final = "mcp-session-id"
 _LATER: Final = (("retry-after", "1"),)
-_BEARER: Final = re.compile(r"bearer +(?P<token>[A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)  # RFC 6750 §2.1
+# RFC 6750 §2.1, RFC 9449 §7.1
+_TOKEN: Final = re.compile(r"(?P<scheme>bearer|dpop) +(?P<token>[A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_DPOP: Final = "dpop"
 _JSON: Final = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
 
 
@@ -83,24 +86,42 @@ def require_json(head: Head) -> None:
         raise AtTheDoor(415, Refused(Reason.MALFORMED, "no JSON", sentence="`Content-Type` must be application/json"))
 
 
-def bare_arrival(head: Head, server: str | None) -> Arrival:
-    """Return the arrival of this head, its body not read yet."""
+def bare_arrival(head: Head, server: str | None, base_url: str) -> Arrival:
+    """Return the arrival of this head, its body not read yet; made once for each request, as what it shows is."""
+    found = _credential_of(head)
+    is_dpop = found is not None and found["scheme"].lower() == _DPOP
     return Arrival(
         body=b"",
         transport=Transport.HTTP,
         server=server,
-        credential=credential_of(head),
+        credential=None if found is None else Secret(found["token"]),
         headers=head.headers,
         session=None,
         source=head.source,
+        shown=shown_by(head, base_url, is_dpop=is_dpop) if is_dpop or head.certificate is not None else None,
     )
 
 
-def credential_of(head: Head) -> Secret | None:
+def shown_by(head: Head, base_url: str, *, is_dpop: bool) -> Shown:
+    """Return what came beside the credential, with where: under our own name, whatever the request calls us."""
+    return Shown(
+        proofs=tuple(map(Secret, head.header(_DPOP))),
+        is_dpop=is_dpop,
+        method=head.method,
+        url=base_url + head.path,
+        certificate=head.certificate,
+    )
+
+
+def bearer_of(head: Head) -> Secret | None:
     """Return the bearer token of the one `Authorization` header; two of them are as none."""
+    found = _credential_of(head)
+    return None if found is None or found["scheme"].lower() == _DPOP else Secret(found["token"])
+
+
+def _credential_of(head: Head) -> re.Match[str] | None:
     values = head.header("authorization")
-    found = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
-    return None if found is None else Secret(found["token"])
+    return _TOKEN.fullmatch(values[0]) if len(values) == 1 else None
 
 
 def holder_of(door: Door, arrival: Arrival) -> str:

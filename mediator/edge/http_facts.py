@@ -14,7 +14,10 @@ from mediator.settings.sections import LimitSettings, ServerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFacts:
-    """What operators decide of this edge: names it answers to, limits, times; and who issues its tokens."""
+    """What operators decide of this edge: names it answers to, limits, times; and who issues its tokens.
+
+    `has_certificates` says that agents may connect with client certificates.
+    """
 
     base_url: str
     hosts: frozenset[str]
@@ -23,6 +26,7 @@ class HttpFacts:
     body: BodyLimits
     sse_after_seconds: float
     sse_keep_alive_seconds: float
+    has_certificates: bool = False
 
 
 def http_facts(server: ServerSettings, limits: LimitSettings, port: int, issuers: Sequence[str]) -> HttpFacts:

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from mediator.canonical import Json, canonical_bytes
+from mediator.identity.proof import ALGORITHMS
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
-def protected_resource(base_url: str, endpoint: str, issuers: Sequence[str]) -> bytes:
+def protected_resource(
+    base_url: str, endpoint: str, issuers: Sequence[str], *, has_certificates: bool = False
+) -> bytes:
     """Return the document of one endpoint, `""` for the mediator as a whole, in which tokens are made for it.
 
     `endpoint` is its path, which RFC 9728 §3.1 inserts behind the well-known name.
@@ -26,5 +29,8 @@ def protected_resource(base_url: str, endpoint: str, issuers: Sequence[str]) -> 
             "authorization_servers": list[Json](issuers),
             "bearer_methods_supported": ["header"],
             "resource_name": "mcp-mediator",
+            "dpop_signing_alg_values_supported": list[Json](ALGORITHMS),
+            "dpop_bound_access_tokens_required": False,  # policy says for what a bearer is enough
+            "tls_client_certificate_bound_access_tokens": has_certificates,
         }
     )

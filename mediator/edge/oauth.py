@@ -22,6 +22,7 @@ from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.form import Form, parse_form
 from mediator.delegation.token_request import TokenRequest, read_token_request
 from mediator.edge.asgi import Exchange, Head
+from mediator.edge.at_the_door import shown_by
 from mediator.edge.oauth_answers import answer_to, refused_as
 from mediator.edge.oauth_metadata import (
     AUTHORIZE,
@@ -34,6 +35,7 @@ from mediator.edge.oauth_metadata import (
 )
 from mediator.evidence import Secret
 from mediator.identity.oauth_error import OAuthError, TokenRefused
+from mediator.identity.proof import Shown, VerifiedProof
 from mediator.identity.workload import ProvenAgent
 from mediator.refusal import Reason, Refused
 
@@ -53,8 +55,12 @@ class TokenDesk(Protocol):
         """Return which agent asks, and see to it that the assertion is used once."""
         ...
 
-    async def issue(self, client: ProvenAgent, request: TokenRequest) -> JsonObject:
-        """Return a token and what belongs to it (RFC 6749 §5.1, RFC 8693 §2.2.1)."""
+    def verify_proof(self, shown: Shown) -> VerifiedProof | None:
+        """Return the key that a request shows, if it shows one; nothing is used up yet."""
+        ...
+
+    async def issue(self, client: ProvenAgent, request: TokenRequest, proof: VerifiedProof | None) -> JsonObject:
+        """Return a token and what belongs to it (RFC 6749 §5.1, RFC 8693 §2.2.1), bound to the key that was proven."""
         ...
 
     async def revoke(self, client: ProvenAgent, token: Secret, hint: str | None) -> None:
@@ -71,9 +77,17 @@ class TokenDesk(Protocol):
 
 
 class OAuth:
-    """The paths of the issuer. `count` is told the source and the reason of what is refused, and never raises."""
+    """The paths of the issuer; `has_certificates` says that clients may connect with certificates. `count` is told the source and the reason of what is refused, and never raises."""
 
-    def __init__(self, desk: TokenDesk, base_url: str, count: Callable[[str, Reason], None]) -> None:
+    def __init__(
+        self,
+        desk: TokenDesk,
+        base_url: str,
+        count: Callable[[str, Reason], None],
+        *,
+        has_certificates: bool = False,
+    ) -> None:
+        self._has_certificates = has_certificates
         self._desk = desk
         self._base_url = base_url
         self._count = count
@@ -104,11 +118,14 @@ class OAuth:
         if head.path == JWKS:
             return self._desk.keys()
         if head.path == WELL_KNOWN:
-            return authorization_server(self._base_url)
+            return authorization_server(self._base_url, has_certificates=self._has_certificates)
         form = await _read_form(exchange)
-        client = self._authenticate(form)
         if head.path == TOKEN:
-            return await self._desk.issue(client, read_token_request(form))
+            # First, for who is told to use a nonce asks again, with the assertion that it has (RFC 9449 §8).
+            proof = self._desk.verify_proof(shown_by(head, self._base_url, is_dpop=False))
+            client = self._authenticate(form)
+            return await self._desk.issue(client, read_token_request(form), proof)
+        client = self._authenticate(form)
         token = form.require_token("token")
         if head.path == INTROSPECT:
             return self._desk.introspect(client, token)

@@ -14,6 +14,7 @@ from typing import Final
 from mediator.canonical import JsonObject
 from mediator.edge.asgi import Head, Headers
 from mediator.identity.oauth_error import OAuthError, TokenRefused
+from mediator.identity.proof import NONCE_HEADER, find_nonce
 from mediator.refusal import Reason, Refused
 
 _BUSY: Final = frozenset(
@@ -57,7 +58,9 @@ def answer_to(stop: TokenRefused, head: Head, allowed: tuple[str, ...]) -> tuple
     """Return status, headers and body of the answer; `allowed` are the methods of the path."""
     status = _BY_REASON.get(stop.reason) or _BY_ERROR.get(stop.error, 400)
     told: JsonObject = {"error": stop.error.value, "error_description": stop.description}
-    return status, _headers(status, head, allowed), told
+    nonce = find_nonce(stop)
+    renewal = () if nonce is None else ((NONCE_HEADER, nonce),)
+    return status, (*_headers(status, head, allowed), *renewal), told
 
 
 def _headers(status: int, head: Head, allowed: tuple[str, ...]) -> Headers:

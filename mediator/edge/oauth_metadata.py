@@ -13,6 +13,7 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.token_request import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
+from mediator.identity.proof import ALGORITHMS as PROOF_ALGORITHMS
 
 WELL_KNOWN: Final = "/.well-known/oauth-authorization-server"
 AUTHORIZE: Final = "/oauth2/authorize"
@@ -36,8 +37,8 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 DETAILS_TYPE: Final = "mcp_tool_grant"
 
 
-def authorization_server(base_url: str) -> JsonObject:
-    """Return the document of the issuer, which is the mediator's own address."""
+def authorization_server(base_url: str, *, has_certificates: bool = False) -> JsonObject:
+    """Return the document of the issuer, which is the mediator's own address; clients may have certificates, or not."""
     methods: list[Json] = ["private_key_jwt"]
     algorithms: list[Json] = ["EdDSA"]
     return {
@@ -58,4 +59,6 @@ def authorization_server(base_url: str) -> JsonObject:
         "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "authorization_details_types_supported": [DETAILS_TYPE],  # RFC 9396 §10
+        "dpop_signing_alg_values_supported": list[Json](PROOF_ALGORITHMS),  # RFC 9449 §5.1
+        "tls_client_certificate_bound_access_tokens": has_certificates,  # RFC 8705 §3.3
     }

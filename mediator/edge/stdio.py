@@ -30,6 +30,7 @@ from mediator.edge.outbox import Outbox
 from mediator.edge.questions import Questions
 from mediator.edge.sessions import draw_id, session_of
 from mediator.evidence import Secret
+from mediator.identity.proof import VerifiedProof
 from mediator.mediation.message import acknowledged_message
 from mediator.mediation.reply import Listening, OpenedSession, Reply, Subscription
 from mediator.refusal import Reason, Refused
@@ -48,9 +49,13 @@ async def serve_stdio(
     credential: Callable[[], Secret | None],
     incoming: AnyByteReceiveStream,
     outgoing: AnyByteSendStream,
+    proof: VerifiedProof | None = None,
 ) -> None:
-    """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message."""
-    with closing(_StdioSession(door, credential)) as session:
+    """Serve one host until its input ends or nobody reads its output; `credential` is asked anew for each message.
+
+    `proof` is what was proven when the session was opened, and proves each of its messages: nobody else has its pipe.
+    """
+    with closing(_StdioSession(door, credential, proof)) as session:
         async with anyio.create_task_group() as serving:
             serving.start_soon(session.write_lines, outgoing, serving.cancel_scope)
             async with anyio.create_task_group() as answering:
@@ -68,8 +73,9 @@ _TooMany: Final = Refused(Reason.OVERLOADED, "too many requests in flight on std
 
 
 class _StdioSession:
-    def __init__(self, door: Door, credential: Callable[[], Secret | None]) -> None:
+    def __init__(self, door: Door, credential: Callable[[], Secret | None], proof: VerifiedProof | None) -> None:
         self._door = door
+        self._proof = proof
         self._credential = credential
         self._to_write, self._to_be_written = anyio.create_memory_object_stream[bytes](0)
         self._calls = Calls()
@@ -124,6 +130,7 @@ class _StdioSession:
             headers=(),
             session=self._session,
             source=SOURCE,
+            shown=self._proof,
         )
 
     async def _answer(self, arrival: Arrival) -> None:

@@ -20,7 +20,7 @@ from mediator.edge.at_the_door import (
     AtTheDoor,
     bad_request,
     bare_arrival,
-    credential_of,
+    bearer_of,
     find_session,
     not_allowed,
     not_found,
@@ -82,7 +82,7 @@ class StreamableHttp:
                 await self._serve(exchange)
             if serving.cancelled_caught and not exchange.is_begun:
                 at = stopping()
-                await self._turn_away(exchange, bare_arrival(exchange.head, None), at)
+                await self._turn_away(exchange, self._bare(exchange, None), at)
         except Disconnected:
             return
         finally:
@@ -115,7 +115,7 @@ class StreamableHttp:
                     self._require_our_name(head)
                     await self._serve_path(exchange, path)
                 except AtTheDoor as at:
-                    await self._turn_away(exchange, bare_arrival(head, None), at)
+                    await self._turn_away(exchange, self._bare(exchange, None), at)
 
     def _require_our_name(self, head: Head) -> None:
         # A page that an attacker serves under a name that he then points at this machine (DNS rebinding) sends his
@@ -132,7 +132,7 @@ class StreamableHttp:
             await self._serve_metadata(exchange, path.removeprefix(WELL_KNOWN))
             return
         if self._publishing is not None and (path == MANIFESTS or path.startswith(MANIFESTS + "/")):
-            await self._publishing.serve(exchange, credential_of(exchange.head))
+            await self._publishing.serve(exchange, bearer_of(exchange.head))
             return
         if self._oauth is not None and path in OAUTH:
             await self._oauth.serve(exchange)
@@ -142,11 +142,11 @@ class StreamableHttp:
             raise not_found()
         match method:
             case "GET":
-                await self._standing.serve(exchange, bare_arrival(exchange.head, endpoint["server"]))
+                await self._standing.serve(exchange, self._bare(exchange, endpoint["server"]))
             case "POST":
-                await self._serve_post(exchange, bare_arrival(exchange.head, endpoint["server"]))
+                await self._serve_post(exchange, self._bare(exchange, endpoint["server"]))
             case "DELETE":
-                await self._serve_delete(exchange, bare_arrival(exchange.head, endpoint["server"]))
+                await self._serve_delete(exchange, self._bare(exchange, endpoint["server"]))
             case _:
                 raise not_allowed(_METHODS)
 
@@ -155,7 +155,9 @@ class StreamableHttp:
             raise not_found()
         if exchange.head.method not in {"GET", "HEAD"}:
             raise not_allowed("GET, HEAD")
-        document = protected_resource(self._facts.base_url, endpoint, self._facts.issuers)
+        document = protected_resource(
+            self._facts.base_url, endpoint, self._facts.issuers, has_certificates=self._facts.has_certificates
+        )
         await exchange.answer(200, _DOCUMENT, document)
 
     async def _serve_post(self, exchange: Exchange, bare: Arrival) -> None:
@@ -185,6 +187,9 @@ class StreamableHttp:
             raise bad_request(400, "`mcp-session-id` says which session is to end")
         self._sessions.end(opened.session.id, opened.session.holder)
         await exchange.answer(200, (), None)
+
+    def _bare(self, exchange: Exchange, server: str | None) -> Arrival:
+        return bare_arrival(exchange.head, server, self._facts.base_url)
 
     async def _turn_away(self, exchange: Exchange, arrival: Arrival, at: AtTheDoor) -> None:
         reply = turned_away(self._door, arrival, at)

@@ -15,6 +15,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Final
 
 import jwt
@@ -31,11 +32,41 @@ _PARTS: Final = 3
 
 def parse_compact(token: Secret, limits: JsonLimits) -> tuple[JsonObject, JsonObject]:
     """Return the header and the claims, of which nothing is verified; raises `Refused(BAD_CREDENTIAL)`."""
-    header, claims = _split(token.reveal(), limits.bytes_max)
+    parts = take_apart(token, limits.bytes_max)
     try:
-        return parse_object(header, limits), parse_object(claims, limits)
+        return parse_object(parts.header, limits), parse_object(parts.claims, limits)
     except Refused as error:
         raise _bad(error.detail) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A token, taken apart and not verified: what its header and claims say, what is signed, and the signature over that.
+
+    `head` is the header as it was written: of one client it is the same text each time.
+    """
+
+    head: str
+    header: bytes
+    claims: bytes
+    signed: bytes
+    signature: bytes
+
+
+def take_apart(token: Secret, bytes_max: int) -> Parts:
+    """Return the parts of a token, each in its one spelling; raises `Refused(BAD_CREDENTIAL)`."""
+    text = token.reveal()
+    parts = text.split(".", _PARTS) if len(text) <= bytes_max else ()
+    if len(parts) != _PARTS:
+        raise _bad(f"not a token in three parts of at most {bytes_max // 1024} KiB")
+    header, claims, signature = map(_decoded, parts)
+    return Parts(
+        head=parts[0],
+        header=header,
+        claims=claims,
+        signed=text.rpartition(".")[0].encode("ascii"),
+        signature=signature,
+    )
 
 
 def must_bring_nothing(header: JsonObject) -> None:
@@ -55,16 +86,8 @@ def must_be_signed(token: Secret, key: jwt.PyJWK | Ed25519PublicKey, algorithm: 
 def sign_compact(key: SigningKey, header: JsonObject, claims: JsonObject) -> Secret:
     """Return the token of these parts, signed; `alg` and `kid` are the key's."""
     whole: JsonObject = {**header, "alg": "EdDSA", "kid": key.public.keyid}
-    signed = f"{_encoded(canonical_bytes(whole))}.{_encoded(canonical_bytes(claims))}"
-    return Secret(f"{signed}.{_encoded(key.sign(signed.encode()))}")
-
-
-def _split(text: str, bytes_max: int) -> tuple[bytes, bytes]:
-    parts = text.split(".", _PARTS) if len(text) <= bytes_max else ()
-    if len(parts) != _PARTS:
-        raise _bad(f"not a token in three parts of at most {bytes_max // 1024} KiB")
-    header, claims, _signature = map(_decoded, parts)
-    return header, claims
+    signed = f"{base64url(canonical_bytes(whole))}.{base64url(canonical_bytes(claims))}"
+    return Secret(f"{signed}.{base64url(key.sign(signed.encode()))}")
 
 
 def _decoded(part: str) -> bytes:
@@ -72,12 +95,13 @@ def _decoded(part: str) -> bytes:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
         raise _bad("not base64url") from error
-    if _encoded(raw) != part:
+    if base64url(raw) != part:
         raise _bad("base64url that is not canonical")
     return raw
 
 
-def _encoded(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
+    """Return the bytes in base64url without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

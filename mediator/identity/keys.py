@@ -225,26 +225,30 @@ def _key(name: str, form: Json, algorithms: tuple[str, ...]) -> IssuerKey:
         key.Algorithm.prepare_key(key.key)  # the curve is the algorithm's own
     except jwt.PyJWTError as error:
         raise _bad(name, f"key `{key_id}` cannot be read, or is not of the kind that `{algorithm}` wants") from error
-    _must_be_strong(name, key_id, key)
+    if (weakness := _weakness_of(key)) is not None:
+        raise _bad(name, f"key `{key_id}` {weakness}")
     return IssuerKey(key_id=key_id, algorithm=algorithm, key=key)
 
 
-def _must_be_strong(name: str, key_id: str, key: jwt.PyJWK) -> None:
+def is_strong(key: jwt.PyJWK) -> bool:
+    """Tell whether a key is as strong as its algorithm wants, on the one curve served, and of a sound generator."""
+    return _weakness_of(key) is None
+
+
+def _weakness_of(key: jwt.PyJWK) -> str | None:
     if weakness := key.Algorithm.check_key_length(key.key):  # RSA below 2048 bits (RFC 7518 §3.3)
-        raise _bad(name, f"key `{key_id}` is too short: {weakness}")
+        return f"is too short: {weakness}"
     if isinstance(key.key, RSAPublicKey) and is_broken(key.key.public_numbers().n):
-        raise _bad(
-            name,
-            f"key `{key_id}` was made by a generator that is broken (CVE-2017-15361): its private half is no secret",
-        )
+        return "was made by a generator that is broken (CVE-2017-15361): its private half is no secret"
     if key.key_type != "OKP":
-        return
+        return None
     if not isinstance(key.key, Ed25519PublicKey):
-        raise _bad(name, f"key `{key_id}` is not Ed25519, the one curve served for `EdDSA`")
+        return "is not Ed25519, the one curve served for `EdDSA`"
     try:
         PublicKey(raw=key.key.public_bytes_raw())
     except Refused as error:
-        raise _bad(name, f"key `{key_id}`: {error.detail}") from error
+        return f"is weak: {error.detail}"
+    return None
 
 
 def _bad(name: str, detail: str) -> Refused:

@@ -10,10 +10,11 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum, unique
 from typing import Final
 
-from mediator.refusal import Reason, Refused
+from mediator.refusal import Reason, Refused, Told
 
 # RFC 6749 §5.2: `error_description` is made of %x20-21 / %x23-5B / %x5D-7E, which leaves out `"` and `\`.
 _FOREIGN: Final = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
@@ -28,6 +29,7 @@ class OAuthError(StrEnum):
     - RFC 8707 §2 and RFC 8693 §2.2.2: `invalid_target`
     - RFC 9396 §5: `invalid_authorization_details`
     - draft-mcguinness-oauth-actor-profile-00: `actor_unauthorized`
+    - RFC 9449 §5 and §8: `invalid_dpop_proof`, `use_dpop_nonce`
     - RFC 7009 §2.2.1: `unsupported_token_type`
     - RFC 6749 §4.1.2.1: `temporarily_unavailable`, `server_error`, here beside the HTTP status that says the same
     """
@@ -41,6 +43,8 @@ class OAuthError(StrEnum):
     INVALID_TARGET = "invalid_target"
     INVALID_AUTHORIZATION_DETAILS = "invalid_authorization_details"
     ACTOR_UNAUTHORIZED = "actor_unauthorized"
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
+    USE_DPOP_NONCE = "use_dpop_nonce"
     UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     SERVER_ERROR = "server_error"
@@ -57,9 +61,10 @@ class TokenRefused(Refused):
         *,
         sentence: str,
         remedy: str | None = None,
+        data: Mapping[str, Told] | None = None,
         decision_id: str | None = None,
     ) -> None:
-        super().__init__(reason, detail, sentence=sentence, remedy=remedy, decision_id=decision_id)
+        super().__init__(reason, detail, sentence=sentence, remedy=remedy, data=data, decision_id=decision_id)
         self.error: Final = error
         self._told: Final = sentence if remedy is None else f"{sentence}; {remedy}"
 
@@ -76,5 +81,6 @@ class TokenRefused(Refused):
             self.detail,
             sentence=self.sentence or "",
             remedy=self.remedy,
+            data=self.data,
             decision_id=decision_id,
         )

@@ -7,7 +7,8 @@ Pure. RFC 8725 throughout, RFC 9068 §4 for access tokens. The order of checks:
 3. issuer known, key known and not past its end, signature
 4. time: `exp`, `iat`, `nbf`, with the given skew; and that a retired key signed it while it was in use
 5. audience: one of ours, or what the issuer's terms say
-6. the grant: named by a claim; or, on the terms of an issuer that opens tasks, told by the token as a whole, which then
+6. to which key it is bound, if it is; whether that is shown is for `identify.py`
+7. the grant: named by a claim; or, on the terms of an issuer that opens tasks, told by the token as a whole, which then
    says who acts, and is for nobody else but us
 
 SPDX-License-Identifier: Apache-2.0
@@ -23,6 +24,7 @@ from mediator.canonical import Digest, JsonLimits, JsonObject, digest_of
 from mediator.evidence import Seal, Secret
 from mediator.identity.claims import audience_of, seconds_of, text_of
 from mediator.identity.compact import must_be_signed, must_bring_nothing, parse_compact
+from mediator.identity.confirmation import Confirmation, confirmation_of
 from mediator.identity.keys import IssuerKey, KeySet
 from mediator.identity.terms import Asserted, asserted_by, recall_asserted
 from mediator.refusal import Reason, Refused
@@ -39,6 +41,7 @@ class VerifiedClaims:
     """Claims of a token that an issuer of ours signed, for us, and that holds now. Times in seconds (RFC 7519 §2).
 
     `asserted` is who acts, where the token opens the task that `grant` is; nothing where it names one that is stored.
+    `confirmation` is what must be shown beside it, where it is bound to a key.
     """
 
     issuer: str
@@ -52,10 +55,16 @@ class VerifiedClaims:
     lineage: tuple[str, ...]
     credential_digest: Digest
     asserted: Asserted | None = None
+    confirmation: Confirmation | None = None
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
         _SEAL.must_be(seal)
+
+    @property
+    def actor(self) -> str:
+        """Who acts: the agent that the token is about."""
+        return self.subject if self.asserted is None else self.asserted.agent
 
 
 def verify_token(
@@ -99,7 +108,10 @@ def verify_token(
     if not wanted & set(audience):
         raise Refused(Reason.WRONG_AUDIENCE, "the token was made for somebody else")
 
-    # 6. the grant
+    # 6. its key
+    confirmation = confirmation_of(claims)
+
+    # 7. the grant
     asserted = None
     if terms.opens is not None and _GRANT not in claims:
         if not wanted.issuperset(audience):  # whoever else may be shown it could show it here
@@ -122,6 +134,7 @@ def verify_token(
         lineage=_lineage(claims),
         credential_digest=digest_of_credential(token),
         asserted=asserted,
+        confirmation=confirmation,
         seal=_SEAL,
     )
 
@@ -178,10 +191,18 @@ def recall_claims(form: JsonObject) -> VerifiedClaims:
                 lineage=tuple(map(str, lineage)),
                 credential_digest=Digest(credential),
                 asserted=recall_asserted(form["asserted"]) if "asserted" in form else None,
+                confirmation=_recall_confirmation(form),
                 seal=_SEAL,
             )
         case _:
             raise Refused(Reason.MALFORMED, "recorded claims cannot be read")
+
+
+def _recall_confirmation(form: JsonObject) -> Confirmation | None:
+    try:
+        return confirmation_of(form)
+    except Refused as stop:
+        raise Refused(Reason.MALFORMED, "recorded claims cannot be read") from stop
 
 
 def _find_key(header: JsonObject, claims: JsonObject, keys: KeySet, now_ms: int) -> IssuerKey:

@@ -285,7 +285,7 @@ def _judge(
     resumes: Resumption | None,
 ) -> None:
     # 1. Delegation: who acts, under which live chain, with what authority, here.
-    chain = findings.chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
+    chain = findings.chain = prove_chain(identity.claims, circumstances.grants, circumstances.last_used_ms, now_ms)
     refuse_if_elsewhere(chain, snapshot.audience, call.server)
     refuse_if_frozen(chain, circumstances)
 

@@ -43,7 +43,7 @@ class Fence:
             return
         circumstances = self.circumstances.gather(permit.grant)
         # The task is in use by this very call, so it is not idle, however long the call takes.
-        chain = prove_chain(judged.identity, circumstances.grants, now_ms, now_ms)
+        chain = prove_chain(judged.identity.claims, circumstances.grants, now_ms, now_ms)
         refuse_if_frozen(chain, circumstances)
         refuse_if_item_frozen(permit.item, circumstances)
         held = permit.item

@@ -96,7 +96,7 @@ def live_chain(
     identity: Identified, server: str | None, snapshot: TrustSnapshot, circumstances: Circumstances, now_ms: int
 ) -> DelegationChain:
     """Return the live chain of this caller, as `deliberate` proves it."""
-    chain = prove_chain(identity, circumstances.grants, circumstances.last_used_ms, now_ms)
+    chain = prove_chain(identity.claims, circumstances.grants, circumstances.last_used_ms, now_ms)
     refuse_if_elsewhere(chain, snapshot.audience, server)
     refuse_if_frozen(chain, circumstances)
     return chain

@@ -52,6 +52,7 @@ from mediator.mediation.ports import (
     Tracer,
     TrustSource,
 )
+from mediator.mediation.proofs import Proofs
 from mediator.mediation.record import Committed, DecisionRecord, Ending, Outcome, OutcomeRecord
 from mediator.mediation.refusals import once_begun
 from mediator.mediation.reply import (
@@ -113,6 +114,7 @@ class Ports:
     tool_servers: ToolServers
     tracer: Tracer
     handles: Handles
+    proofs: Proofs
     issuers: OtherIssuers = NOBODY_ELSE
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
@@ -131,12 +133,13 @@ class Corridor:
     close_seconds: float
     alarm: Callable[[str], None]
     fence: Fence
-    _identities: Identities = field(default_factory=Identities, init=False, repr=False)
+    _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ports = self.ports
         abandon = ports.tool_servers.abandon
+        self._identities = Identities(ports.proofs)
         self._rounds = Rounds(clock=ports.clock, ledger=ports.ledger, handles=ports.handles, abandon=abandon)
 
     async def answer(self, arrival: Arrival, caller: Caller = DEAF) -> Reply:

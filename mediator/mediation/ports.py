@@ -110,6 +110,14 @@ class Claims(Protocol):
         ...
 
 
+class UsedOnce(Protocol):
+    """What may be used once, remembered across restarts and by every process."""
+
+    def use_once(self, key: str, until_ms: int, now_ms: int) -> bool:
+        """Tell whether this is its first use; raises `Refused(STORE_UNAVAILABLE)`. Remembered until then, at least."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """A stop before identification: counted by minute, source and reason, not recorded one by one."""

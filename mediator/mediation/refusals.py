@@ -43,8 +43,7 @@ class Telling:
     remedy: str | None = None
 
 
-def _credential(sentence: str) -> Telling:
-    remedy = "get a token for a task: `mediator task open`"
+def _credential(sentence: str, remedy: str = "get a token for a task: `mediator task open`") -> Telling:
     return Telling(carrier=Carrier.CREDENTIAL, code=UNAUTHENTICATED, status=401, sentence=sentence, remedy=remedy)
 
 
@@ -58,6 +57,8 @@ def _result(sentence: str, remedy: str | None = None, *, code: int = FORBIDDEN, 
 
 _NEW_TASK: Final = "ask the task's owner to open a new task"
 _LATER: Final = "try again later"
+_PROVE: Final = "send the token under the scheme DPoP, with a proof for this very request (RFC 9449, section 7)"
+_BIND: Final = "ask the token endpoint for a token with a DPoP proof, and send a proof with each call"
 _UNAVAILABLE: Final = (UNAVAILABLE, 503)
 
 TELLINGS: Final[dict[Reason, Telling]] = {
@@ -67,9 +68,8 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.WRONG_AUDIENCE: _credential("the credential was made for another audience"),
     Reason.UNKNOWN_ISSUER: _credential("the credential's issuer is not trusted here"),
     Reason.UNKNOWN_KEY: _credential("the credential was signed with a key that is not known here"),
-    Reason.PROOF_REQUIRED: _credential("the credential needs a proof of possession"),
-    Reason.PROOF_INVALID: _credential("the proof of possession does not hold"),
-    Reason.PROOF_REPLAYED: _credential("the proof of possession was used before"),
+    Reason.PROOF_INVALID: _credential("the proof of possession does not hold", _PROVE),
+    Reason.PROOF_REPLAYED: _credential("the proof of possession was used before", "sign another for each request"),
     Reason.INSUFFICIENT_SCOPE: Telling(
         carrier=Carrier.SCOPE,
         code=FORBIDDEN,
@@ -91,6 +91,7 @@ TELLINGS: Final[dict[Reason, Telling]] = {
     Reason.ARGUMENTS_INVALID: _result("the arguments do not fit the tool", code=INVALID_PARAMS, status=400),
     Reason.NOT_COVERED: _result("the task does not cover this call", "ask the task's owner for a task that covers it"),
     Reason.DENIED_BY_POLICY: _result("a policy denies this call"),
+    Reason.PROOF_REQUIRED: _result("this call needs a credential that is bound to a key of yours", _BIND),
     Reason.POLICY_ERROR: _result("the policies could not be evaluated for this call", "tell the operator"),
     Reason.APPROVAL_REQUIRED: _result("a person must approve this call", "ask the operator for an approval"),
     Reason.JUSTIFICATION_REQUIRED: _result("this call needs a justification"),

@@ -18,6 +18,7 @@ from typing import Final, final
 
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.evidence import Seal
+from mediator.identity.proof import ALGORITHMS, NONCE_HEADER, find_nonce
 from mediator.inspection.asking import Asking
 from mediator.inspection.meta import OUR_PREFIX
 from mediator.inspection.release import Released
@@ -51,6 +52,7 @@ _LISTED: Final = MappingProxyType(
     }
 )
 _AUTHENTICATING: Final = frozenset({Carrier.CREDENTIAL, Carrier.SCOPE})
+_PROVING: Final = frozenset({Reason.PROOF_INVALID, Reason.PROOF_REPLAYED})
 _SUBSCRIBING: Final = frozenset({CallMethod.SUBSCRIBE, CallMethod.UNSUBSCRIBE})
 _ERROR_STATUS: Final = MappingProxyType({INVALID_PARAMS: 400, METHOD_NOT_FOUND: 404, MISSING_CAPABILITY: 400})
 """MCP 2026-07-28, `basic/transports/streamable-http`: the statuses of what a tool server itself refuses."""
@@ -245,6 +247,8 @@ def refuse(
     body = message_bytes(frame.request_id, "error", canonical_bytes(error))
     if telling.carrier in _AUTHENTICATING and frame.transport is Transport.HTTP:
         headers = (*headers, ("www-authenticate", _challenge(stop, telling, facts)))
+        if (nonce := find_nonce(stop)) is not None:
+            headers = (*headers, (NONCE_HEADER, nonce))
     return _reply(status or _status(frame, stop, telling), body, headers)
 
 
@@ -308,6 +312,11 @@ def _challenge(stop: Refused, telling: Telling, facts: ServerFacts) -> str:
     if telling.carrier is Carrier.SCOPE:
         scope = (stop.data or {}).get("scope")
         parts = ['error="insufficient_scope"', *([] if scope is None else [f'scope="{scope}"']), *parts]
+    elif stop.reason in _PROVING:  # RFC 9449 §7.1, §9
+        error = "invalid_dpop_proof" if find_nonce(stop) is None else "use_dpop_nonce"
+        algorithms = " ".join(ALGORITHMS)
+        told = [f'error="{error}"', f'error_description="{telling.sentence}"', f'algs="{algorithms}"', *parts]
+        return "DPoP " + ", ".join(told)
     elif stop.reason is not Reason.NO_CREDENTIAL:
         parts = ['error="invalid_token"', f'error_description="{telling.sentence}"', *parts]
     return "Bearer " + ", ".join(parts)

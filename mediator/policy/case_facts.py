@@ -12,6 +12,7 @@ from typing import Final
 from mediator.effect import Effect
 from mediator.policy.case_fields import Fields, one_of
 from mediator.policy.request import (
+    PROVEN,
     AgentFacts,
     ApprovalFacts,
     BaseFacts,
@@ -26,7 +27,7 @@ _GRANT_ID: Final = "grant-1"
 _PURPOSE: Final = "a case"
 _EXPIRES_MS: Final = 2_000_000
 _NOW_MS: Final = 1_000_000
-_PROOF: Final = "bearer"
+_PROOF: Final = PROVEN
 
 
 def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:

@@ -167,13 +167,20 @@ class AskFacts:
     url: str | None = None
 
 
+UNPROVEN: Final = "bearer"
+"""`proof` of a credential beside which nothing was shown: whoever holds it can use it."""
+
+PROVEN: Final = "dpop"
+"""`proof` of one that is bound to a key, which was proven for this very request."""
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseFacts:
     """The circumstances that every policy may read, whatever the item.
 
     `method` is the agent's, also where a server asks for something in the course of it.
-    `proof` says how the credential was presented (`bearer`, `dpop`, ..., `none`). `justified` tells whether an intent
+    `proof` says how the credential was presented: `UNPROVEN`, or which key was proven beside it. `justified` tells whether an intent
     names this call (P6). `provenance` names where the arguments' values came from.
     """
 

@@ -114,6 +114,12 @@ class DelegationSettings(Section):
     )
 
 
+class ProofSettings(Section):
+    """`[proof]`: what is demanded of proofs of possession (RFC 9449). Whether one is needed at all is policy's to say."""
+
+    nonce_required: bool = False  # each with a nonce of ours, which costs a client a round trip every five minutes
+
+
 class ManifestSettings(Section):
     """`[manifests]`: the folder of manifests, their envelopes, `trust.json` and `pins.lock`."""
 
@@ -249,6 +255,7 @@ class Settings(Section):
     issuers: Annotated[tuple[IssuerSettings, ...], Field(alias="issuer", strict=False)] = ()
     workload_issuers: Annotated[tuple[WorkloadIssuerSettings, ...], Field(alias="workload_issuer", strict=False)] = ()
     delegation: DelegationSettings = DelegationSettings()
+    proof: ProofSettings = ProofSettings()
     manifests: ManifestSettings = ManifestSettings()
     policy: PolicySettings = PolicySettings()
     tool_servers: Annotated[tuple[ToolServerSettings, ...], Field(alias="tool_server", strict=False)] = ()

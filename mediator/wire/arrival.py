@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from mediator.evidence import Secret
+from mediator.identity.proof import Shown, VerifiedProof
 from mediator.wire.methods import LogLevel
 from mediator.wire.receiver import NO_CAPABILITIES, Capabilities
 
@@ -41,6 +42,7 @@ class Arrival:
 
     `server` is the endpoint: a server's local name for `/servers/{server}/mcp`, nothing for `/mcp`.
     `headers` holds names in lower case, in the order and number in which they came.
+    `shown` is what came beside the credential, still to be verified, or what proves each message of its session.
     `source` says where from, for the count of stops: an address, or `stdio`.
     """
 
@@ -51,6 +53,7 @@ class Arrival:
     headers: tuple[tuple[str, str], ...]
     session: LegacySession | None
     source: str
+    shown: Shown | VerifiedProof | None = None
 
     def header(self, name: str) -> tuple[str, ...]:
         """Return every value that came under this name (lower case)."""

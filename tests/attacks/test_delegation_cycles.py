@@ -52,7 +52,7 @@ def reason_in(folder: Path, presented: Grant) -> Reason:
     with sqlite_in(folder) as store:
         circumstances = store.gather(presented.id)
     with pytest.raises(Refused) as stop:
-        prove_chain(identified(presented), circumstances.grants, circumstances.last_used_ms, NOW_MS)
+        prove_chain(identified(presented).claims, circumstances.grants, circumstances.last_used_ms, NOW_MS)
     return stop.value.reason
 
 

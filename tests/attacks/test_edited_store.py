@@ -59,7 +59,7 @@ class Attacked:
 
     def prove(self, grant: Grant, now_ms: int = NOW_MS) -> DelegationChain:
         circumstances = self.store.gather(grant.id)
-        return prove_chain(identified(grant), circumstances.grants, circumstances.last_used_ms, now_ms)
+        return prove_chain(identified(grant).claims, circumstances.grants, circumstances.last_used_ms, now_ms)
 
     def reason(self, grant: Grant, now_ms: int = NOW_MS) -> Reason | None:
         try:
@@ -169,7 +169,7 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
             for grant, expected in ((SIBLING, lives), (longer, Reason.CHAIN_INVALID)):
                 died: Reason | None = None
                 try:
-                    prove_chain(identified(grant), store.gather(grant.id).grants, None, now_ms)
+                    prove_chain(identified(grant).claims, store.gather(grant.id).grants, None, now_ms)
                 except Refused as stop:
                     died = stop.reason
                 assert died is expected
@@ -236,7 +236,7 @@ def reasons_in(store: SqliteStore) -> list[Reason | None]:
     found: list[Reason | None] = []
     for grant in ALL:
         try:
-            prove_chain(identified(grant), store.gather(grant.id).grants, None, NOW_MS)
+            prove_chain(identified(grant).claims, store.gather(grant.id).grants, None, NOW_MS)
         except Refused as stop:
             found.append(stop.reason)
         else:
@@ -272,7 +272,7 @@ async def test_an_older_copy_brings_nothing_back_to_life(tmp_path: Path, is_writ
         store.open_grant(fresh, b"signed")
         async with ledger_over(tmp_path, store, alarms):
             assert store.epoch() == epoch
-            assert prove_chain(identified(fresh), store.gather("g-9").grants, None, NOW_MS).presented == fresh
+            assert prove_chain(identified(fresh).claims, store.gather("g-9").grants, None, NOW_MS).presented == fresh
 
 
 @promise("P4", "P7")

@@ -17,7 +17,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from mediator.adapters.keys_http import BYTES_MAX, KeysEndpoint
 from mediator.canonical import Json, JsonObject, parse_object
-from mediator.identity.compact import _split
+from mediator.evidence import Secret
+from mediator.identity.compact import take_apart
 from mediator.identity.dsse import SigningKey
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -141,7 +142,7 @@ async def test_no_token_brings_a_key_or_says_where_one_is(
 
 def claims_of(idp: IdentityProvider, mediator: Running) -> JsonObject:
     """Return what a good token of this issuer says."""
-    return parse_object(_split(idp.token(mediator.url), 1 << 16)[1])
+    return parse_object(take_apart(Secret(idp.token(mediator.url)), 1 << 16).claims)
 
 
 @promise("P7")

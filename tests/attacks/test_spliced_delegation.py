@@ -105,8 +105,8 @@ def test_links_of_two_chains_make_no_chain() -> None:
         (SECOND, replace(first, parent=SECOND.id, root=SECOND.id)),
     ):
         with pytest.raises(Refused) as stop:
-            prove_chain(identified(spliced[-1]), spliced, None, NOW_MS)
+            prove_chain(identified(spliced[-1]).claims, spliced, None, NOW_MS)
         assert stop.value.reason is Reason.CHAIN_INVALID
     with pytest.raises(Refused) as stop:
-        prove_chain(identified(second), (FIRST, first), None, NOW_MS)
+        prove_chain(identified(second).claims, (FIRST, first), None, NOW_MS)
     assert stop.value.reason is Reason.GRANT_UNKNOWN

@@ -48,7 +48,7 @@ def fleet() -> Fleet:
 @asynccontextmanager
 async def at_work(tmp_path: Path, fleet: Fleet) -> AsyncIterator[Running]:
     async with running(
-        tmp_path, {"notes": tools()}, effects={"notes/send": "send"}, before_start=fleet.write
+        tmp_path, {"notes": tools()}, effects={"notes/send": "send"}, before_start=fleet.write, bearers_act=True
     ) as mediator:
         yield mediator
 

@@ -63,6 +63,8 @@ async def test_an_agent_is_launched_with_a_task_and_a_key_that_end_with_it(tmp_p
             "another task": "invalid_authorization_details",
             "read again": "",
             "in sight": False,
+            "without the key": ["PROOF_INVALID", "PROOF_INVALID"],
+            "token type": "DPoP",
             "keyid": found["keyid"],
         }
         assert {"KEPT", "MEDIATOR_URL", "MEDIATOR_AGENT", "MEDIATOR_TOKEN_FD", "MEDIATOR_KEY_FD"} <= {*names}

@@ -137,7 +137,9 @@ async def test_a_session_that_was_compared_with_older_pins_is_compared_again_bef
 ) -> None:
     """A2: what changes between the review and the approval, in a session that is open and was compared just now."""
     tools = SimulatedToolServer(tools=[tool("echo")], era="legacy")
-    async with running(tmp_path, {"tools": tools}, before_start=one_session_for_each_agent) as mediator:
+    async with running(
+        tmp_path, {"tools": tools}, before_start=one_session_for_each_agent, bearers_act=True
+    ) as mediator:
         assert reason_in(await mediator.post(tools_call("tools__echo", text="x"))) is None
         here = ("--folder", str(mediator.folder))
         tools.tools = [tool("echo"), tool("look")]

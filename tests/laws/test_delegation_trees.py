@@ -177,5 +177,5 @@ def test_no_link_can_be_left_out_doubled_or_moved(data: st.DataObject, root: Gra
     shuffled = tuple(data.draw(st.lists(st.sampled_from(links), min_size=1, max_size=4)))
     assume(shuffled not in {links, links[:2], links[:1]})
     with pytest.raises(Refused) as stop:
-        prove_chain(identified(shuffled[-1]), shuffled, None, NOW_MS)
+        prove_chain(identified(shuffled[-1]).claims, shuffled, None, NOW_MS)
     assert stop.value.reason is Reason.CHAIN_INVALID

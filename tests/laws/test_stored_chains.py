@@ -180,7 +180,7 @@ class StoredChains(RuleBasedStateMachine):
             died: Reason | None = None
             try:
                 chain = prove_chain(
-                    identified(known.grant), circumstances.grants, circumstances.last_used_ms, self.now_ms
+                    identified(known.grant).claims, circumstances.grants, circumstances.last_used_ms, self.now_ms
                 )
             except Refused as stop:
                 died = stop.reason

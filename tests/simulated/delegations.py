@@ -23,7 +23,7 @@ ROOT: Final = a_grant(
 
 def proven(*links: Grant, now_ms: int = NOW_MS) -> DelegationChain:
     """Return the chain of these links, as its last holder proves it."""
-    return prove_chain(identified(links[-1]), links, None, now_ms)
+    return prove_chain(identified(links[-1]).claims, links, None, now_ms)
 
 
 def a_receiver(agent: str = "worker") -> Receiver:

@@ -25,6 +25,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mediator.canonical import canonical_bytes
+from mediator.cli.demo.proving import Proving
 from mediator.edge.oauth import ASSERTION_TYPE
 from mediator.evidence import Secret
 from mediator.identity.client_assertion import sign_client_assertion
@@ -47,14 +48,24 @@ def in_sight() -> bytes:
     return b"".join((one / name).read_bytes() for one in processes for name in ("environ", "cmdline"))
 
 
-async def call(tool: str, token: str) -> bool:
-    """Call the tool; return whether it was done."""
-    url, headers = os.environ["MEDIATOR_URL"] + "/mcp", {"Authorization": f"Bearer {token}"}
+async def call(tool: str, token: str, key: SigningKey) -> bool:
+    """Call the tool, with a proof of the key for each request; return whether it was done."""
+    url = os.environ["MEDIATOR_URL"] + "/mcp"
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=SECONDS) as http,
+        httpx2.AsyncClient(auth=Proving(key, token), timeout=SECONDS) as http,
         Client(streamable_http_client(url, http_client=http), cache=None) as client,
     ):
         return not (await client.call_tool(tool, {})).is_error
+
+
+async def call_as_bearer(token: str) -> str:
+    """Show the token without the key; return the reason of the refusal."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient(headers=headers, timeout=SECONDS) as http:
+        begun = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+        hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": begun}
+        answer = await http.post(os.environ["MEDIATOR_URL"] + "/mcp", json=hello)
+    return str(answer.json()["error"]["data"]["reason"])
 
 
 async def ask(key: SigningKey, **form: str) -> httpx2.Response:
@@ -71,14 +82,16 @@ async def work(tool: str) -> dict[str, Any]:
     pem, pem_again = read_once("MEDIATOR_KEY_FD")
     key = SigningKey.from_pem(Secret(pem), None)
     held = canonical_bytes([{"type": "mcp_tool_grant", "grant": os.environ["MEDIATOR_GRANT"]}]).decode()
-    is_done = await call(tool, token)
+    is_done = await call(tool, token, key)
     fresh = (await ask(key, authorization_details=held)).json()
     another = await ask(key)
     seen = in_sight()
     body = "".join(line for line in pem.splitlines() if not line.startswith("-"))
     return {
         "called": is_done,
-        "called with a fresh token": await call(tool, fresh["access_token"]),
+        "called with a fresh token": await call(tool, fresh["access_token"], key),
+        "without the key": [await call_as_bearer(token), await call_as_bearer(fresh["access_token"])],
+        "token type": fresh["token_type"],
         "fresh token is another": fresh["access_token"] != token,
         "another task": another.json()["error"],
         "read again": token_again + pem_again,

@@ -18,6 +18,9 @@ DEFAULT_POLICIES: Final = {
     file.name: file.read_text(encoding="utf-8")
     for file in sorted((Path(__file__).resolve().parents[2] / "policies").glob("*.cedar"))
 }
+FOR_BEARERS: Final = {name: text for name, text in DEFAULT_POLICIES.items() if name != "proof.cedar"}
+"""The shipped set of an operator for whom a bearer is enough."""
+
 LIST_ONLY: Final = DEFAULT_POLICIES["listing.cedar"]
 
 _ENGINES: Final[dict[Digest, CedarEngine]] = {}

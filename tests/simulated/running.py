@@ -11,7 +11,7 @@
 Only the tool servers are simulated. Each is imported, signed and pinned before the mediator starts, all its tools with
 the effect `read` unless `effects` says otherwise; `declare` may change its manifest before it is signed, `settings`
 adds lines to sections of `mediator.toml`, `prepare` is given the folder before anything is imported, and `before_start`
-last. `others` are servers that are
+last. With `bearers_act` the policies are those of an operator for whom a bearer is enough. `others` are servers that are
 not simulated, by what `manifest import` is told of them. `permitted` are actions that the policies permit to everybody
 beside what they permit already.
 
@@ -180,6 +180,7 @@ async def running(
     prepare: Callable[[Path], None] | None = None,
     others: Mapping[str, Sequence[str]] | None = None,
     permitted: Sequence[str] = (),
+    bearers_act: bool = False,
 ) -> AsyncIterator[Running]:
     """Set up, pin and start; ended, and its ledger verified, when the context is left."""
     folder = tmp_path / "work"
@@ -188,7 +189,9 @@ async def running(
             await ending.enter_async_context(server)
         sources = {name: ("--url", server.url) for name, server in servers.items()}
         await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings, prepare)
-        if permitted:
+        if bearers_act:
+            (folder / "policies" / "proof.cedar").unlink()
+        if permitted or bearers_act:
             await permit(folder, permitted)
         if before_start is not None:
             before_start(folder)

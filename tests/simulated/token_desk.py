@@ -24,6 +24,7 @@ from mediator.edge.streamable_http import StreamableHttp
 from mediator.evidence import Secret
 from mediator.identity.client_assertion import sign_client_assertion, verify_client_assertion
 from mediator.identity.dsse import PublicKey, SigningKey
+from mediator.identity.proof import Shown, VerifiedProof
 from mediator.identity.workload import ProvenAgent
 from mediator.refusal import Reason, Refused
 from tests.simulated.asgi_client import HOST, Response, request
@@ -50,6 +51,7 @@ class SimulatedTokenDesk:
     locked: Refused | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
+    shown: list[Shown] = field(default_factory=list)
 
     def authenticate(self, assertion: Secret, client_id: str | None) -> ProvenAgent:
         del client_id  # the edge compares it
@@ -62,7 +64,12 @@ class SimulatedTokenDesk:
         self.used.add((client.agent, client.token_id))
         return client
 
-    async def issue(self, client: ProvenAgent, request: TokenRequest) -> JsonObject:
+    def verify_proof(self, shown: Shown) -> VerifiedProof | None:
+        self.shown.append(shown)
+        return None
+
+    async def issue(self, client: ProvenAgent, request: TokenRequest, proof: VerifiedProof | None) -> JsonObject:
+        assert proof is None
         self._ask(client.agent, request)
         token = forge(claims=good_claims(sub=client.agent, iss=self.issuer, aud=self.issuer))
         return {"access_token": token.reveal(), "token_type": "Bearer", "expires_in": 300}

@@ -2,7 +2,7 @@
 
     world = SimulatedWorld()                                       # or the fixture `world`
     world.pin(WEATHER_READ, MAIL_SEND)                             # really signed, reviewed, loaded
-    world.activate(LIST_ONLY)                                      # other policies than the default set of `policies/`
+    world.activate(LIST_ONLY)                                      # other policies than `policies/` without `proof.cedar`
     task = world.open_task(agent="planner", owner="alice@example.com", tools="weather/*", effects=["read"])
     reply = await world.answer(tools_call("weather__read", city="Oslo"), bearer=task.token)
 
@@ -57,7 +57,8 @@ from tests.simulated.owned_tools import FILES_WRITE, MAIL_SEND, WEATHER_READ, Ow
 from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
 from tests.simulated.people import key_of
 from tests.simulated.pins import NOW_MS, approved, entries, loaded, manifest_of, signed
-from tests.simulated.policies import DEFAULT_POLICIES, LIST_ONLY, engine_of
+from tests.simulated.policies import DEFAULT_POLICIES, FOR_BEARERS, LIST_ONLY, engine_of
+from tests.simulated.proofs import proofs_of
 from tests.simulated.quarantines import quarantines
 from tests.simulated.replies import (
     arrival_of,
@@ -120,7 +121,7 @@ class SimulatedWorld:
         self.alarms: list[str] = []
         self.issuer_key = key_of("issuer")
         self.profiles: dict[str, AgentSettings] = {}
-        self.policies: Mapping[str, str] = DEFAULT_POLICIES
+        self.policies: Mapping[str, str] = FOR_BEARERS
         self.limits = CallLimits(
             deadline_seconds=deadline_seconds, result_bytes_max=result_bytes_max, clock_skew_seconds=30
         )
@@ -145,6 +146,7 @@ class SimulatedWorld:
                 tool_servers=self.tool_server,
                 tracer=self.ports,
                 handles=OpenHandles(),
+                proofs=proofs_of(),
             ),
             facts=ServerFacts(version="0.1.0", metadata_url=f"{BASE_URL}/.well-known/oauth-protected-resource"),
             json_limits=DEFAULT_LIMITS,
@@ -185,7 +187,7 @@ class SimulatedWorld:
         self._lock = approved(self._envelopes[server], server, self._lock, tools=tools, raises=raises)
         self._put_pins_in_force()
 
-    def activate(self, policies: str | Mapping[str, str] = DEFAULT_POLICIES) -> None:
+    def activate(self, policies: str | Mapping[str, str] = FOR_BEARERS) -> None:
         """Put these policies in force instead of those that are."""
         self.policies = {"policies.cedar": policies} if isinstance(policies, str) else policies
         self._put_in_force(self.trust.snapshot().all_pins)

@@ -1,4 +1,4 @@
-"""An agent as one would write it: the SDK's own client over HTTP, with a bearer token, unmodified.
+"""An agent as one would write it: the SDK's own client over HTTP, unmodified, with a bearer token, or one that it proves.
 
 It knows nothing of the mediator but its address. What it is refused it reads like any other answer.
 
@@ -15,6 +15,9 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
+
+from mediator.cli.demo.proving import Proving
+from mediator.identity.dsse import SigningKey
 
 _SECONDS = 30.0
 
@@ -48,13 +51,24 @@ class Agent:
 
 
 @asynccontextmanager
-async def connected(url: str, token: str) -> AsyncIterator[Agent]:
-    """Connect with this token; the session ends with the context."""
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=_SECONDS) as http:
+async def connected(url: str, token: str, key: SigningKey | None = None) -> AsyncIterator[Agent]:
+    """Connect with this token, and with the key that it is bound to, if it is; the session ends with the context."""
+    headers = {"Authorization": f"Bearer {token}"} if key is None else {}
+    auth = None if key is None else Proving(key, token)
+    async with httpx2.AsyncClient(headers=headers, auth=auth, timeout=_SECONDS) as http:
         transport = streamable_http_client(url, http_client=http)
         async with Client(transport, cache=None) as client:
             yield Agent(client)
+
+
+async def use_stolen(url: str, token: str) -> Answer:
+    """Use a token as whoever found it would: without the key that it is bound to."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient(headers=headers, timeout=_SECONDS) as http:
+        begun = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "thief", "version": "1"}}
+        response = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": begun})
+    error = response.json().get("error", {})
+    return Answer(text=str(error.get("message")), refused=error.get("data", {}).get("reason"))
 
 
 def _answer(result: CallToolResult) -> Answer:

@@ -17,6 +17,7 @@ import httpx2
 
 from mediator.canonical import JsonObject, canonical_bytes, parse_object
 from mediator.cli.demo.agent import Answer
+from mediator.cli.demo.proving import Proving
 from mediator.delegation.details import TYPE
 from mediator.delegation.token_request import ACCESS_TOKEN, JWT, TOKEN_EXCHANGE
 from mediator.edge.oauth import ASSERTION_TYPE
@@ -30,11 +31,12 @@ _SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What an agent holds: a token, and the grant that it names."""
+    """What an agent holds: a token, the grant that it names, and the key that the token is bound to, if it is."""
 
     agent: str
     token: str
     grant: str
+    key: SigningKey | None = None
 
 
 def part(tools: Sequence[str], effects: Sequence[str] = ("read",), **more: JsonObject | int) -> JsonObject:
@@ -63,7 +65,8 @@ class Fleet:
         if status != httpx2.codes.OK:
             detail = f"`{held.agent}` could not hand on to `{receiver}`: {told.get('error_description')}"
             raise Refused(Reason.INTERNAL, detail)
-        return Held(agent=receiver, token=str(told["access_token"]), grant=str(told["grant"]))
+        token, grant = str(told["access_token"]), str(told["grant"])
+        return Held(agent=receiver, token=token, grant=grant, key=self._keys[receiver])
 
     async def try_to_hand_on(self, url: str, held: Held, receiver: str, *asked: JsonObject) -> Answer:
         """Ask for as much, and return what was said."""
@@ -75,7 +78,10 @@ class Fleet:
     async def _exchange(
         self, url: str, held: Held, receiver: str, asked: Sequence[JsonObject]
     ) -> tuple[int, JsonObject]:
-        """RFC 8693: who holds the token asks, and the receiver has signed that it acts under exactly this grant."""
+        """RFC 8693: who holds the token asks, and the receiver has signed that it acts under exactly this grant.
+
+        It hands in a proof of its key, too, to which the token will be bound (RFC 9449 §5).
+        """
         form = {
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self._assertion(url, held.agent),
@@ -86,7 +92,7 @@ class Fleet:
             "actor_token_type": JWT,
             "authorization_details": canonical_bytes([*asked]).decode(),
         }
-        async with httpx2.AsyncClient(timeout=_SECONDS) as http:
+        async with httpx2.AsyncClient(auth=Proving(self._keys[receiver]), timeout=_SECONDS) as http:
             answer = await http.post(url + TOKEN, data=form)
         return answer.status_code, parse_object(answer.content)
 

@@ -13,7 +13,7 @@ from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.adapters.tracer_otel import names
 from mediator.adapters.tracer_otel.spans import spans_of
 from mediator.canonical import Json, JsonObject
-from mediator.cli.demo.agent import Agent, connected
+from mediator.cli.demo.agent import Agent, connected, use_stolen
 from mediator.cli.demo.fleet import Fleet, Held, part
 from mediator.cli.demo.picture import draw_grants
 from mediator.cli.demo.stage import OWNER, Stage, sent
@@ -46,12 +46,14 @@ async def share_a_task(story: Story, stage: Stage, url: str, fleet: Fleet) -> No
     async with AsyncExitStack() as sessions:
 
         async def at_work(held: Held) -> Agent:
-            return await sessions.enter_async_context(connected(f"{url}/mcp", held.token))
+            return await sessions.enter_async_context(connected(f"{url}/mcp", held.token, held.key))
 
         task = _open(story, stage)
         worker, specialist = await _hand_on(story, stage, url, fleet, task)
         agents = [await at_work(held) for held in (task, worker, specialist)]
         await _each_acts(story, agents, str(stage.root / "garden"))
+        answer = await use_stolen(f"{url}/mcp", worker.token)
+        story.refused("whoever finds the worker's token has not found its key", answer, "PROOF_INVALID")
         await _widen(story, url, fleet, agents, worker, specialist)
         through = await at_work(await _through_the_connector(story, stage, url, fleet, task))
         await _forbid_the_connector(story, stage, agents[1], through)
@@ -72,7 +74,7 @@ def _open(story: Story, stage: Stage) -> Held:
 
 async def _hand_on(story: Story, stage: Stage, url: str, fleet: Fleet, task: Held) -> tuple[Held, Held]:
     story.says(
-        "  It hands a part to a worker, and that a part of it to a specialist; each proves its own key (RFC 8693):"
+        "  It hands a part to a worker, and that a part of it to a specialist; each proves its own key (RFC 8693), and its\n  token is good with that alone (RFC 9449):"
     )
     reading = part(("repo/git_log", "notes/read_note"), max_calls=10)
     worker = await fleet.hand_on(url, task, "worker", reading, _sending())

@@ -515,7 +515,7 @@ def test_a_send_that_came_over_a_connector_is_forbidden_and_the_same_send_withou
 
     def over(key: str, *connectors: str) -> Decision:
         chain = replace(BASE.chain, depth=1, connectors=frozenset(connectors))
-        return found.evaluate(call(key, arguments={"path": "/srv/a"}, base=base(chain=chain)))
+        return found.evaluate(call(key, arguments={"path": "/srv/a"}, base=base(chain=chain, proof="dpop")))
 
     assert over("mail/send").determining == ("calls-that-the-grant-covers",)
     assert over("mail/send", "other-plugin").verdict is Verdict.ALLOW
@@ -528,7 +528,31 @@ def test_a_send_that_came_over_a_connector_is_forbidden_and_the_same_send_withou
 
 # --- approval --------------------------------------------------------------------------------------------------------
 
+NEEDS_PROOF = named("proven", f'forbid({CALLS}) when {{ context.proof == "bearer" }};')
 NEEDS_APPROVAL = named("human", f"forbid({CALLS}) unless {{ context has approval }};")
+
+
+@promise("P11")
+def test_a_denial_that_a_proof_would_turn_says_so() -> None:
+    """Ours (design 4): asked once more, with a proof; and what it takes both for names the proof, which comes first."""
+
+    def asked(*policies: str, **facts: Any) -> Decision:
+        return ask(*policies, request=call(arguments={"path": "/srv/a"}, base=base(**facts)))
+
+    approval = approved(BASE.request_hash)
+    assert asked(ALLOW, NEEDS_PROOF).reason is Reason.PROOF_REQUIRED
+    assert "proof" in (asked(ALLOW, NEEDS_PROOF).remedy or "")
+    assert asked(ALLOW, NEEDS_PROOF, proof="dpop").verdict is Verdict.ALLOW
+    both = (ALLOW, NEEDS_PROOF, NEEDS_APPROVAL)
+    assert asked(*both).reason is Reason.PROOF_REQUIRED
+    assert asked(*both, approval=approval).reason is Reason.PROOF_REQUIRED
+    assert asked(*both, proof="dpop").reason is Reason.APPROVAL_REQUIRED
+    assert asked(*both, proof="dpop", approval=approval).verdict is Verdict.ALLOW
+    assert asked(*both, named("never", f"forbid({CALLS});")).reason is Reason.DENIED_BY_POLICY
+    either = named("either", f'forbid({CALLS}) unless {{ context.proof == "dpop" || context has approval }};')
+    assert asked(ALLOW, either).reason is Reason.PROOF_REQUIRED
+    only = named("only", f'permit({CALLS}) when {{ context.proof == "bearer" && context has approval }};')
+    assert asked(only).reason is Reason.APPROVAL_REQUIRED
 
 
 def test_a_denial_that_an_approval_would_turn_says_so() -> None:
@@ -937,7 +961,7 @@ def test_the_example_beside_the_default_policy_works() -> None:
 
 def decide(effect: Effect, *, covers: bool, arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> Decision:
     facts = tool("files/do", effect=effect, targets=("/to",), input_schema=dict(schema))
-    request = call("files/do", arguments=dict(arguments), base=BASE if covers else uncovered())
+    request = call("files/do", arguments=dict(arguments), base=replace(BASE if covers else uncovered(), proof="dpop"))
     return prepare_engine(default_set(), [facts]).evaluate(request)
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 import pytest
 
 from mediator.adapters.minter_jwt import actors, jwk_set, mint
-from mediator.canonical import DEFAULT_LIMITS
+from mediator.canonical import DEFAULT_LIMITS, JsonObject
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.identity.compact import parse_compact
+from mediator.identity.confirmation import Confirmation
 from mediator.identity.dsse import SigningKey
 from mediator.identity.keys import key_set
 from mediator.identity.token import VerifiedClaims, verify_token
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
-from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW, NOW_MS, SKEW
+from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW, NOW_MS, SKEW, base64url
 from tests.simulated.grants import a_grant
+from tests.simulated.proofs import ProvingKey
 
 KEY = SigningKey.generate()
 KEYS = key_set({ISSUER: (jwk_set(SigningKey.generate().public, KEY.public), ("EdDSA",))})
@@ -119,3 +121,46 @@ def test_actors_nest_from_the_last_to_the_first() -> None:
     assert actors([ROOT]) == {"sub": "planner"}
     assert actors([ROOT, LINK]) == {"sub": "gateway", "act": {"sub": "planner"}}
     assert actors([]) == {}
+
+
+ONE, OTHER = ProvingKey().thumbprint, ProvingKey().thumbprint
+
+
+@promise("P5")
+@pytest.mark.parametrize(
+    ("bound_to", "cnf"),
+    [
+        (Confirmation(jkt=ONE), {"jkt": ONE}),
+        (Confirmation(certificate=ONE), {"x5t#S256": ONE}),
+        (Confirmation(jkt=ONE, certificate=OTHER), {"jkt": ONE, "x5t#S256": OTHER}),
+    ],
+    ids=["to a key", "to a certificate", "to both"],
+)
+def test_a_token_says_to_which_key_it_is_bound(bound_to: Confirmation, cnf: JsonObject) -> None:
+    """RFC 7800 §3.1, RFC 9449 §6.1, RFC 8705 §3.1: and whoever verifies it reads just that."""
+    token = mint(a_grant(), KEY, now_ms=NOW_MS, seconds=60, bound_to=bound_to)
+    assert parse_compact(token, DEFAULT_LIMITS)[1]["cnf"] == cnf
+    assert verified(token).confirmation == bound_to
+
+
+def test_a_token_that_is_bound_to_nothing_says_nothing_of_it() -> None:
+    """RFC 7800 §3.1: there is no empty `cnf`."""
+    assert "cnf" not in parse_compact(minted(a_grant()), DEFAULT_LIMITS)[1]
+    assert verified(minted(a_grant())).confirmation is None
+
+
+def test_a_key_set_tells_public_keys_and_no_more() -> None:
+    """RFC 8037 §2, RFC 7517 §5: in the order in which they were given."""
+    other = SigningKey.generate()
+    forms = jwk_set(KEY.public, other.public)["keys"]
+    assert forms == [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "alg": "EdDSA",
+            "use": "sig",
+            "kid": key.public.keyid,
+            "x": base64url(key.public.raw),
+        }
+        for key in (KEY, other)
+    ]

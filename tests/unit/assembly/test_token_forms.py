@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediator.assembly.token_forms import details_of, evidence_of, introspection, token_answer, told
-from mediator.canonical import canonical_bytes, parse_object
+import pytest
+
+from mediator.assembly.token_forms import details_of, evidence_of, introspection, token_answer, token_type, told
+from mediator.canonical import JsonObject, canonical_bytes, parse_object
 from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.constraint import PathBelow
 from mediator.delegation.details import GrantDetails, parse_details
 from mediator.effect import Effect
 from mediator.evidence import Secret
 from mediator.identity.client_assertion import VerifiedAssertion, sign_client_assertion, verify_client_assertion
+from mediator.identity.confirmation import Confirmation
 from mediator.identity.oauth_error import OAuthError
+from mediator.identity.token import verify_token
 from mediator.refusal import Reason
 from tests.promises import promise
-from tests.simulated.forged_tokens import AUDIENCE, NOW, NOW_MS, SKEW
+from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW, NOW_MS, SKEW, forge, good_claims
 from tests.simulated.grants import a_grant
 from tests.simulated.judged import chain_of, identified
 from tests.simulated.people import key_of
+from tests.simulated.proofs import ProvingKey
 
 RIGHTS = Rights(
     entries=(
@@ -83,7 +88,7 @@ def test_depth_is_told_as_what_is_left() -> None:
 @promise("P5")
 def test_a_token_is_answered_as_the_documents_have_it() -> None:
     """RFC 6749 §5.1; beside it our own two names."""
-    assert token_answer(CHILD, Secret("a.b.c"), 42) == {
+    assert token_answer(CHILD, Secret("a.b.c"), 42, None) == {
         "access_token": "a.b.c",
         "token_type": "Bearer",
         "expires_in": 42,
@@ -91,6 +96,34 @@ def test_a_token_is_answered_as_the_documents_have_it() -> None:
         "grant": "g-1a",
         "task": "g-1",
     }
+
+
+KEY, CERTIFICATE = ProvingKey().thumbprint, ProvingKey().thumbprint
+BINDINGS: dict[str, tuple[Confirmation | None, JsonObject, str]] = {
+    "to nothing": (None, {}, "Bearer"),
+    "to a key": (Confirmation(jkt=KEY), {"cnf": {"jkt": KEY}}, "DPoP"),
+    "to a certificate": (Confirmation(certificate=CERTIFICATE), {"cnf": {"x5t#S256": CERTIFICATE}}, "Bearer"),
+    "to both": (
+        Confirmation(jkt=KEY, certificate=CERTIFICATE),
+        {"cnf": {"jkt": KEY, "x5t#S256": CERTIFICATE}},
+        "DPoP",
+    ),
+}
+
+
+@promise("P5")
+@pytest.mark.parametrize(("bound_to", "claim", "scheme"), BINDINGS.values(), ids=list(BINDINGS))
+def test_a_client_is_told_under_which_scheme_its_token_is_sent(
+    bound_to: Confirmation | None, claim: JsonObject, scheme: str
+) -> None:
+    """RFC 9449 §5, RFC 8705 §3: in the answer, and again to whoever may ask what a token is worth (RFC 7662 §2.2)."""
+    assert token_type(bound_to) == scheme
+    answer = token_answer(CHILD, Secret("a.b.c"), 42, bound_to)
+    assert answer == token_answer(CHILD, Secret("a.b.c"), 42, None) | {"token_type": scheme}
+    token = forge(claims=good_claims(sub="worker", grant="g-1a", **claim))
+    claims = verify_token(token, KEYS, frozenset({AUDIENCE}), NOW_MS, SKEW)
+    shown = introspection(claims, chain_of(ROOT, CHILD))
+    assert {name: shown[name] for name in shown if name in {"token_type", "cnf"}} == {"token_type": scheme, **claim}
 
 
 @promise("P5", "P9")
@@ -113,7 +146,7 @@ def test_a_token_is_active_no_longer_than_the_first_link_that_runs_out() -> None
 @promise("P9")
 def test_by_which_proofs_a_grant_was_given_is_told_without_the_proofs_themselves() -> None:
     """P9: digests and keys; a client that acts itself is named once."""
-    client, actor, subject = proven("planner"), proven("worker", "2"), identified(ROOT)
+    client, actor, subject = proven("planner"), proven("worker", "2"), identified(ROOT).claims
     alone = parse_object(evidence_of(client, None, None))
     assert alone == {
         "client": {"agent": "planner", "key": client.keyid, "assertion": client.digest},
@@ -123,7 +156,7 @@ def test_by_which_proofs_a_grant_was_given_is_told_without_the_proofs_themselves
     whole = parse_object(evidence_of(client, actor, subject))
     assert whole == alone | {
         "actor": {"agent": "worker", "key": actor.keyid, "assertion": actor.digest},
-        "subject": {"grant": "g-1", "token": subject.claims.credential_digest},
+        "subject": {"grant": "g-1", "token": subject.credential_digest},
     }
 
 

@@ -106,9 +106,9 @@ async def test_what_a_token_stands_for_is_read_from_the_store(agents: AgentsAtDe
     )
     token, now_ms = Secret(given["access_token"]), agents.clock.now_ms()
     desk.store.freeze("agent:worker", "sha256:1")
-    identity, chain, circumstances = held_by(desk, token, now_ms)
+    claims, chain, circumstances = held_by(desk, token, now_ms)
     assert [link.agent for link in chain.links] == ["planner", "worker"]
-    assert identity.claims.grant == given["grant"]
+    assert claims.grant == given["grant"]
     assert circumstances.frozen == {"agent:worker"}
     for client, is_theirs in (("planner", True), ("worker", True), ("specialist", False)):
         assert (find_held(desk, agents.client(client), token) is not None) is is_theirs

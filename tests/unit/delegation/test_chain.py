@@ -32,13 +32,13 @@ def reason_of(
     *grants: Grant, identity: Identified | None = None, last_used_ms: int | None = None, now_ms: int = NOW_MS
 ) -> Reason:
     with pytest.raises(Refused) as stop:
-        prove_chain(identity or bearer(grant=grants[-1].id), grants, last_used_ms, now_ms)
+        prove_chain((identity or bearer(grant=grants[-1].id)).claims, grants, last_used_ms, now_ms)
     return stop.value.reason
 
 
 def test_a_live_root_grant_is_a_chain_of_one() -> None:
     """Ours."""
-    chain = prove_chain(bearer(), (ROOT,), None, NOW_MS)
+    chain = prove_chain(bearer().claims, (ROOT,), None, NOW_MS)
     assert chain.links == (ROOT,)
     assert (chain.root, chain.presented, chain.authority) == (ROOT, ROOT, Authority(frozenset({ROOT.rights})))
 
@@ -54,7 +54,7 @@ def test_a_token_that_names_no_stored_grant_gives_nothing() -> None:
     """Ours: authority is read from the store and nowhere else."""
     assert reason_of(a_grant(id="g-2"), identity=bearer(grant="g-1")) is Reason.GRANT_UNKNOWN
     with pytest.raises(Refused) as stop:
-        prove_chain(bearer(), (), None, NOW_MS)
+        prove_chain(bearer().claims, (), None, NOW_MS)
     assert stop.value.reason is Reason.GRANT_UNKNOWN
 
 
@@ -78,12 +78,12 @@ WORKER = bearer(sub="worker", grant="g-2")
 @promise("P4", "P9")
 def test_a_delegated_link_is_held_by_the_agent_that_it_names() -> None:
     """Ours: the whole chain is what decides."""
-    chain = prove_chain(WORKER, (PARENT, CHILD), None, NOW_MS)
+    chain = prove_chain(WORKER.claims, (PARENT, CHILD), None, NOW_MS)
     assert (chain.root, chain.presented) == (PARENT, CHILD)
     assert chain.authority == Authority(frozenset({PARENT.rights, CHILD.rights}))
     assert chain.connectors == frozenset()
     through = replace(CHILD, is_connector=True)
-    assert prove_chain(WORKER, (PARENT, through), None, NOW_MS).connectors == {"worker"}
+    assert prove_chain(WORKER.claims, (PARENT, through), None, NOW_MS).connectors == {"worker"}
 
 
 @promise("P4")
@@ -130,8 +130,8 @@ def test_an_ended_grant_gives_nothing_however_fresh_its_token(state: GrantState,
 
 def test_a_grant_holds_from_its_opening_until_its_end() -> None:
     """Ours: to the millisecond."""
-    prove_chain(bearer(), (ROOT,), None, ROOT.opened_ms)
-    prove_chain(bearer(), (ROOT,), None, ROOT.expires_ms - 1)
+    prove_chain(bearer().claims, (ROOT,), None, ROOT.opened_ms)
+    prove_chain(bearer().claims, (ROOT,), None, ROOT.expires_ms - 1)
     assert reason_of(ROOT, now_ms=ROOT.opened_ms - 1) is Reason.GRANT_EXPIRED
     assert reason_of(ROOT, now_ms=ROOT.expires_ms) is Reason.GRANT_EXPIRED
 
@@ -140,10 +140,10 @@ def test_a_grant_that_is_not_used_ends() -> None:
     """Ours: a session's task ends after its idle time, counted from its last use or else from its opening."""
     idle = a_grant(opened_ms=NOW_MS - 10 * MINUTE_MS, idle_ms=5 * MINUTE_MS)
     assert reason_of(idle) is Reason.GRANT_EXPIRED
-    prove_chain(bearer(), (idle,), NOW_MS - 5 * MINUTE_MS + 1, NOW_MS)
+    prove_chain(bearer().claims, (idle,), NOW_MS - 5 * MINUTE_MS + 1, NOW_MS)
     assert reason_of(idle, last_used_ms=NOW_MS - 5 * MINUTE_MS) is Reason.GRANT_EXPIRED
     assert reason_of(idle, last_used_ms=0, now_ms=idle.opened_ms + 5 * MINUTE_MS) is Reason.GRANT_EXPIRED
-    prove_chain(bearer(), (idle,), 0, idle.opened_ms + 5 * MINUTE_MS - 1)
+    prove_chain(bearer().claims, (idle,), 0, idle.opened_ms + 5 * MINUTE_MS - 1)
 
 
 @promise("P4", "P5")
@@ -164,6 +164,6 @@ def test_a_link_that_has_ended_ends_all_that_came_of_it(ended: int, changed: dic
     links = (first, second, third)
     now_ms = NOW_MS + 5 * MINUTE_MS
     assert first.opened_ms + 5 * MINUTE_MS <= now_ms < first.expires_ms
-    assert prove_chain(bearer(grant="g-3", sub="worker"), links, None, now_ms).links == links
+    assert prove_chain(bearer(grant="g-3", sub="worker").claims, links, None, now_ms).links == links
     broken = tuple(replace(link, **changed) if place == ended else link for place, link in enumerate(links))
     assert reason_of(*broken, identity=bearer(grant="g-3", sub="worker"), now_ms=now_ms) is reason

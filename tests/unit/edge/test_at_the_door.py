@@ -30,7 +30,7 @@ def test_an_arrival_is_made_of_its_head() -> None:
     """Ours: where from, at which endpoint, and whose credential."""
     head = Head(method="POST", path="/mcp", headers=(("authorization", "Bearer abc"),), source="192.0.2.7")
 
-    arrival = bare_arrival(head, "clock")
+    arrival = bare_arrival(head, "clock", "http://127.0.0.1:8080")
 
     assert (arrival.body, arrival.transport, arrival.server, arrival.source) == (
         b"",

@@ -673,6 +673,9 @@ async def test_metadata_says_who_issues_tokens_for_each_endpoint(endpoint: str) 
         "authorization_servers": ["http://127.0.0.1:8080"],
         "bearer_methods_supported": ["header"],
         "resource_name": "mcp-mediator",
+        "dpop_signing_alg_values_supported": ["EdDSA", "ES256"],
+        "dpop_bound_access_tokens_required": False,
+        "tls_client_certificate_bound_access_tokens": False,
     }
 
 

@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from mediator.canonical import JsonLimits, JsonObject, parse_object
 from mediator.evidence import Secret
 from mediator.identity.compact import (
+    Parts,
     _decoded,
-    _split,
     must_be_signed,
     must_bring_nothing,
     parse_compact,
     sign_compact,
+    take_apart,
 )
 from mediator.identity.dsse import SigningKey
 from mediator.identity.keys import ALGORITHMS
@@ -71,6 +72,42 @@ def test_any_other_form_is_a_bad_credential(text: str) -> None:
     assert stop.value.reason is Reason.BAD_CREDENTIAL
 
 
+def test_a_token_is_taken_apart_into_what_is_signed_and_the_signature() -> None:
+    """RFC 7515 §5.2: its bytes as they came, for a reader that finds the key in the header."""
+    token = sign_compact(KEY, {"typ": "x+jwt"}, {"sub": "planner"})
+    head, body, signature = token.reveal().split(".")
+    parts = take_apart(token, 1024)
+    assert parts == Parts(
+        head=head,
+        header=_decoded(head),
+        claims=_decoded(body),
+        signed=f"{head}.{body}".encode(),
+        signature=_decoded(signature),
+    )
+    assert parse_object(parts.claims) == {"sub": "planner"}
+    public(KEY).verify(parts.signature, parts.signed)
+
+
+def test_a_token_is_taken_apart_whatever_its_parts_hold() -> None:
+    """Ours: that they are JSON is asked of what is verified first."""
+    assert take_apart(Secret("_w..AA"), 6) == Parts(
+        head="_w", header=b"\xff", claims=b"", signed=b"_w.", signature=b"\0"
+    )
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "e30", "e30.e30", "e30.e30.AA.", "e30.e30.AA.AA", "e30.e30.AAAA", "é.é.é", "e30.e30.A", "e31.e30.AA"],
+)
+def test_what_is_not_three_parts_in_one_spelling_is_not_taken_apart(text: str) -> None:
+    """RFC 7515 §7.1; one character more than asked for is too long."""
+    assert take_apart(Secret("e30.e30.AA"), 10).signature == b"\0"
+    with pytest.raises(Refused) as stop:
+        take_apart(Secret(text), 10)
+    assert stop.value.reason is Reason.BAD_CREDENTIAL
+
+
 @promise("P7")
 @pytest.mark.parametrize("name", ["crit", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"])
 def test_a_header_that_brings_something_along_is_refused(name: str) -> None:
@@ -113,7 +150,7 @@ def signature_holds(form: JsonObject, text: str) -> bool:
     """Take the steps of `verify_token` that ask nothing of the claims."""
     try:
         (key,) = trusting(form, algorithms=ALGORITHMS).issuers[ISSUER].keys.values()
-        header, _payload = _split(text, 16 * 1024)
+        header = take_apart(Secret(text), 16 * 1024).header
         if parse_object(header).get("alg") != key.algorithm:
             return False
         must_be_signed(Secret(text), key.key, key.algorithm)

@@ -8,19 +8,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from mediator.canonical import Json, JsonObject, digest_of, parse_object
 from mediator.evidence import Secret
-from mediator.identity.compact import _split, must_be_signed
+from mediator.identity.compact import must_be_signed, take_apart
 from mediator.identity.dsse import SigningKey
 from mediator.identity.keys import (
     ALGORITHMS,
     IssuerKey,
     KeySet,
     Retirement,
+    is_strong,
     key_set,
     published_keys,
     without_keys,
@@ -243,6 +245,44 @@ def test_a_retired_key_vouches_for_what_it_can_have_signed_in_its_time(
     assert key_in(rotated(), NEW).vouches_for(issued_at, expires_at, SKEW)
 
 
+# --- how strong a key is
+
+STRONG: dict[str, tuple[JsonObject, str]] = {
+    "Ed25519": (jwk_of(KEY), "EdDSA"),
+    "P-256": (P256, "ES256"),
+    "P-384": (ec_key(ec.SECP384R1()), "ES384"),
+    "RSA of 2048 bits": (RSA_2048, "PS256"),
+}
+WEAK: dict[str, tuple[JsonObject, str]] = {
+    "RSA of 1024 bits": (BAD_KEYS["RSA of 1024 bits"], "RS256"),  # type: ignore[dict-item]  # it is an object
+    "Ed448": (ed448_key(), "EdDSA"),
+    "Ed25519, of order 1": (jwk_of(KEY, x=base64url(b"\x01" + bytes(31))), "EdDSA"),
+    "Ed25519, of order 4": (jwk_of(KEY, x=base64url(bytes(32))), "EdDSA"),
+}
+
+
+@pytest.mark.parametrize(("form", "algorithm"), STRONG.values(), ids=list(STRONG))
+def test_a_key_of_its_algorithms_length_and_curve_is_strong(form: JsonObject, algorithm: str) -> None:
+    """RFC 7518 §3.3, RFC 8037 §3.1."""
+    assert is_strong(jwt.PyJWK(form, algorithm=algorithm))
+
+
+@promise("P7")
+@pytest.mark.parametrize(("form", "algorithm"), WEAK.values(), ids=list(WEAK))
+def test_a_key_that_others_can_sign_for_is_not_strong(form: JsonObject, algorithm: str) -> None:
+    """RFC 8725 §3.2; ours for the curve: a key that reads well is not yet a good one."""
+    assert not is_strong(jwt.PyJWK(form, algorithm=algorithm))
+
+
+@promise("P7")
+@pytest.mark.corpus
+def test_a_key_of_the_broken_generator_is_not_strong() -> None:
+    """CVE-2017-15361, by Wycheproof's one key of it."""
+    groups = json.loads(CORPUS.read_bytes())["testGroups"]
+    (form,) = [group["public"]["keys"][0] for group in groups if group["comment"] == "jws_rsa_roca_key"]
+    assert not is_strong(jwt.PyJWK(form, algorithm="RS256"))
+
+
 # --- what others publish
 
 CORPUS = Path(__file__).resolve().parents[2] / "data" / "wycheproof" / "json_web_key_test.json"
@@ -307,7 +347,7 @@ def test_the_digest_moves_with_the_terms_of_an_issuer() -> None:
 def verifies(form: JsonObject, text: str) -> bool:
     try:
         keys = key_set({ISSUER: (published_keys(form, ALGORITHMS), ALGORITHMS)})
-        header = parse_object(_split(text, 1 << 16)[0])
+        header = parse_object(take_apart(Secret(text), 1 << 16).header)
         key = keys.find_key(ISSUER, str(header.get("kid")))
         if key is None or header.get("alg") != key.algorithm:
             return False

@@ -77,6 +77,7 @@ def test_a_good_token_says_who_and_which_grant() -> None:
         "lineage": (),
         "credential_digest": "sha256:" + hashlib.sha256(token.reveal().encode()).hexdigest(),
         "asserted": None,
+        "confirmation": None,
     }
 
 

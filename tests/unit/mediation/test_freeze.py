@@ -20,7 +20,7 @@ from tests.simulated.grants import a_grant
 from tests.simulated.judged import a_prompt, a_resource, a_tool, chain_of, circumstances_of, identified
 
 GRANT = a_grant()
-CHAIN = prove_chain(identified(GRANT), (GRANT,), None, NOW_MS)
+CHAIN = prove_chain(identified(GRANT).claims, (GRANT,), None, NOW_MS)
 
 
 def frozen(*names: str) -> Circumstances:

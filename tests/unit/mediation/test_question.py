@@ -40,7 +40,7 @@ TOOL = a_tool(sends_to=frozenset({"example.com"}))
 
 
 def chain_of(grant: Grant) -> DelegationChain:
-    return prove_chain(identified(grant), (grant,), None, NOW_MS)
+    return prove_chain(identified(grant).claims, (grant,), None, NOW_MS)
 
 
 @promise("P9")

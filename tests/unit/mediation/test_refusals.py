@@ -26,7 +26,6 @@ WHO_ARE_YOU = {
     Reason.WRONG_AUDIENCE,
     Reason.UNKNOWN_ISSUER,
     Reason.UNKNOWN_KEY,
-    Reason.PROOF_REQUIRED,
     Reason.PROOF_INVALID,
     Reason.PROOF_REPLAYED,
 }

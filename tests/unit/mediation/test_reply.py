@@ -341,10 +341,21 @@ def test_who_is_not_identified_is_told_over_http_where_to_get_a_token(reason: Re
         assert f'resource_metadata="{FACTS.metadata_url}"' in challenge
         if reason is Reason.NO_CREDENTIAL:
             assert challenge == f'Bearer resource_metadata="{FACTS.metadata_url}"'
+        elif reason in {Reason.PROOF_INVALID, Reason.PROOF_REPLAYED}:  # RFC 9449 §7.1
+            description = TELLINGS[reason].sentence
+            assert challenge.startswith(f'DPoP error="invalid_dpop_proof", error_description="{description}", algs="')
         else:
             description = TELLINGS[reason].sentence
             assert challenge.startswith(f'Bearer error="invalid_token", error_description="{description}", ')
         assert error_of(reply)["code"] == -31401
+
+
+def test_whoever_is_to_use_a_nonce_is_told_which() -> None:
+    """RFC 9449 §9: in a header of its own, beside the error that says so."""
+    reply = refuse(frame(), Refused(Reason.PROOF_INVALID, data={"nonce": "abc"}), FACTS)
+    headers = dict(reply.headers)
+    assert (reply.status, headers["dpop-nonce"]) == (401, "abc")
+    assert headers["www-authenticate"].startswith('DPoP error="use_dpop_nonce", ')
 
 
 def test_who_is_not_identified_over_stdio_gets_no_header() -> None:

@@ -64,7 +64,7 @@ def test_a_grant_is_good_where_it_is_for_whatever_its_token_says(
 ) -> None:
     """P4: authority is read from the stored grant, its audience as well."""
     grant = a_grant(audience=audience)
-    chain = prove_chain(identified(grant), (grant,), None, NOW_MS)
+    chain = prove_chain(identified(grant).claims, (grant,), None, NOW_MS)
     if is_here:
         refuse_if_elsewhere(chain, "https://m", server)
         return

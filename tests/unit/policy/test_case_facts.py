@@ -19,7 +19,7 @@ def test_silence_is_a_covered_call_of_one_bearer_agent() -> None:
         id="agent-1", owner="owner@example.com", agent_class="assistant", team=""
     )
     base = base_from(Fields({}, "c"), "prompts/get")
-    assert (base.grant.covers, base.proof, base.approval, base.method) == (True, "bearer", None, "prompts/get")
+    assert (base.grant.covers, base.proof, base.approval, base.method) == (True, "dpop", None, "prompts/get")
     assert base.chain == ChainFacts(
         depth=0, root="owner@example.com", members=frozenset({"agent-1"}), connectors=frozenset()
     )

@@ -78,7 +78,7 @@ def test_a_case_that_says_nothing_is_a_covered_call_of_a_bearer_agent() -> None:
     assert request.action is Action.CALL
     assert request.arguments == {}
     assert request.base is not None
-    assert (request.base.grant.covers, request.base.proof, request.base.approval) == (True, "bearer", None)
+    assert (request.base.grant.covers, request.base.proof, request.base.approval) == (True, "dpop", None)
 
 
 def test_every_fact_can_be_said() -> None:
@@ -168,7 +168,7 @@ def test_a_case_names_the_agent_to_which_authority_is_handed_instead() -> None:
             is_connector=False,
         ),
         now_ms=1_000_000,
-        proof="bearer",
+        proof="dpop",
     )
 
 
