@@ -17,14 +17,17 @@ from mediator.assembly.mediator import Mediator
 from mediator.assembly.token_desk import TokenDesk
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.token_request import ClientCredentials, Exchange
+from mediator.edge.oauth_metadata import TOKEN
 from mediator.evidence import Secret
 from mediator.identity.client_assertion import sign_client_assertion
 from mediator.identity.dsse import SigningKey
+from mediator.identity.proof import Shown
 from mediator.identity.workload import ProvenAgent
 from mediator.settings.sections import AgentSettings
 from tests.simulated.clock import FixedClock
 from tests.simulated.opened import BASE_URL
 from tests.simulated.people import key_of
+from tests.simulated.proofs import ProvingKey
 from tests.simulated.running import OWNER
 
 AGENTS = ("planner", "worker", "specialist", "plugin")
@@ -52,25 +55,47 @@ class AgentsAtDesk:
         """Return who this is, proven."""
         return self.tokens.authenticate(self.assertion(agent), None)
 
-    async def token(self, agent: str, asked: str | None = None, *targets: str, scope: str | None = None) -> Any:
-        """Ask for a task of one's own."""
+    async def token(
+        self,
+        agent: str,
+        asked: str | None = None,
+        *targets: str,
+        scope: str | None = None,
+        shown: Shown | None = None,
+    ) -> Any:
+        """Ask for a task of one's own; `shown` is what the request shows beside it."""
         scopes = None if scope is None else (scope,)
         request = ClientCredentials(authorization_details=asked, scope=scopes, targets=targets)
-        return await self.tokens.issue(self.client(agent), request)
+        return await self._issue(agent, request, shown)
 
-    async def fresh(self, agent: str, grant: object) -> Any:
+    async def _issue(self, agent: str, request: ClientCredentials | Exchange, shown: Shown | None) -> Any:
+        proof = None if shown is None else self.tokens.verify_proof(shown)
+        return await self.tokens.issue(self.client(agent), request, proof)
+
+    def shown(self, key: ProvingKey, **told: Any) -> Shown:
+        """Return a proof of this key for the token endpoint, good now but for what is said otherwise."""
+        good: dict[str, Any] = {"url": BASE_URL + TOKEN, "now": self.clock.now_ms() // 1000}
+        return key.shown(**(good | told))
+
+    async def fresh(self, agent: str, grant: object, shown: Shown | None = None) -> Any:
         """Ask for a fresh token of a grant that this agent holds."""
         held: JsonObject = {"type": "mcp_tool_grant", "grant": str(grant)}
-        return await self.token(agent, canonical_bytes([held]).decode())
+        return await self.token(agent, canonical_bytes([held]).decode(), shown=shown)
 
     async def exchange(
-        self, subject: str, asker: str, asked: str | None, actor: Secret | None = None, *targets: str
+        self,
+        subject: str,
+        asker: str,
+        asked: str | None,
+        actor: Secret | None = None,
+        *targets: str,
+        shown: Shown | None = None,
     ) -> Any:
         """Ask for a part of what a token stands for."""
         request = Exchange(
             subject_token=Secret(subject), actor_token=actor, authorization_details=asked, scope=None, targets=targets
         )
-        return await self.tokens.issue(self.client(asker), request)
+        return await self._issue(asker, request, shown)
 
 
 def desk_of(mediator: Mediator, **limits: int) -> AgentsAtDesk:

@@ -16,19 +16,26 @@ import pytest
 from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator
+from mediator.assembly.token_desk import TokenDesk
 from mediator.canonical import DEFAULT_LIMITS, parse_object
 from mediator.cli.main import run
 from mediator.delegation.grant import GrantState
-from mediator.delegation.token_request import ACCESS_TOKEN
+from mediator.delegation.token_request import ACCESS_TOKEN, ClientCredentials
+from mediator.edge.oauth_metadata import TOKEN
 from mediator.evidence import Secret
 from mediator.identity.compact import parse_compact
 from mediator.identity.identify import identify
+from mediator.identity.nonce import Nonces
 from mediator.identity.oauth_error import OAuthError, TokenRefused
+from mediator.identity.proof import Shown
+from mediator.mediation.key_holders import KeyHolders
+from mediator.mediation.proofs import Proofs
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.agents_at_desk import AgentsAtDesk, desk_of
 from tests.simulated.fleet import details
 from tests.simulated.opened import BASE_URL, opened
+from tests.simulated.proofs import ProvingKey
 from tests.simulated.running import OWNER
 
 NOTES = details(["notes/a"])
@@ -384,3 +391,103 @@ def test_who_says_another_name_beside_its_assertion_is_nobody(desk: AgentsAtDesk
         desk.tokens.authenticate(desk.assertion("planner"), "worker")
     assert (stop.value.error, stop.value.reason) == (OAuthError.INVALID_CLIENT, Reason.BAD_CREDENTIAL)
     assert desk.tokens.authenticate(desk.assertion("planner"), "planner").agent == "planner"
+
+
+# --- proof of possession ---------------------------------------------------------------------------------------------
+
+
+def bound_to(told: Any) -> Any:
+    """Return the type of a token, and the key that it says to be bound to."""
+    claims = parse_compact(Secret(told["access_token"]), DEFAULT_LIMITS)[1]
+    return told["token_type"], claims.get("cnf")
+
+
+@promise("P5")
+async def test_a_token_is_bound_to_the_key_that_the_request_shows(desk: AgentsAtDesk) -> None:
+    """RFC 9449 §5, §6.1; RFC 8705 §3: a proof, or the connection's certificate; nothing shown, nothing bound."""
+    key, certificate = ProvingKey(), ProvingKey().thumbprint
+    assert bound_to(await desk.token("planner")) == ("Bearer", None)
+    told = await desk.token("planner", shown=desk.shown(key))
+    assert bound_to(told) == ("DPoP", {"jkt": key.thumbprint})
+    again = await desk.fresh("planner", told["grant"], desk.shown(other := ProvingKey("ES256")))
+    assert bound_to(again) == ("DPoP", {"jkt": other.thumbprint})
+    alone = Shown(proofs=(), is_dpop=False, method="POST", url="", certificate=certificate)
+    assert bound_to(await desk.token("planner", shown=alone)) == ("Bearer", {"x5t#S256": certificate})
+    both = replace(desk.shown(key), certificate=certificate)
+    assert bound_to(await desk.token("planner", shown=both)) == ("DPoP", {"jkt": key.thumbprint})
+    shown = desk.tokens.introspect(desk.client("planner"), Secret(told["access_token"]))
+    assert (shown["token_type"], shown["cnf"]) == ("DPoP", {"jkt": key.thumbprint})
+
+
+@promise("P4", "P5")
+async def test_what_is_handed_on_is_bound_to_the_receivers_key(desk: AgentsAtDesk) -> None:
+    """RFC 8693 with RFC 9449: the proof that is handed in is that of who will act."""
+    giver, receiver = ProvingKey(), ProvingKey()
+    told = await desk.token("planner", shown=desk.shown(giver))
+    actor = desk.agreed("worker", told["grant"])
+    given = await desk.exchange(told["access_token"], "planner", NOTES, actor, shown=desk.shown(receiver))
+    assert bound_to(given) == ("DPoP", {"jkt": receiver.thumbprint})
+    actor = desk.agreed("specialist", told["grant"])
+    asking = desk.exchange(told["access_token"], "planner", NOTES, actor, shown=desk.shown(giver))
+    assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
+
+
+@promise("P4")
+async def test_who_asks_with_a_bound_token_of_another_proves_its_key(desk: AgentsAtDesk) -> None:
+    """RFC 8693 §2.1: `may_act` names the receiver; a stolen subject token is none of its own."""
+    giver, other = ProvingKey(), ProvingKey()
+    told = await desk.token("planner", details(["notes/a"], may_act=["worker"], max_depth=2), shown=desk.shown(giver))
+    for shown in (None, desk.shown(other)):
+        asking = desk.exchange(told["access_token"], "worker", NOTES, shown=shown)
+        assert await error_of(asking) == (OAuthError.INVALID_GRANT, Reason.PROOF_INVALID)
+    open_to_all = await desk.token("planner", details(["notes/a"], may_act=["worker"], max_depth=2))
+    assert (await desk.exchange(open_to_all["access_token"], "worker", NOTES))["grant"]
+
+
+@promise("P5", "P7")
+async def test_a_proof_that_does_not_hold_issues_nothing(desk: AgentsAtDesk) -> None:
+    """RFC 9449 §5: `invalid_dpop_proof`; used once, and no other agent's key."""
+    key = ProvingKey()
+    for bad in (desk.shown(key, htm="GET"), desk.shown(key, url=f"{BASE_URL}/mcp"), desk.shown(key, iat=1)):
+        asking = desk.token("planner", shown=replace(bad, url=BASE_URL + TOKEN))
+        assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
+    shown = desk.shown(key)
+    assert bound_to(await desk.token("planner", shown=shown))[0] == "DPoP"
+    assert await error_of(desk.token("planner", shown=shown)) == (
+        OAuthError.INVALID_DPOP_PROOF,
+        Reason.PROOF_REPLAYED,
+    )
+    asking = desk.token("worker", shown=desk.shown(key))
+    assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
+
+
+@promise("P7")
+async def test_whoever_is_told_to_use_a_nonce_has_used_nothing_up(mediator: Mediator) -> None:
+    """RFC 9449 §8: the same assertion is good for the request with the nonce."""
+    desk = desk_of(mediator)
+    nonces = Nonces(Secret("n" * 32))
+    proofs = Proofs(mediator.store, KeyHolders({}, lambda *_: None), nonces)
+    tokens = TokenDesk(desk=replace(desk.tokens.desk, proofs=proofs))
+    key = ProvingKey()
+    with pytest.raises(TokenRefused) as stop:
+        tokens.verify_proof(desk.shown(key))
+    assert stop.value.error is OAuthError.USE_DPOP_NONCE
+    assert stop.value.decided_as("d-1").data == stop.value.data == {"nonce": nonces.current(desk.clock.now_ms())}
+    proof = tokens.verify_proof(desk.shown(key, nonce=nonces.current(desk.clock.now_ms())))
+    assert proof is not None
+    told = await tokens.issue(
+        desk.client("planner"), ClientCredentials(authorization_details=None, scope=None, targets=()), proof
+    )
+    assert told["token_type"] == "DPoP"
+
+
+@promise("P7")
+async def test_a_proof_that_cannot_be_remembered_issues_nothing(mediator: Mediator, desk: AgentsAtDesk) -> None:
+    """P7: a store that is away is our fault, and no proof is believed meanwhile."""
+    client, shown = desk.client("planner"), desk.shown(ProvingKey())
+    proof = desk.tokens.verify_proof(shown)
+    with closing(sqlite3.connect(mediator.folder.store_file)) as connection:
+        connection.execute("DROP TABLE used")
+    with pytest.raises(Refused) as stop:
+        await desk.tokens.issue(client, ClientCredentials(authorization_details=None, scope=None, targets=()), proof)
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE

@@ -5,11 +5,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mediator.canonical import JsonLimits, JsonObject, parse_object
 from mediator.evidence import Secret
@@ -133,6 +136,28 @@ def test_only_the_url_safe_alphabet_is_read(part: str) -> None:
     assert base64url(_decoded(part)) == part
     with pytest.raises(Refused):
         _decoded(part.replace("-", "+").replace("_", "/"))
+
+
+@promise("P7")
+@given(
+    st.one_of(
+        st.binary(max_size=40).map(base64url),
+        st.text("Ag_-8Qw0=+/. \nZ", max_size=9),
+        st.text(max_size=6),
+    )
+)
+def test_a_part_has_one_spelling_and_every_sequence_of_bytes_has_it(part: str) -> None:
+    """RFC 4648 §3.5: what is read is what would be written, byte for byte; nothing else is read."""
+    try:
+        raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raw = None
+    if raw is not None and base64url(raw) == part:
+        assert _decoded(part) == raw
+    else:
+        with pytest.raises(Refused) as stop:
+            _decoded(part)
+        assert stop.value.reason is Reason.BAD_CREDENTIAL
 
 
 def corpus_cases() -> list[tuple[JsonObject, str, bool]]:
