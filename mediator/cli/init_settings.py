@@ -33,7 +33,8 @@ _TEMPLATE: Final = """\
 [server]                               # where agents come in over HTTP
 # host = "127.0.0.1"                   # this machine alone; another address needs `public_url`
 # port = 8080
-# public_url = "https://mediator.example.com"  # behind a proxy that speaks TLS: what tokens are made for
+# public_url = "https://mediator.example.com"  # where others reach it, itself or a proxy: what tokens are made for
+# tls = {{ certificate = "tls/chain.pem", key = "tls/key.pem" }}  # TLS without a proxy; `client_ca` looks at clients'
 # allowed_hosts = []                   # `Host` headers beside our own
 # allowed_origins = []                 # `Origin` headers beside our own, for browsers
 # extensions = ["io.modelcontextprotocol/tasks"]  # of MCP: no other is served; [] refuses mcp tasks, too

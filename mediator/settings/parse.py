@@ -33,6 +33,7 @@ from mediator.settings.sections import (
     TelemetrySettings,
     ToolServerSettings,
 )
+from mediator.settings.tls import TlsSettings
 from mediator.settings.workloads import WorkloadIssuerSettings, WorkloadSettings, find_mistake
 
 Toml: TypeAlias = Mapping[str, object]
@@ -133,6 +134,8 @@ def _known_keys(model: type[Section], where: tuple[int | str, ...]) -> list[str]
     section = next((MODELS[step] for step in where if step in MODELS), None)
     if section is None and "workload" in where[:-1]:
         section = WorkloadSettings
+    if where[:-1] == ("server", "tls"):
+        section = TlsSettings
     if section is None:
         section = model if len(where) == 1 else _SECTIONS[str(where[0])]
     return [field.alias or name for name, field in section.model_fields.items()]

@@ -19,6 +19,7 @@ from mediator.effect import Effect
 from mediator.settings.credentials import CredentialValue
 from mediator.settings.issuers import IssuerSettings
 from mediator.settings.section import Section
+from mediator.settings.tls import TlsSettings
 from mediator.settings.values import (
     LOOPBACK_NAMES,
     AgentName,
@@ -65,6 +66,7 @@ class ServerSettings(Section):
     host: Host = "127.0.0.1"  # this machine alone, until somebody says otherwise
     port: Annotated[int, Field(ge=0, le=65535)] = 8080  # 0: whichever is free
     public_url: Origin | None = None  # what tokens are made for (their audience)
+    tls: TlsSettings | None = None  # none: plain HTTP, for this machine or for a proxy that speaks TLS
     allowed_hosts: Texts = ()  # beside our own: `Host` headers that are answered (against DNS rebinding)
     allowed_origins: Origins = ()
     extensions: Annotated[tuple[Literal["io.modelcontextprotocol/tasks"], ...], Field(strict=False)] = (
@@ -78,11 +80,17 @@ class ServerSettings(Section):
     def _is_addressable(self) -> Self:
         if self.public_url is None and not is_loopback(self.host):
             raise expected("`public_url` beside a `host` that is not this machine: tokens are made for that address")
+        if self.tls is not None and (self.public_url or "").startswith("http://"):
+            raise expected("a `public_url` that begins with `https://` beside `[server.tls]`")
         return self
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self.tls is None else "https"
 
     def base_url(self, port: int | None = None) -> str:
         """The mediator's own address, and the audience of its tokens; `port` is where it really listens."""
-        return self.public_url or f"http://{bracketed(self.host)}:{port or self.port}"
+        return self.public_url or f"{self._scheme}://{bracketed(self.host)}:{port or self.port}"
 
     def hosts(self, port: int | None = None) -> frozenset[str]:
         """Every `Host` header that is answered."""
@@ -95,7 +103,7 @@ class ServerSettings(Section):
         """Every `Origin` header that is answered; a request without one comes from no browser."""
         own = {self.base_url(port), *self.allowed_origins}
         if is_loopback(self.host):
-            own |= {f"http://{name}:{port or self.port}" for name in LOOPBACK_NAMES}
+            own |= {f"{self._scheme}://{name}:{port or self.port}" for name in LOOPBACK_NAMES}
         return frozenset(own)
 
 

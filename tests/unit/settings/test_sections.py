@@ -77,6 +77,28 @@ def test_on_this_machine_every_name_of_it_is_answered_at_the_port_where_it_liste
     }
 
 
+def test_over_tls_its_own_addresses_are_https() -> None:
+    """Ours: the address that tokens are made for, and the origins of this machine, say what is spoken there."""
+    tls = {"certificate": "chain.pem", "key": "key.pem"}
+    server = parse_settings({"server": {"tls": tls}}).server
+
+    assert server.base_url(99) == "https://127.0.0.1:99"
+    assert server.hosts(99) == {"127.0.0.1:99", "localhost:99", "[::1]:99"}
+    assert server.origins(99) == {"https://127.0.0.1:99", "https://localhost:99", "https://[::1]:99"}
+    public = parse_settings({"server": {"host": "::", "public_url": "https://m.example.com", "tls": tls}}).server
+    assert public.base_url(99) == "https://m.example.com"
+    assert public.origins(99) == {"https://m.example.com"}
+
+
+def test_a_plain_address_beside_tls_is_refused() -> None:
+    """Ours: whoever asks there speaks to nobody."""
+    tls = {"certificate": "chain.pem", "key": "key.pem"}
+
+    assert refused({"server": {"public_url": "http://127.0.0.1:8080", "tls": tls}}) == (
+        "mediator.toml: `server`: expected a `public_url` that begins with `https://` beside `[server.tls]`"
+    )
+
+
 def test_an_ipv6_address_is_bracketed_in_the_base_url() -> None:
     """RFC 3986 §3.2.2."""
     assert parse_settings({"server": {"host": "::1"}}).server.base_url() == "http://[::1]:8080"
