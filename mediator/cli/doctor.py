@@ -27,6 +27,7 @@ from mediator.assembly.folder import require_private as require_private_folder
 from mediator.assembly.issuer_files import read_issuer_keys
 from mediator.assembly.seen import Signed, refuse_older
 from mediator.assembly.servers import promise_of
+from mediator.assembly.tls import open_tls, read_server_certificate
 from mediator.assembly.trust import ACTIVATION_FILE, item_facts, load_pin_set, read_policies, read_signer_trust
 from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import Json
@@ -210,6 +211,24 @@ def _issuers(set_up: SetUp) -> Iterator[Finding]:
         yield _warning("no `[[issuer]]` is local: `task open` and `stdio` can make no token", "add one: `local = true`")
 
 
+def _tls(set_up: SetUp) -> Iterator[Finding]:
+    server, at = set_up.settings.server, now_ms()
+    if server.tls is None:
+        return
+    open_tls(set_up.folder, server.tls, at)
+    certificate = read_server_certificate(set_up.folder, server.tls, at)
+    if certificate.ends_ms - at < _SOON_MS:
+        yield _warning(
+            f"`{server.tls.certificate}` ends at {write_moment(certificate.ends_ms)}: from then on no agent connects",
+            "have it issued anew, and start the mediator again",
+        )
+    if not certificate.is_for(server.own_host):
+        yield _warning(
+            f"`{server.tls.certificate}` is not for `{server.own_host}`, where agents look for the mediator",
+            "have it issued for that name, or correct `public_url` under `[server]`",
+        )
+
+
 def _servers(set_up: SetUp) -> Iterator[Finding]:
     for server in set_up.settings.tool_servers:
         program = server.command[0] if server.command else None
@@ -278,6 +297,7 @@ _CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
     (_policies, "`mediator policy check` says more"),
     (_agents, "correct the `[[agent]]` in mediator.toml"),
     (_issuers, "correct the `[[issuer]]` or `[[workload_issuer]]` in mediator.toml"),
+    (_tls, "correct `[server.tls]`"),
     (_servers, "correct the `[[tool_server]]`"),
     (_programs, "correct the `[[tool_server]]`"),
     (_reaching, "correct the `[[tool_server]]`"),

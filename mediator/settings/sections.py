@@ -42,6 +42,7 @@ from mediator.settings.values import (
     Words,
     bracketed,
     expected,
+    host_of_url,
     is_loopback,
 )
 from mediator.settings.workloads import WorkloadIssuerSettings, WorkloadSettings
@@ -91,6 +92,11 @@ class ServerSettings(Section):
     def base_url(self, port: int | None = None) -> str:
         """The mediator's own address, and the audience of its tokens; `port` is where it really listens."""
         return self.public_url or f"{self._scheme}://{bracketed(self.host)}:{port or self.port}"
+
+    @property
+    def own_host(self) -> str:
+        """The name or address under which agents look for the mediator."""
+        return self.host if self.public_url is None else host_of_url(self.public_url)
 
     def hosts(self, port: int | None = None) -> frozenset[str]:
         """Every `Host` header that is answered."""

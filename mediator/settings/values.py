@@ -99,6 +99,13 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def host_of_url(url: str) -> str:
+    """The host that a URL of the settings names, without the brackets of an address."""
+    match = _URL.fullmatch(url)
+    assert match is not None  # it was looked at when it was read
+    return match["host"].strip("[]")
+
+
 def _url(value: str) -> str:
     match = _URL.fullmatch(value)
     if match is None or int(match["port"] or 0) > _PORT_MAX:

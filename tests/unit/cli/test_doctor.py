@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.promises import promise
+from tests.simulated.certificates import FAR, Authority
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
 from tests.simulated.tampering import with_payload
 
@@ -163,6 +165,60 @@ def test_what_is_weak_is_a_warning(
 
     assert any(what in one["what"] for one in warnings), warnings
     assert all(one["next"] for one in warnings)
+
+
+def put_tls(work: Path, ends: dt.datetime = FAR, *, lines: str = "") -> None:
+    (work / "tls").mkdir()
+    Authority(work / "tls").issue("server", "127.0.0.1", ends=ends)
+    edit_settings(f'[server.tls]\ncertificate = "tls/server.pem"\nkey = "tls/server.key.pem"\n{lines}')(work)
+
+
+def of_tls(mediator: Commands, code: int) -> list[tuple[str, str, str]]:
+    return [(one["level"], one["what"], one["next"]) for one in found(mediator, code) if "tls" in one["what"]]
+
+
+def test_a_certificate_that_holds_is_nothing_to_tell(work: Path, mediator: Commands) -> None:
+    """Ours."""
+    put_tls(work)
+
+    assert of_tls(mediator, 0) == []
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(work: Path, mediator: Commands) -> None:
+    """Ours: a month is what it takes to have another, and nobody connects without."""
+    put_tls(work, dt.datetime.now(dt.UTC) + dt.timedelta(days=29))
+
+    ((level, what, next_step),) = of_tls(mediator, 0)
+
+    assert (level, what[:24]) == ("warning", "`tls/server.pem` ends at")
+    assert "start the mediator again" in next_step
+
+
+def test_a_certificate_for_another_name_is_a_warning(work: Path, mediator: Commands) -> None:
+    """RFC 9525 §6: agents look for the name in `public_url`, and refuse a server of another."""
+    put_tls(work)
+    settings = work / "mediator.toml"
+    settings.write_text(settings.read_text().replace("[server] ", 'server.public_url = "https://m.example.com"\n#', 1))
+
+    assert of_tls(mediator, 0) == [
+        (
+            "warning",
+            "`tls/server.pem` is not for `m.example.com`, where agents look for the mediator",
+            "have it issued for that name, or correct `public_url` under `[server]`",
+        )
+    ]
+
+
+@promise("P7")
+def test_a_certificate_that_stops_the_start_is_an_error(work: Path, mediator: Commands) -> None:
+    """Ours: as the start would say it."""
+    put_tls(work, dt.datetime(2021, 1, 1, tzinfo=dt.UTC))
+
+    ((level, what, next_step),) = of_tls(mediator, 1)
+
+    assert level == "error"
+    assert "tls/server.pem` has expired at 2021-01-01T00:00:00Z" in what
+    assert next_step == "have it issued anew"
 
 
 def test_a_profile_s_key_under_a_passphrase_opens_no_session(

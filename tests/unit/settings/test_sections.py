@@ -86,6 +86,7 @@ def test_over_tls_its_own_addresses_are_https() -> None:
     assert server.hosts(99) == {"127.0.0.1:99", "localhost:99", "[::1]:99"}
     assert server.origins(99) == {"https://127.0.0.1:99", "https://localhost:99", "https://[::1]:99"}
     public = parse_settings({"server": {"host": "::", "public_url": "https://m.example.com", "tls": tls}}).server
+    assert (server.own_host, public.own_host) == ("127.0.0.1", "m.example.com")
     assert public.base_url(99) == "https://m.example.com"
     assert public.origins(99) == {"https://m.example.com"}
 

@@ -25,6 +25,7 @@ from mediator.settings.values import (
     ToolServerName,
     Url,
     bracketed,
+    host_of_url,
     is_loopback,
     parse_environment_value,
 )
@@ -126,6 +127,20 @@ def test_loopback_is_this_machine_and_nothing_that_sounds_like_it() -> None:
     """RFC 6761 §6.3, RFC 4291 §2.5.3."""
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost")] == [True] * 5
     assert [is_loopback(host) for host in ("0.0.0.0", "localhost.example.com", "10.0.0.1", "::", "")] == [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://m.example.com", "m.example.com"),
+        ("https://m.example.com:8443", "m.example.com"),
+        ("https://[2001:db8::1]:8443", "2001:db8::1"),
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+    ],
+)
+def test_a_url_names_its_host(url: str, host: str) -> None:
+    """RFC 3986 §3.2.2: brackets are the URL's, not the address's."""
+    assert host_of_url(url) == host
 
 
 def test_only_an_ipv6_address_is_bracketed() -> None:
