@@ -173,7 +173,7 @@ async def serve(answers: Answers, said: dict[str, str], figure: Callable[[], int
     app = StreamableHttp(door, Sessions(time.monotonic, new_outbox=door.new_outbox), facts, lambda: True)
     async with anyio.create_task_group() as doors:
         await doors.start(
-            partial(serve_http, app, listener, make_gate(limits, door), idle_seconds=600, grace_seconds=1)
+            partial(serve_http, app, listener, make_gate(limits, door, lambda: 0), idle_seconds=600, grace_seconds=1)
         )
         await report(port, said, figure)
         doors.cancel_scope.cancel()

@@ -18,6 +18,7 @@ from typing import Final
 
 import anyio
 
+from mediator.adapters.clock_system import SystemClock
 from mediator.adapters.tracer_none import NoTracer
 from mediator.adapters.tracer_otel.tracer import OtlpTracer, wants_spans
 from mediator.assembly.control import serve_control
@@ -25,6 +26,7 @@ from mediator.assembly.doors import make_door
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator, open_mediator
 from mediator.assembly.publishing import make_publishing_desk
+from mediator.assembly.tls import open_tls
 from mediator.assembly.token_desk import TokenDesk
 from mediator.edge.gate import make_gate
 from mediator.edge.http_facts import http_facts
@@ -50,6 +52,7 @@ async def serve(
 
     Raises `Refused` naming what stops the start.
     """
+    tls = None if settings.server.tls is None else open_tls(folder, settings.server.tls, SystemClock().now_ms())
     async with AsyncExitStack() as ending:
         listener = ending.enter_context(listen(settings.server.host, port))
         port = listener.getsockname()[1]
@@ -82,9 +85,10 @@ async def serve(
                     serve_http,
                     app,
                     listener,
-                    make_gate(settings.limits, door),
+                    make_gate(settings.limits, door, mediator.ports.clock.now_ms),
                     idle_seconds=int(settings.server.connection_idle_seconds),
                     grace_seconds=_GRACE_SECONDS,
+                    tls=tls,
                 )
             )
             doors.start_soon(mediator.keep_house)

@@ -28,6 +28,7 @@ class Scope(TypedDict):
     query_string: NotRequired[bytes]
     headers: Iterable[tuple[bytes, bytes]]
     client: NotRequired[tuple[str, int] | None]
+    state: NotRequired[Mapping[str, object]]
 
 
 class Message(TypedDict, total=False):
@@ -56,6 +57,8 @@ class Head:
 
     `certificate` is the thumbprint of the client certificate that the connection proved (RFC 8705 §3.1), never a header's.
     Of a query it says that there is one, and no more: what stands in a URL is written down by everybody on the way.
+    `certificate` is the thumbprint of the client certificate that this connection proved (`x5t#S256`, RFC 8705 §3.1),
+    by the server's own word: no header says it.
     """
 
     method: str
@@ -85,6 +88,7 @@ class Head:
 def read_head(scope: Scope) -> Head:
     """Return the head of the request that ASGI hands over; white space around a value is none of it (RFC 9110 §5.5)."""
     client = scope.get("client")
+    certificate = scope.get("state", {}).get("certificate")
     return Head(
         method=scope["method"],
         path=scope["path"],
@@ -93,6 +97,7 @@ def read_head(scope: Scope) -> Head:
         ),
         source="unknown" if client is None else client[0],
         has_query=bool(scope.get("query_string")),
+        certificate=certificate if isinstance(certificate, str) else None,
     )
 
 

@@ -25,6 +25,7 @@ class Gate:
     """Limits of connections, and how many there are: one for all connections of a server.
 
     `turn_away` makes the reply to a refusal, and counts it; it is given the address, the refusal and the HTTP status.
+    `now_ms` is the time by which a certificate is over.
     """
 
     head_bytes_max: int
@@ -32,6 +33,7 @@ class Gate:
     connections_per_address_max: int
     connections_max: int
     turn_away: Callable[[str, Refused, int], Reply]
+    now_ms: Callable[[], int]
     lingering: int = 0
     connections: int = 0
     _by_address: Counter[str] = field(default_factory=Counter)
@@ -54,7 +56,7 @@ class Gate:
             del self._by_address[address]
 
 
-def make_gate(limits: LimitSettings, door: Door) -> Gate:
+def make_gate(limits: LimitSettings, door: Door, now_ms: Callable[[], int]) -> Gate:
     """Return the gate of a server within these limits; whom it turns away is told and counted by the door."""
 
     def turn_away(address: str, stop: Refused, status: int) -> Reply:
@@ -68,4 +70,5 @@ def make_gate(limits: LimitSettings, door: Door) -> Gate:
         connections_per_address_max=limits.connections_per_address_max,
         connections_max=limits.connections_max,
         turn_away=turn_away,
+        now_ms=now_ms,
     )

@@ -9,6 +9,8 @@ request, and answers what it refuses with the same JSON-RPC error as everybody e
 - Nothing is upgraded to another protocol.
 - Trailers are not headers: one that came after the body would be seen by us and by nobody on the way.
 - Who reads nothing of what it asked for is let go.
+- Over TLS, the client's certificate goes with each request, as the server's own word; once its time is over, no request
+  is read any more.
 
 Bodies are bounded by the application, which alone knows what it asked for.
 
@@ -26,6 +28,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from mediator.edge.client_certificate import ClientCertificate, find_client_certificate
 from mediator.edge.gate import Gate
 from mediator.mediation.reply import Reply
 from mediator.refusal import Reason, Refused
@@ -34,11 +37,15 @@ _LINGER_SECONDS: Final = 2.0  # for the other side to read why it is turned away
 _LINGERING_MAX: Final = 64  # more than so many at once are let go without a word
 _STALL_SECONDS: Final = 30.0
 _STALL_BYTES: Final = 32 * 1024  # to be read in that time, by who wants to be counted as reading
+_UNREAD_BYTES: Final = 64 * 1024  # kept for a slow reader over TLS, as without; asyncio's own bound there is 512 KiB
 
 TooManyConnections: Final = Refused(Reason.OVERLOADED, "too many connections")
 HeadTooLarge: Final = Refused(Reason.MALFORMED, "the head is too large", sentence="the headers are too large")
 NotHttp: Final = Refused(Reason.MALFORMED, "not HTTP/1.1", sentence="this is not HTTP/1.1")
 Upgrade: Final = Refused(Reason.MALFORMED, "an upgrade", sentence="`Upgrade` is not served")
+CertificateOver: Final = Refused(
+    Reason.PROOF_INVALID, "the time of its certificate is over", sentence="the client certificate has expired"
+)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -52,8 +59,14 @@ class BoundedProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: Mapping[str, object],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        place: str | None = None,
     ) -> None:
+        """`place`: the address for which one was taken at the gate already; once connected, it is given back here."""
         super().__init__(config, server_state, dict(app_state), _loop)
+        self.is_connected = False
+        self._place = place
+        self._certificate: ClientCertificate | None = None
         self._address = ""
         self._is_admitted = False
         self._is_deaf = False  # nothing that comes is read any more
@@ -71,9 +84,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Admit the connection, or say that there are too many."""
+        self.is_connected = True
         super().connection_made(transport)
-        self._address = "unknown" if self.client is None else self.client[0]
-        self._is_admitted = self.gate.admit(self._address)
+        self._address = self._place or ("unknown" if self.client is None else self.client[0])
+        self._is_admitted = self._place is not None or self.gate.admit(self._address)
+        if self.scheme == "https":
+            transport.set_write_buffer_limits(high=_UNREAD_BYTES)
+            self._certificate = find_client_certificate(transport)
+            # uvicorn hands a copy of this to each request: its scope's `state`.
+            self.app_state["certificate"] = None if self._certificate is None else self._certificate.thumbprint
         if self._is_admitted:
             self._await_head()
         else:
@@ -144,6 +163,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._silent_bytes = 0
         if self.parser.should_upgrade():  # the parser takes no body then: what follows would be read as a request
             self._turned_away = (Upgrade, HTTPStatus.BAD_REQUEST)
+        elif self._certificate is not None and self._certificate.is_over(self.gate.now_ms()):
+            self._turned_away = (CertificateOver, HTTPStatus.UNAUTHORIZED)
         if self._is_heard():
             self._in_head = False
             self._cancel_head_timer()
@@ -189,7 +210,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End the connection, after what is being answered."""
         super().shutdown()
-        self._end_if_closing()
+        # Who keeps a TLS connection for later looks at it later, too, and does not say meanwhile that it saw the end.
+        self._end_if_closing(_LINGER_SECONDS if self.scheme == "https" else None)
 
     def pause_writing(self) -> None:
         """Watch whether the other side reads at all."""
@@ -228,13 +250,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_lingering = True
         self.gate.lingering += 1
         self.transport.write(_as_bytes(reply))
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:  # TLS has no half of an end: it says its own, and waits for the other side's
+            self.transport.close()
         self._end_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
-    def _end_if_closing(self) -> None:
+    def _end_if_closing(self, seconds: float | None = None) -> None:
         """Wait only so long for the other side to take what was written."""
         if self.transport.is_closing() and self._end_timer is None:
-            self._end_timer = self.loop.call_later(_STALL_SECONDS, self.transport.abort)
+            self._end_timer = self.loop.call_later(seconds or _STALL_SECONDS, self.transport.abort)
 
     # --- time for a head -----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import math
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -21,6 +22,7 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from mediator.edge.gate import Gate
+from mediator.edge.handshakes import let_in
 from mediator.edge.http_protocol import BoundedProtocol
 from mediator.edge.streamable_http import StreamableHttp
 from mediator.refusal import Reason, Refused
@@ -58,10 +60,16 @@ async def serve_http(
     *,
     idle_seconds: float,
     grace_seconds: float,
+    tls: ssl.SSLContext | None = None,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status` is told when requests are answered. Closes the listener."""
-    server = _Server(_config(app, gate, idle_seconds))
+    """Serve until cancelled, over TLS where a context is given; closes the listener.
+
+    `task_status` is told when requests are answered.
+    """
+    protocol = type("Protocol", (BoundedProtocol,), {"gate": gate})
+    config = _config(app, protocol, idle_seconds)
+    server = _Server(config) if tls is None else _TlsServer(config, protocol, tls)
     async with anyio.create_task_group() as serving:
         serving.start_soon(_run, server, listener)
         try:
@@ -76,10 +84,10 @@ async def serve_http(
             app.stop()
 
 
-def _config(app: StreamableHttp, gate: Gate, idle_seconds: float) -> Config:
+def _config(app: StreamableHttp, protocol: type[BoundedProtocol], idle_seconds: float) -> Config:
     return Config(
         app=app,
-        http=type("Protocol", (BoundedProtocol,), {"gate": gate}),
+        http=protocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -126,3 +134,27 @@ class _Server(Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _TlsServer(_Server):
+    """The same, where connections are accepted by us, so that each is counted before it shakes hands."""
+
+    def __init__(self, config: Config, protocol: type[BoundedProtocol], tls: ssl.SSLContext) -> None:
+        super().__init__(config)
+        self._protocol: Final = protocol
+        self._tls: Final = tls
+        self._listeners: list[socket.socket] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._listeners = sockets or []
+        await super().startup([])  # uvicorn is to listen nowhere
+
+    async def main_loop(self) -> None:
+        async with anyio.create_task_group() as accepting:
+            for listener in self._listeners:
+                accepting.start_soon(let_in, listener, self._tls, self._protocol.gate, self._new_protocol)
+            await super().main_loop()
+            accepting.cancel_scope.cancel()
+
+    def _new_protocol(self, place: str) -> BoundedProtocol:
+        return self._protocol(self.config, self.server_state, {}, place=place)

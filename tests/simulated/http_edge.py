@@ -5,14 +5,16 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import anyio
-from anyio.abc import SocketStream
+from anyio.abc import ByteStream
 
 from mediator.canonical import JsonObject, canonical_bytes, parse_object
+from mediator.edge.asgi import Head, Receive, Scope, Send, read_head
 from mediator.edge.gate import Gate, make_gate
 from mediator.edge.http_facts import http_facts
 from mediator.edge.serve import listen, serve_http
@@ -25,11 +27,12 @@ from tests.simulated.corridor import SimulatedCorridor
 
 @dataclass(slots=True, kw_only=True)
 class HttpEdge:
-    """A server, and what stands behind it. The limits of `gate` may be changed while it runs."""
+    """A server, and what stands behind it. The limits of `gate`, and its clock, may be changed while it runs."""
 
     port: int
     corridor: SimulatedCorridor
     gate: Gate
+    heads: list[Head] = field(default_factory=list)
 
     def request(
         self,
@@ -56,10 +59,26 @@ class HttpEdge:
         return "\r\n".join([*head, "", ""]).encode("latin-1") + content
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Peer]:
-        """Hold a connection."""
-        async with await anyio.connect_tcp("127.0.0.1", self.port) as stream:
-            yield Peer(stream)
+    async def connect(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+        """Hold a connection, over TLS where a client's context is given."""
+        if tls is None:
+            async with await anyio.connect_tcp("127.0.0.1", self.port) as stream:
+                yield Peer(stream)
+            return
+        async with await anyio.connect_tcp(
+            "127.0.0.1", self.port, ssl_context=tls, tls_standard_compatible=False
+        ) as secure:
+            yield Peer(secure)
+
+
+class _Heard(StreamableHttp):
+    """The application, and the heads of what it is asked."""
+
+    heads: list[Head]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.heads.append(read_head(scope))
+        await super().__call__(scope, receive, send)
 
 
 @dataclass(slots=True)
@@ -83,7 +102,7 @@ class Answer:
 class Peer:
     """The other side of a connection: sends bytes, reads answers."""
 
-    def __init__(self, stream: SocketStream) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
         self._unread = b""
 
@@ -147,6 +166,8 @@ async def serving(
     *,
     grace_seconds: float = 0.0,
     sse_after_seconds: float = 60.0,
+    tls: ssl.SSLContext | None = None,
+    now_ms: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[HttpEdge]:
     """Serve on a free port for as long as the context is held."""
     limits, server = limits or LimitSettings(), server or ServerSettings(port=0)
@@ -156,9 +177,10 @@ async def serving(
     facts = http_facts(server, limits, port, [f"http://127.0.0.1:{port}"])
     body = replace(facts.body, linger_seconds=0.5)
     facts = replace(facts, body=body, sse_after_seconds=sse_after_seconds)
-    gate = make_gate(limits, corridor.door())
+    gate = make_gate(limits, corridor.door(), now_ms)
     sessions = Sessions(anyio.current_time, new_outbox=corridor.door().new_outbox)
-    app = StreamableHttp(corridor.door(), sessions, facts, lambda: True)
+    app = _Heard(corridor.door(), sessions, facts, lambda: True)
+    app.heads = []
     async with anyio.create_task_group() as running:
 
         async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -168,9 +190,10 @@ async def serving(
                 gate,
                 idle_seconds=server.connection_idle_seconds,
                 grace_seconds=grace_seconds,
+                tls=tls,
                 task_status=task_status,
             )
 
         await running.start(serve)
-        yield HttpEdge(port=port, corridor=corridor, gate=gate)
+        yield HttpEdge(port=port, corridor=corridor, gate=gate, heads=app.heads)
         running.cancel_scope.cancel()

@@ -14,7 +14,9 @@ from tests.simulated.corridor import SimulatedCorridor
 
 def test_places_are_counted_by_address_and_in_all() -> None:
     """Design 5.2: 64 an address and 1,024 in all; here two and three."""
-    gate = make_gate(LimitSettings(connections_per_address_max=2, connections_max=3), SimulatedCorridor().door())
+    gate = make_gate(
+        LimitSettings(connections_per_address_max=2, connections_max=3), SimulatedCorridor().door(), lambda: 0
+    )
 
     assert [gate.admit("a") for _ in range(3)] == [True, True, False]
     assert [gate.admit("b") for _ in range(2)] == [True, False]
@@ -30,7 +32,7 @@ def test_places_are_counted_by_address_and_in_all() -> None:
 
 def test_the_defaults_are_those_of_the_design() -> None:
     """Design 5.2."""
-    gate = make_gate(LimitSettings(), SimulatedCorridor().door())
+    gate = make_gate(LimitSettings(), SimulatedCorridor().door(), lambda: 0)
 
     assert (gate.head_bytes_max, gate.head_seconds) == (32_768, 10)
     assert (gate.connections_per_address_max, gate.connections_max) == (64, 1024)
@@ -39,7 +41,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
 def test_whoever_is_turned_away_is_told_in_json_and_counted() -> None:
     """Design 5.7: overload is 503 with `Retry-After`; every HTTP error carries a JSON-RPC error."""
     corridor = SimulatedCorridor()
-    gate = make_gate(LimitSettings(), corridor.door())
+    gate = make_gate(LimitSettings(), corridor.door(), lambda: 0)
 
     overload = gate.turn_away("a", Refused(Reason.OVERLOADED), 503)
     malformed = gate.turn_away("b", Refused(Reason.MALFORMED), 431)

@@ -6,20 +6,24 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from types import SimpleNamespace
 
 import anyio
 import pytest
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from mediator.edge import http_protocol
-from mediator.edge.gate import make_gate
+from mediator.edge.gate import Gate, make_gate
 from mediator.edge.http_protocol import BoundedProtocol
 from mediator.refusal import Reason
 from mediator.settings.sections import LimitSettings, ServerSettings
 from tests.simulated.arrivals import enveloped
+from tests.simulated.certificates import Authority, client_context, server_context
 from tests.simulated.corridor import SimulatedCorridor
 from tests.simulated.http_edge import HttpEdge, serving
 
@@ -357,15 +361,20 @@ class StalledTransport(asyncio.Transport):
         self.is_aborted = True
 
 
-@pytest.fixture
-async def protocol() -> BoundedProtocol:
-    class Protocol(BoundedProtocol):
-        gate = make_gate(LimitSettings(), SimulatedCorridor().door())
-
+def made_within(gate: Gate, place: str | None = None) -> BoundedProtocol:
     async def app(scope: object, receive: object, send: object) -> None:
         """It is not asked."""
 
-    made = Protocol(Config(app, interface="asgi3", lifespan="off", log_config=None), ServerState(), {})
+    kind = type("Protocol", (BoundedProtocol,), {"gate": gate})
+    config = Config(app, interface="asgi3", lifespan="off", log_config=None)
+    made = kind(config, ServerState(), {}, place=place)
+    assert isinstance(made, BoundedProtocol)
+    return made
+
+
+@pytest.fixture
+async def protocol() -> BoundedProtocol:
+    made = made_within(make_gate(LimitSettings(), SimulatedCorridor().door(), lambda: 0))
     made.connection_made(StalledTransport())
     return made
 
@@ -439,3 +448,99 @@ async def test_an_answer_that_nobody_takes_does_not_hold_a_closing_connection(
     await wait_until(lambda: stalled.is_aborted)
     protocol.connection_lost(None)
     assert protocol.gate.connections == 0
+
+
+# --- over TLS ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def shown(authority: Authority) -> ssl.SSLContext:
+    return server_context(authority.issue("server", "127.0.0.1"), authority.file)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_over_tls_whom_it_turns_away_is_told_as_well(authority: Authority, shown: ssl.SSLContext, loop: str) -> None:
+    """RFC 8446 §6.1: TLS has no half of an end, so the whole of it is said behind the answer."""
+
+    async def ask() -> None:
+        client = client_context(authority.file)
+        async with serving(tls=shown) as edge:
+            async with edge.connect(client) as peer:
+                answer = await peer.ask(edge.request(None, ("x", "y" * 40_000)))
+                assert (answer.status, answer.reason) == (431, "MALFORMED")
+                assert await peer.is_ended()
+            edge.gate.head_seconds = 0.2
+            async with edge.connect(client) as peer:
+                assert (await peer.ask(b"P")).status == 408
+                assert await peer.is_ended()
+            async with edge.connect(client) as peer:
+                assert await peer.is_ended()
+            await wait_until(lambda: edge.gate.connections == 0)
+            assert edge.gate.lingering == 0
+
+    uvloop.run(ask()) if loop == "uvloop" else anyio.run(ask)
+
+
+async def test_over_tls_who_says_nothing_after_the_answer_is_let_go(
+    authority: Authority, shown: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: a connection that was turned away, and whose other side says no more, ends all the same."""
+    monkeypatch.setattr(http_protocol, "_LINGER_SECONDS", 0.05)
+    async with serving(tls=shown) as edge, edge.connect(client_context(authority.file)) as peer:
+        await peer.send(b"nonsense\r\n\r\n")
+        await wait_until(lambda: edge.gate.connections == 0)
+
+
+async def test_over_tls_an_idle_connection_does_not_hold_up_the_end(
+    authority: Authority, shown: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: whoever keeps it for later looks at it later, and does not answer our word of the end meanwhile."""
+    monkeypatch.setattr(http_protocol, "_LINGER_SECONDS", 0.05)
+    async with AsyncExitStack() as held:  # until after the server
+        with anyio.fail_after(5):
+            async with serving(tls=shown) as edge:
+                idle = await held.enter_async_context(edge.connect(client_context(authority.file)))
+                await idle.ask(edge.request())
+
+        assert edge.gate.connections == 0
+
+
+async def test_over_tls_as_little_is_kept_for_a_slow_reader_as_without() -> None:
+    """Ours: asyncio's own bound there is eight times as high, for each connection."""
+
+    class Secure(StalledTransport):
+        high: int | None = None
+
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return "a context" if name == "sslcontext" else default
+
+        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+            assert low is None
+            self.high = high
+
+    secure = Secure()
+    made_within(make_gate(LimitSettings(), SimulatedCorridor().door(), lambda: 0)).connection_made(secure)
+
+    assert secure.high == 65_536
+
+
+@pytest.mark.parametrize("place", [None, "192.0.2.7"])
+async def test_a_place_that_was_taken_already_is_not_taken_again(place: str | None) -> None:
+    """Ours: over TLS it is taken before the handshake; it is given back once, for the address that took it.
+
+    Who resets the connection in the same moment has no address any more.
+    """
+    gate = make_gate(LimitSettings(), SimulatedCorridor().door(), lambda: 0)
+    made = made_within(gate, place)
+    if place is not None:
+        assert gate.admit(place)
+    made.connection_made(StalledTransport())
+
+    assert gate.connections == 1
+    made.connection_lost(None)
+    assert (gate.connections, dict(gate._by_address)) == (0, {})
