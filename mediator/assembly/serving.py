@@ -74,7 +74,8 @@ async def serve(
         publishing = Publishing(desk, base_url, door.count)
         oauth: OAuth | None = None
         if settings.local_issuer() is not None:
-            oauth = OAuth(TokenDesk(desk=mediator.desk), base_url, door.count)
+            has_certificates = settings.server.asks_for_certificates
+            oauth = OAuth(TokenDesk(desk=mediator.desk), base_url, door.count, has_certificates=has_certificates)
         sessions = Sessions(time.monotonic, new_outbox=door.new_outbox)
         app = StreamableHttp(door, sessions, facts, lambda: True, publishing, oauth)
         async with anyio.create_task_group() as doors:

@@ -55,7 +55,6 @@ _LENGTH_DIGITS_MAX: Final = 18
 class Head:
     """The head of a request; header names in lower case, values as Latin-1, in the order in which they came.
 
-    `certificate` is the thumbprint of the client certificate that the connection proved (RFC 8705 §3.1), never a header's.
     Of a query it says that there is one, and no more: what stands in a URL is written down by everybody on the way.
     `certificate` is the thumbprint of the client certificate that this connection proved (`x5t#S256`, RFC 8705 §3.1),
     by the server's own word: no header says it.

@@ -43,4 +43,5 @@ def http_facts(server: ServerSettings, limits: LimitSettings, port: int, issuers
         ),
         sse_after_seconds=server.sse_after_seconds,
         sse_keep_alive_seconds=server.sse_keep_alive_seconds,
+        has_certificates=server.asks_for_certificates,
     )

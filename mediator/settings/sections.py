@@ -89,6 +89,11 @@ class ServerSettings(Section):
     def _scheme(self) -> str:
         return "http" if self.tls is None else "https"
 
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether agents may connect with client certificates, to which their tokens are then bound (RFC 8705 §3)."""
+        return self.tls is not None and self.tls.client_ca is not None
+
     def base_url(self, port: int | None = None) -> str:
         """The mediator's own address, and the audience of its tokens; `port` is where it really listens."""
         return self.public_url or f"{self._scheme}://{bracketed(self.host)}:{port or self.port}"
