@@ -174,7 +174,7 @@ def _may_sign(form: JsonObject, algorithms: tuple[str, ...]) -> bool:
     return (
         form.get("use", "sig") == "sig"
         and (not isinstance(operations, list) or "verify" in operations)
-        and form.get("kty") in {_KEY_KINDS[algorithm] for algorithm in algorithms}
+        and form.get("kty") in [_KEY_KINDS[algorithm] for algorithm in algorithms]  # a list: it may be anything
         and form.get("alg", algorithms[0]) in algorithms
     )
 

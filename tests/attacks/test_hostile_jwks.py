@@ -270,3 +270,18 @@ async def test_a_set_that_turns_bad_takes_nobody_down(tmp_path: Path, idp: Ident
         assert await reason_of(mediator, idp.token(mediator.url, key=MALLORY)) == "UNKNOWN_KEY"
         assert await reason_of(mediator, token) is None
         assert any("could not be looked at" in alarm for alarm in mediator.alarms)
+
+
+@promise("P7", "P11")
+async def test_a_set_of_odd_members_takes_nobody_down(
+    tmp_path: Path, idp: IdentityProvider, evil: IdentityProvider
+) -> None:
+    """A5: what stands in a key is anything; who publishes it ends neither the start, nor the looking, nor another issuer."""
+    evil.more = [{"kid": "x", "kty": ["OKP"]}]
+    async with a_mediator(tmp_path, idp, evil) as mediator:
+        evil.more = [{"kid": "x", "kty": {"OKP": "EdDSA"}}]
+        evil.rotate()
+        assert await reason_of(mediator, evil.token(mediator.url)) is None  # such a key is no key, and the others are
+        idp.rotate()
+        assert await reason_of(mediator, idp.token(mediator.url)) is None
+        assert mediator.alarms == []

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -313,6 +314,37 @@ def test_a_published_set_is_the_same_in_whatever_order_and_with_whatever_beside(
     """Ours: a look that brings the same keys moves nothing; certificates and addresses of keys are never looked at."""
     one, two = jwk_of(KEY), jwk_of(SigningKey.generate())
     assert published(one | {"x5c": ["AAAA"], "x5u": "https://evil.example"}, two) == published(two, one)
+
+
+ODD: list[Json] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**53 - 1,
+    "",
+    "AA",
+    "AQAB",
+    "!!",
+    "\x00",
+    "x" * 9000,
+    [],
+    ["OKP"],
+    {},
+    {"a": []},
+]
+
+
+@promise("P7", "P11")
+@pytest.mark.parametrize("member", ["kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e"])
+def test_whatever_stands_in_a_published_key_it_is_a_key_or_refused(member: str) -> None:
+    """House style, 4: nothing else is raised, or one issuer's set would end the looking at everybody's."""
+    for form in (jwk_of(KEY), P256 | {"alg": "ES256"}, RSA_2048 | {"alg": "RS256"}):
+        for value in ODD:
+            taken = published_keys({"keys": [form | {member: value}, jwk_of(KEY, kid="beside")]}, ALGORITHMS)
+            with contextlib.suppress(Refused):
+                assert key_set({ISSUER: (taken, ALGORITHMS)}).find_key(ISSUER, "beside") is not None
 
 
 @promise("P7")
