@@ -44,6 +44,7 @@ from mediator.assembly.proving import make_proofs
 from mediator.assembly.published_keys import PublishedKeys, publications, put_keys
 from mediator.assembly.refreezing import freeze_again
 from mediator.assembly.renewal import Renewal
+from mediator.assembly.revoking_again import revoke_again
 from mediator.assembly.rotation import Rotation
 from mediator.assembly.servers import hearing_of, make_tool_servers
 from mediator.assembly.trust import LoadedTrust, load_keys, load_trust
@@ -199,6 +200,7 @@ async def open_mediator(
         )
         if ledger.store_was_older:
             freeze_again(store, folder.ledger, alarm)
+            revoke_again(store, folder.ledger, clock.now_ms(), alarm)
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
         instances = Instances(store)

@@ -1,0 +1,128 @@
+"""Tokens of another issuer that come again: after their task was revoked, after their time, in the name of one who is stopped.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from mediator.adapters.clock_system import SystemClock
+from mediator.canonical import JsonObject
+from tests.promises import promise
+from tests.simulated.identity_provider import IdentityProvider
+from tests.simulated.replies import tools_call, tools_list
+from tests.simulated.running import OWNER, Running, command, reason_in, running, started
+from tests.simulated.tool_server import SimulatedToolServer, tool
+
+CALL: JsonObject = tools_call("a__echo", text="x")
+AGENT = "corp:ci-bot"
+OPENS = f'owner = "{OWNER}"'
+
+
+@pytest.fixture
+async def idp() -> AsyncIterator[IdentityProvider]:
+    async with IdentityProvider() as provider:
+        yield provider
+
+
+def servers() -> dict[str, SimulatedToolServer]:
+    return {"a": SimulatedToolServer(tools=[tool("echo")])}
+
+
+def trusting(idp: IdentityProvider, more: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        with (folder / "mediator.toml").open("a") as file:
+            file.write(f'\n[[issuer]]\nname = "corp"\nissuer = "{idp.issuer}"\nkeys_url = "{idp.keys_url}"\n{more}\n')
+
+    return write
+
+
+@asynccontextmanager
+async def a_mediator(tmp_path: Path, idp: IdentityProvider, more: str = OPENS) -> AsyncIterator[Running]:
+    async with running(tmp_path, servers(), before_start=trusting(idp, more)) as mediator:
+        yield mediator
+
+
+def port_of(mediator: Running) -> int:
+    return int(mediator.url.rsplit(":", 1)[1])
+
+
+def let_pass(mediator: Running, seconds: int) -> None:
+    clock = mediator.mediator.ports.clock
+    assert isinstance(clock, SystemClock)
+    clock._last_ms = clock.now_ms() + seconds * 1000
+
+
+def now(mediator: Running) -> int:
+    return mediator.mediator.ports.clock.now_ms() // 1000
+
+
+async def reasons_of(mediator: Running, token: str) -> set[str | None]:
+    return {reason_in(await mediator.post(asked, token=token)) for asked in (CALL, tools_list())}
+
+
+def tasks_of(mediator: Running, agent: str = AGENT) -> list[str]:
+    bodies = [entry["body"] for entry in mediator.entries("task.opened")]
+    return [str(body["task"]) for body in bodies if isinstance(body, dict) and body["agent"] == agent]
+
+
+async def say(mediator: Running, *words: str) -> None:
+    await command(*words, "--who", OWNER, "--reason", "a test", "--folder", str(mediator.folder))
+
+
+@promise("P4", "P5")
+async def test_a_store_that_forgot_a_task_has_its_token_open_no_other(tmp_path: Path, idp: IdentityProvider) -> None:
+    """Design 2a: a store older than the ledger, and every token is dead: also one that brings its own task, and for good."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        revoked, used, port = idp.token(mediator.url), idp.token(mediator.url), port_of(mediator)
+    store = mediator.folder / ".mediator" / "state.sqlite"
+    shutil.copy(store, tmp_path / "earlier")
+    async with started(mediator.folder, servers(), port) as mediator:
+        for token in (revoked, used):
+            await mediator.post(tools_list(), token=token)
+        await say(mediator, "grant", "revoke", tasks_of(mediator)[0])
+        assert await reasons_of(mediator, revoked) == {"GRANT_REVOKED"}
+    for file in store.parent.glob("state.sqlite*"):
+        file.unlink()
+    shutil.copy(tmp_path / "earlier", store)
+    for _ in range(2):  # and where it is not found to be older once more
+        async with started(mediator.folder, servers(), port) as mediator:
+            for token in (revoked, used):
+                assert await reasons_of(mediator, token) == {"GRANT_REVOKED"}
+            assert (await mediator.post(tools_list(), token=idp.token(mediator.url))).status_code == 200
+
+
+@promise("P5", "P7")
+async def test_a_clock_that_is_set_back_gives_no_token_its_time_again(tmp_path: Path, idp: IdentityProvider) -> None:
+    """A6: neither to this process nor to the next, which begins where the ledger ended."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        tokens = [idp.token(mediator.url, exp=now(mediator) + 60) for _ in range(2)]
+        assert await reasons_of(mediator, tokens[0]) == {None}
+        let_pass(mediator, 120)  # from here on the machine's clock lies two minutes back
+        for token in tokens:
+            assert await reasons_of(mediator, token) == {"EXPIRED_CREDENTIAL"}
+        await mediator.post(CALL, token=idp.token(mediator.url, exp=now(mediator) + 60))
+        port = port_of(mediator)
+    async with started(mediator.folder, servers(), port) as mediator:
+        for token in tokens:
+            assert await reasons_of(mediator, token) == {"EXPIRED_CREDENTIAL"}
+
+
+@promise("P5", "P7")
+async def test_a_token_of_an_issuer_that_the_settings_name_no_more_holds_nothing(
+    tmp_path: Path, idp: IdentityProvider
+) -> None:
+    """P7: the task that it opened is stored, and nobody has it."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        token, port = idp.token(mediator.url), port_of(mediator)
+        assert await reasons_of(mediator, token) == {None}
+    file = mediator.folder / "mediator.toml"
+    file.write_text(file.read_text().split('\n[[issuer]]\nname = "corp"')[0])
+    async with started(mediator.folder, servers(), port) as mediator:
+        assert await reasons_of(mediator, token) == {"UNKNOWN_ISSUER"}
