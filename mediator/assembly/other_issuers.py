@@ -15,6 +15,7 @@ from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.assembly.desk import noted_grant
 from mediator.assembly.published_keys import PublishedKeys
 from mediator.identity.identify import Identified
+from mediator.mediation.freeze import names_of
 from mediator.mediation.ports import Ledger, TrustSource
 from mediator.mediation.scopes import open_for_scopes
 from mediator.refusal import Reason, Refused
@@ -39,7 +40,8 @@ class OtherIssuers:
     def open(self, identity: Identified, now_ms: int) -> None:
         """Open the task that this identity's token brings.
 
-        Raises `Refused`: as `open_for_scopes`; `RATE_LIMITED` where the agent holds enough; what ledger and store raise.
+        Raises `Refused`: as `open_for_scopes`; `FROZEN` where who it says acts or answers is stopped; `RATE_LIMITED` where
+        the agent holds enough; what ledger and store raise.
         """
         issuer = self.settings.find_issuer(identity.claims.issuer)
         if issuer is None or not issuer.opens_tasks:
@@ -52,6 +54,8 @@ class OtherIssuers:
             salt=secrets.token_hex(16),
             now_ms=now_ms,
         )
+        if stopped := sorted(self.store.list_frozen() & names_of((grant,))):
+            raise Refused(Reason.FROZEN, f"frozen: {', '.join(stopped)}")
         if self.store.count_open(grant.agent, now_ms) >= self.settings.delegation.open_tasks_per_agent_max:
             raise Refused(Reason.RATE_LIMITED, f"`{grant.agent}` holds enough live tasks")
         self.ledger.note("task.opened", noted_grant(grant, grant.issuer), now_ms)

@@ -46,10 +46,13 @@ def open_for_scopes(
 ) -> tuple[Grant, bytes]:
     """Return the task that this identity's token opens, and what stands in the place of a statement: who said it.
 
-    It ends with the token, and can be handed on to nobody. Raises `Refused(INSUFFICIENT_SCOPE)` for one that gives nothing.
+    It ends with the token, and can be handed on to nobody. Raises `Refused`: `INSUFFICIENT_SCOPE` for one that gives
+    nothing, `EXPIRED_CREDENTIAL` for one that is within the skew alone: its task would have ended before it began.
     """
     claims, asserted = identity.claims, identity.claims.asserted
     assert asserted is not None  # a task is opened for nobody else
+    if claims.expires_at * 1000 <= now_ms:
+        raise Refused(Reason.EXPIRED_CREDENTIAL, "the token's time is over, and it opened nothing before")
     entries = entries_of(asserted.scopes)
     if not entries:
         sentence = "the token has no scopes of `server:<name>` and `effect:<effect>`"

@@ -114,6 +114,27 @@ async def test_a_clock_that_is_set_back_gives_no_token_its_time_again(tmp_path: 
             assert await reasons_of(mediator, token) == {"EXPIRED_CREDENTIAL"}
 
 
+@promise("P5", "P9")
+async def test_a_token_whose_time_is_over_opens_no_task(tmp_path: Path, idp: IdentityProvider) -> None:
+    """Ours: the skew lets clocks differ; a task that ended before it began would be a record of nothing."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        token = idp.token(mediator.url, exp=now(mediator) - 5)
+        assert await reasons_of(mediator, token) == {"EXPIRED_CREDENTIAL"}
+        assert tasks_of(mediator) == []
+
+
+@promise("P5", "P9")
+async def test_who_is_stopped_opens_no_task_by_another_token(tmp_path: Path, idp: IdentityProvider) -> None:
+    """Ours: an agent of another issuer is frozen by its whole name, its owner by theirs; a fresh token is no way around."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        for name in (f"agent:{AGENT}", f"owner:{OWNER}", "class:agent", "everything"):
+            await say(mediator, "freeze", name)
+            assert await reasons_of(mediator, idp.token(mediator.url)) == {"FROZEN"}
+            assert tasks_of(mediator) == []
+            await say(mediator, "unfreeze", name)
+        assert await reasons_of(mediator, idp.token(mediator.url)) == {None}
+
+
 @promise("P5", "P7")
 async def test_a_token_of_an_issuer_that_the_settings_name_no_more_holds_nothing(
     tmp_path: Path, idp: IdentityProvider

@@ -56,6 +56,17 @@ async def test_a_task_is_opened_once_within_what_the_settings_say(mediator: Medi
     assert not await mediator.ports.issuers.learn("https://stranger.example")
 
 
+@promise("P5")
+@pytest.mark.parametrize("name", ["agent:corp:ci-bot", "owner:alice@example.com", "class:agent", "everything"])
+async def test_nothing_is_opened_for_who_is_stopped(mediator: Mediator, idp: IdentityProvider, name: str) -> None:
+    """Ours: neither stored nor on record."""
+    identity = who(mediator, idp)
+    mediator.store.freeze(name, "sha256:0")
+    with pytest.raises(Refused) as stop:
+        mediator.ports.issuers.open(identity, mediator.ports.clock.now_ms())
+    assert (stop.value.reason, mediator.store.list_grants()) == (Reason.FROZEN, ())
+
+
 @promise("P7")
 async def test_an_agent_holds_no_more_than_so_many_tasks(mediator: Mediator, idp: IdentityProvider) -> None:
     """Ours; and nobody whom the settings do not name opens one."""

@@ -103,6 +103,17 @@ def test_no_task_is_opened_of_nothing() -> None:
     assert (stop.value.reason, stop.value.data) == (Reason.INSUFFICIENT_SCOPE, None)
 
 
+@promise("P5", "P9")
+def test_no_task_ends_before_it_begins() -> None:
+    """Ours: a token that is within the skew alone opens none."""
+    identity, over_ms = who("server:a effect:read"), (NOW + 300) * 1000
+    grant, _ = open_for_scopes(identity, pin_serial=7, audience=AUDIENCE, minutes=60, salt="5a17", now_ms=over_ms - 1)
+    assert grant.expires_ms == over_ms
+    with pytest.raises(Refused) as stop:
+        open_for_scopes(identity, pin_serial=7, audience=AUDIENCE, minutes=60, salt="5a17", now_ms=over_ms)
+    assert stop.value.reason is Reason.EXPIRED_CREDENTIAL
+
+
 def test_a_call_names_the_scopes_that_it_needs_where_scopes_are_what_it_lacks() -> None:
     """Design 5.7: exactly this operation's; nothing where an owner's statement, or a tool by its name, is what counts."""
     for effect in Effect:
