@@ -93,10 +93,18 @@ class Asserted:
 
 
 def asserted_by(claims: JsonObject, mapping: ClaimMapping) -> Asserted:
-    """Return who acts, as this token says; raises `Refused(BAD_CREDENTIAL)` where it does not say it."""
+    """Return who acts, as this token says; raises `Refused(BAD_CREDENTIAL)` where it does not say it.
+
+    Or says that an agent answers for itself: RFC 9068 §2.2 has `sub` be the client where nobody delegated to it.
+    """
+    agent, owner = _name(claims, mapping.agent_claim), mapping.owner.of(claims, "")
+    if mapping.owner.claim is not None and owner == agent:
+        raise _bad(
+            f"the claims `{mapping.agent_claim}` and `{mapping.owner.claim}` say one name: nobody answers for it"
+        )
     return Asserted(
-        agent=f"{mapping.name}:{_name(claims, mapping.agent_claim)}",
-        owner=mapping.owner.of(claims, ""),
+        agent=f"{mapping.name}:{agent}",
+        owner=owner,
         agent_class=mapping.agent_class.of(claims, "agent"),
         team=mapping.team.of(claims, ""),
         scopes=_scopes(claims.get(mapping.scope_claim, ""), mapping.scope_claim),

@@ -135,6 +135,15 @@ async def test_who_is_stopped_opens_no_task_by_another_token(tmp_path: Path, idp
         assert await reasons_of(mediator, idp.token(mediator.url)) == {None}
 
 
+@promise("P9")
+async def test_no_agent_answers_for_itself(tmp_path: Path, idp: IdentityProvider) -> None:
+    """RFC 9068 §2.2: where nobody delegated, `sub` is the client itself, so that two claims say one name."""
+    more = 'agent_claim = "client_id"\nowner_claim = "sub"'
+    async with a_mediator(tmp_path, idp, more) as mediator:
+        assert await reasons_of(mediator, idp.token(mediator.url)) == {"BAD_CREDENTIAL"}
+        assert await reasons_of(mediator, idp.token(mediator.url, sub="alice@example.com")) == {None}
+
+
 @promise("P5", "P7")
 async def test_a_token_of_an_issuer_that_the_settings_name_no_more_holds_nothing(
     tmp_path: Path, idp: IdentityProvider

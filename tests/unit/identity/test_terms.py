@@ -50,6 +50,13 @@ def test_a_token_says_who_acts_and_who_answers_for_it() -> None:
     assert asserted_by(CLAIMS, unsaid).agent_class == "agent"
 
 
+@promise("P9")
+def test_nobody_answers_for_itself_whatever_the_claims_are_called() -> None:
+    """RFC 9068 §2.2: `sub` is the client where nobody delegated; an owner whom the settings name is nobody's claim."""
+    assert reason_of(email="bot") is Reason.BAD_CREDENTIAL
+    assert asserted_by(CLAIMS, replace(MAPPING, owner=ClaimOr(fixed="bot"))).owner == "bot"
+
+
 @promise("P7", "P9")
 @pytest.mark.parametrize("name", ["client_id", "email"])
 @pytest.mark.parametrize("value", [None, "", " ", 1, ["bot"], "a\nb", "x" * 129])
