@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import anyio
+from anyio.abc import TaskGroup
 
 from mediator.adapters.keys_http import KeysEndpoint
 from mediator.adapters.trust_held import HeldTrust
@@ -30,7 +31,7 @@ _LOOK_MS: Final = 300_000  # as often as key sets may change by their publishers
 _RETRY_MS: Final = 15_000
 _TICK_SECONDS: Final = 5.0  # so late at most is a set found to be too old
 REST_SECONDS: Final = 2.0  # between two looks of one issuer that strangers can bring about
-_WAITING_MAX: Final = 256  # for a look; who comes then is refused at once
+_WAITING_MAX: Final = 256  # for a look at one issuer; who comes then is refused at once
 
 
 class Publication(Protocol):
@@ -75,6 +76,7 @@ class _Source:
     is_failing: bool = False
     begun: float = -1e9
     completed: float = -1e9
+    waiting: int = 0
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
@@ -94,7 +96,6 @@ class PublishedKeys:
     ) -> None:
         self._sources = {str(one.issuer): _Source(one, publication) for one, publication in publications.items()}
         self._clock, self._alarm, self._rest_seconds = clock, alarm, rest_seconds
-        self._waiting = 0
         self.moved: Callable[[JsonObject], None] = lambda _: None
 
     def keys(self) -> Mapping[str, JsonObject | None]:
@@ -102,33 +103,37 @@ class PublishedKeys:
         return {issuer: source.keys for issuer, source in self._sources.items()}
 
     async def keep_on(self, tick_seconds: float = _TICK_SECONDS) -> None:
-        """Look at what is due, until cancelled."""
-        while self._sources:
-            await anyio.sleep(tick_seconds)
-            await self.look()
+        """Look at what is due, until cancelled; nobody's look is waited for before the next tick."""
+        async with anyio.create_task_group() as looking:
+            while self._sources:
+                await anyio.sleep(tick_seconds)
+                self._begin(looking)
 
     async def look(self) -> None:
         """Look at what is due now, each by itself; give up what is too old."""
         async with anyio.create_task_group() as looking:
-            for source in self._sources.values():
-                self._give_up_if_old(source)
-                if self._clock.now_ms() >= source.due_ms:
-                    looking.start_soon(self._look_at, source)
+            self._begin(looking)
+
+    def _begin(self, looking: TaskGroup) -> None:
+        for source in self._sources.values():
+            self._give_up_if_old(source)
+            if self._clock.now_ms() >= source.due_ms and not source.lock.locked():  # else somebody is at it
+                looking.start_soon(self._look_at, source)
 
     async def learn(self, issuer: str) -> bool:
         """Look again at this issuer's keys, for a key that is not known; tell whether they are others than before."""
         source = self._sources.get(issuer)
-        if source is None or self._waiting >= _WAITING_MAX:
+        if source is None or source.waiting >= _WAITING_MAX:  # of each by itself: one that is slow fills no other's
             return False
         before, asked = source.keys, anyio.current_time()
-        self._waiting += 1
+        source.waiting += 1
         try:
             async with source.lock:
                 if source.completed < asked:  # else somebody else's look, begun since, has answered this too
                     await anyio.sleep(max(0.0, source.begun + self._rest_seconds - anyio.current_time()))
                     await self._fetch(source)
         finally:
-            self._waiting -= 1
+            source.waiting -= 1
         return source.keys != before
 
     async def _look_at(self, source: _Source) -> None:

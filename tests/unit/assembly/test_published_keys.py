@@ -173,6 +173,58 @@ async def test_strangers_bring_about_no_more_looks_than_rest_allows() -> None:
     assert publication.fetches == 1
 
 
+@dataclass(slots=True)
+class Two:
+    """Two issuers: `slow` answers nobody from now on, `other` is as it was."""
+
+    slow: SimulatedPublication
+    other: SimulatedPublication
+    clock: FixedClock
+    published: PublishedKeys
+
+
+@pytest.fixture
+async def two() -> Two:
+    slow, other, clock = SimulatedPublication(), SimulatedPublication(), FixedClock(NOW_MS)
+    settings = IDP.model_copy(update={"name": "other", "issuer": "https://other.example"})
+    published = PublishedKeys({IDP: slow, settings: other}, clock, print, rest_seconds=0.01)
+    await published.look()
+    slow.held = anyio.Event()
+    return Two(slow, other, clock, published)
+
+
+@promise("P7", "P11")
+async def test_a_crowd_that_waits_for_one_issuer_keeps_nobody_from_another(two: Two) -> None:
+    """Ours: what makes it wait needs no key; and the other's key is learnt all the same."""
+    two.other.keys = [jwk_of(OTHER)]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as crowd:
+            for _ in range(300):
+                crowd.start_soon(two.published.learn, ISSUER)
+            await anyio.wait_all_tasks_blocked()
+            assert await two.published.learn("https://other.example")
+            crowd.cancel_scope.cancel()
+
+
+@promise("P7", "P11")
+async def test_an_issuer_that_answers_nobody_keeps_no_other_believed_beyond_its_time(two: Two) -> None:
+    """The issue: within a stated age, whoever else is looked at meanwhile; and it is looked at once at a time."""
+    two.other.is_down = True
+    two.clock.advance(ms=300_000)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as keeping:
+            keeping.start_soon(two.published.keep_on, 0.001)
+            while two.slow.fetches < 2 or two.other.fetches < 2:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            assert two.published.keys()["https://other.example"] is not None
+            two.clock.advance(ms=300_000)
+            while two.published.keys()["https://other.example"] is not None:
+                await anyio.lowlevel.checkpoint()
+            assert two.slow.fetches == 2
+            keeping.cancel_scope.cancel()
+
+
 @promise("P7")
 async def test_keys_that_could_not_be_put_in_force_are_put_again(looked: Looked) -> None:
     """Ours: and the operator is told."""
