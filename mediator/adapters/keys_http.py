@@ -156,6 +156,8 @@ def _is_this_machine(host: str) -> bool:
 def _is_public(address: Address) -> bool:
     """Tell whether it is of the public network; what carries another address within it is judged by that one."""
     real = _real(address)
+    if isinstance(real, ipaddress.IPv6Address) and real.is_site_local:  # RFC 3879: to `ipaddress` it is global
+        return False
     return real.is_global and not (real.is_multicast or real.is_reserved or real.is_unspecified)
 
 
