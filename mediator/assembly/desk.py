@@ -84,6 +84,7 @@ class Desk:
         self._use_up(statement, now_ms)
         noted = noted_grant(grant, statement.who)
         if instance_key is not None:
+            self.instances.use_up(instance_key, now_ms)
             noted["instance_key"] = instance_key.keyid
         if started_by is not None:
             noted["started_by"] = started_by

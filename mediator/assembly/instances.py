@@ -2,7 +2,8 @@
 
 A statement that opens a task may name the key of the one process that it is for. The key is kept with the statement, in
 the store, and known again after a restart by that statement, which must still hold: where the key that signed it was
-replaced, the instance's is worth nothing either. No key is two instances'.
+replaced, the instance's is worth nothing either. No key is two instances', not one after the other either: whoever kept
+that of a process which has ended would have a part in the next one's task.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import final
 
 from mediator.adapters.store_sqlite.store import SqliteStore
+from mediator.canonical import SAFE_INTEGER
 from mediator.delegation.chain import must_be_live
 from mediator.delegation.grant import Grant
 from mediator.identity.dsse import PublicKey
@@ -44,11 +46,12 @@ class Instances:
     def must_be_new(self, key: PublicKey, keyholders: Keyholders) -> None:
         """Return if nobody else has this key; raises `Refused(NOT_COVERED)`."""
         if key.keyid in keyholders or any(keyid == key.keyid for _, keyid in self._known):
-            raise Refused(
-                Reason.NOT_COVERED,
-                "the key of this instance is somebody's already, and each has its own",
-                remedy="make a fresh key for each instance",
-            )
+            raise _somebodys()
+
+    def use_up(self, key: PublicKey, now_ms: int) -> None:
+        """Take note, for good, that this key was an instance's; raises `Refused(NOT_COVERED)` where it was one before."""
+        if not self._store.use_once(f"instance:{key.keyid}", SAFE_INTEGER, now_ms):
+            raise _somebodys()
 
     def keyids(self) -> Mapping[str, frozenset[str]]:
         """Return the key ids of each agent's instances."""
@@ -74,6 +77,14 @@ class Instances:
         except Refused:
             return False
         return bool(circumstances.grants)
+
+
+def _somebodys() -> Refused:
+    return Refused(
+        Reason.NOT_COVERED,
+        "the key of this instance is or was somebody's already, and each has its own",
+        remedy="make a fresh key for each instance",
+    )
 
 
 def keyholders_of(settings: Settings, operators: Operators) -> Keyholders:

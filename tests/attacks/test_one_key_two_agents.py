@@ -81,3 +81,25 @@ async def test_an_instances_key_is_no_second_instances_and_proves_no_other_agent
         sign_client_assertion(key, PROFILE, BASE_URL, "1", now_ms), None
     )
     assert proven.keyid == key.public.keyid
+
+
+@promise("P4", "P5", "P9")
+async def test_the_key_of_an_instance_that_ended_is_no_other_instances(home: Folder) -> None:
+    """Issue 6: whoever kept it would have a part in the next task; also where others came between, and over a restart."""
+
+    def asked(mediator: Mediator, key: str) -> bytes:
+        return asks(mediator, task_subject(instance_key=key_of(key).public.text))
+
+    def refused(mediator: Mediator) -> Reason:
+        with pytest.raises(Refused) as stop:
+            mediator.desk.open(asked(mediator, "kept"))
+        return stop.value.reason
+
+    async with opened(home) as mediator:
+        grant = mediator.desk.open(asked(mediator, "kept"))
+        await mediator.desk.end(grant.id, OWNER)
+        mediator.desk.open(asked(mediator, "between"))
+        assert refused(mediator) is Reason.NOT_COVERED
+    async with opened(home) as again:
+        assert refused(again) is Reason.NOT_COVERED
+        assert len(again.store.list_grants()) == 2
