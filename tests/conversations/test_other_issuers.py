@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import httpx2
 import pytest
 
 from mediator.adapters.clock_system import SystemClock
 from mediator.canonical import JsonObject
 from tests.promises import promise
 from tests.simulated.identity_provider import IdentityProvider
+from tests.simulated.joserfc_issuer import MAKERS, JoserfcIssuer
 from tests.simulated.replies import tools_call, tools_list
 from tests.simulated.running import Running, command, message_in, reason_in, running
 from tests.simulated.tool_server import SimulatedToolServer, tool
@@ -31,7 +33,7 @@ async def idp() -> AsyncIterator[IdentityProvider]:
         yield provider
 
 
-def trusting(idp: IdentityProvider, more: str = OPENS) -> Callable[[Path], None]:
+def trusting(idp: IdentityProvider | JoserfcIssuer, more: str = OPENS) -> Callable[[Path], None]:
     """Return what writes this issuer into the settings."""
 
     def write(folder: Path) -> None:
@@ -43,7 +45,9 @@ def trusting(idp: IdentityProvider, more: str = OPENS) -> Callable[[Path], None]
 
 
 @asynccontextmanager
-async def a_mediator(tmp_path: Path, idp: IdentityProvider, more: str = OPENS) -> AsyncIterator[Running]:
+async def a_mediator(
+    tmp_path: Path, idp: IdentityProvider | JoserfcIssuer, more: str = OPENS
+) -> AsyncIterator[Running]:
     servers = {"a": SimulatedToolServer(tools=[tool("echo"), tool("put")]), "b": SimulatedToolServer(tools=[tool("x")])}
     async with running(tmp_path, servers, effects={"a/put": "write"}, before_start=trusting(idp, more)) as mediator:
         mediator.mediator.published._rest_seconds = 0.01
@@ -154,6 +158,48 @@ async def test_keys_rotate_under_load_and_no_valid_token_is_refused(tmp_path: Pa
         assert mediator.mediator.store.epoch() > epoch
         fresh = idp.token(mediator.url, iat=int(mediator.mediator.ports.clock.now_ms() / 1000), exp=4_000_000_000)
         assert reason_in(await mediator.post(CALL, token=fresh)) is None
+
+
+@promise("P5", "P7")
+async def test_a_server_of_another_making_rotates_keys_and_algorithms_under_load(tmp_path: Path) -> None:
+    """The issue: tokens that nothing of ours signed, from its endpoint; each valid one is taken, and no withdrawn key."""
+    algorithms = f'{OPENS}algorithms = ["ES256", "ES384", "PS256", "RS256"]\n'
+    async with (
+        JoserfcIssuer().served() as server,
+        a_mediator(tmp_path, server, algorithms) as mediator,
+        httpx2.AsyncClient() as http,
+    ):
+        reasons: list[str | None] = []
+
+        async def agent(stop: anyio.Event) -> None:
+            held = await server.ask(http, mediator.url, "server:a effect:read")
+            while not stop.is_set():  # by the key of before, and by the newest
+                fresh = await server.ask(http, mediator.url, "server:a effect:read")
+                reasons.extend([reason_in(await mediator.post(CALL, token=token)) for token in (held, fresh)])
+                held = fresh
+
+        over = anyio.Event()
+        async with anyio.create_task_group() as agents:
+            for _ in range(3):
+                agents.start_soon(agent, over)
+            for rotates in (False, *(True for _ in MAKERS)):
+                if rotates:
+                    server.rotate()
+                seen = len(reasons)
+                with anyio.fail_after(20):
+                    while len(reasons) < seen + 12:  # each agent has asked anew since
+                        await anyio.lowlevel.checkpoint()
+            over.set()
+        assert set(reasons) == {None}
+        assert {one["identity"]["key_id"] for one in mediator.decisions} == set(server.keys)  # type: ignore[index,call-overload]  # JSON
+
+        oldest = next(iter(server.keys))
+        tokens = {key_id: server.token(mediator.url, "server:a effect:read", key_id) for key_id in server.keys}
+        server.withdraw(oldest)
+        let_pass(mediator, 301)
+        await mediator.mediator.published.look()
+        told = {key_id: reason_in(await mediator.post(CALL, token=token)) for key_id, token in tokens.items()}
+        assert told == {key_id: "UNKNOWN_KEY" if key_id == oldest else None for key_id in tokens}
 
 
 @promise("P7")
