@@ -5,18 +5,21 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from mediator.adapters.keys_http import BYTES_MAX, KeysEndpoint
-from mediator.canonical import Json, JsonObject, parse_object
+from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
 from mediator.evidence import Secret
 from mediator.identity.compact import take_apart
 from mediator.identity.dsse import SigningKey
@@ -69,10 +72,10 @@ async def reason_of(mediator: Running, token: str) -> str | None:
     return reason_in(await mediator.post(CALL, token=token))
 
 
-async def fetch_refused(url: str, seconds: float = 5) -> None:
-    with pytest.raises(Refused) as stop:
+async def fetch_refused(url: str, why: str, seconds: float = 5) -> None:
+    with anyio.fail_after(5), pytest.raises(Refused) as stop:
         await KeysEndpoint(url).fetch(seconds)
-    assert stop.value.reason is Reason.SNAPSHOT_TOO_OLD
+    assert (stop.value.reason, stop.value.detail) == (Reason.SNAPSHOT_TOO_OLD, f"no keys: `{url}` {why}")
 
 
 # --- where keys are fetched
@@ -80,10 +83,12 @@ async def fetch_refused(url: str, seconds: float = 5) -> None:
 
 @promise("P7")
 async def test_a_redirect_leads_nowhere(idp: IdentityProvider, evil: IdentityProvider) -> None:
-    """A5, SSRF: nobody is sent to another place, neither to keys of an attacker nor to a machine within."""
-    for status in (301, 302, 303, 307, 308):
-        idp.answer = http_answer(b"", status=status, head=f"Location: {evil.keys_url}\r\n")
-        await fetch_refused(idp.keys_url)
+    """A5, SSRF: nobody is sent to another place, neither to keys of an attacker nor to a machine within; nor brings it keys."""
+    keys = canonical_bytes({"keys": [jwk_of(MALLORY)]})
+    for status in (300, 301, 302, 303, 307, 308):
+        head = f"Location: {evil.keys_url}\r\nContent-Type: application/json\r\n"
+        idp.answer = http_answer(keys, status=status, head=head)
+        await fetch_refused(idp.keys_url, f"answered with HTTP status {status}")
     assert evil.fetches == 0
 
 
@@ -92,19 +97,42 @@ async def test_what_has_no_end_is_not_read_to_its_end(idp: IdentityProvider) -> 
     """A5: a hundred megabytes, said or not; little is read of them, and nothing is kept."""
     huge = b'{"keys":["' + b"x" * (100 * 1024 * 1024) + b'"]}'
     idp.answer = http_answer(huge, head="Content-Type: application/json\r\n")
-    await fetch_refused(idp.keys_url)
+    await fetch_refused(idp.keys_url, f"sent more than {BYTES_MAX} bytes")
     chunk = b"%x\r\n" % BYTES_MAX + b"x" * BYTES_MAX + b"\r\n"
     endless = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     idp.answer = endless + chunk * 8
-    await fetch_refused(idp.keys_url)
+    await fetch_refused(idp.keys_url, f"sent more than {BYTES_MAX} bytes")
 
 
 @promise("P7", "P11")
 async def test_an_issuer_that_answers_slowly_holds_nobody_up(idp: IdentityProvider) -> None:
-    """A5: not at all, or with a head and no body."""
-    for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9"):
+    """A5: not at all, with half a head, or with half a body."""
+    idp.hangs = True
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9"
+    for answer in (b"", head, head + b"\r\n\r\n{"):
         idp.answer = answer
-        await fetch_refused(idp.keys_url, seconds=0.05)
+        await fetch_refused(idp.keys_url, "gave no keys within 0.05 s", seconds=0.05)
+
+
+@promise("P11")
+async def test_an_issuer_that_hangs_holds_up_no_call_but_its_own(
+    tmp_path: Path, idp: IdentityProvider, evil: IdentityProvider
+) -> None:
+    """A5: whoever waits for its keys waits alone; another issuer's new key is learnt, and known tokens of both go on."""
+    async with a_mediator(tmp_path, idp, evil) as mediator:
+        known, before = evil.token(mediator.url), evil.fetches
+        evil.answer, evil.hangs = b"", True
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as waiting:
+                for _ in range(8):
+                    waiting.start_soon(reason_of, mediator, evil.token(mediator.url, key=SigningKey.generate()))
+                while evil.fetches == before:
+                    await anyio.lowlevel.checkpoint()
+                idp.rotate()
+                for token in (idp.token(mediator.url), known, mediator.token):
+                    assert await reason_of(mediator, token) is None
+                assert evil.fetches == before + 1
+                waiting.cancel_scope.cancel()
 
 
 @promise("P7")
@@ -114,7 +142,20 @@ async def test_an_issuer_that_answers_slowly_holds_nobody_up(idp: IdentityProvid
 )
 async def test_no_address_within_is_spoken_to(host: str) -> None:
     """SSRF: the metadata of a cloud, and whatever else is no public network."""
-    await fetch_refused(f"https://{host}/jwks")
+    address = ipaddress.ip_address(host.strip("[]"))
+    await fetch_refused(f"https://{host}/jwks", f"comes to `{address}`, which is no address of the public network")
+
+
+@promise("P7")
+async def test_a_name_that_comes_to_this_machine_does_not_reach_it(idp: IdentityProvider) -> None:
+    """SSRF: whoever holds the name may have it come to us; what listens here is asked nothing."""
+
+    async def here(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    with pytest.raises(Refused) as stop:
+        await KeysEndpoint(idp.keys_url.replace("127.0.0.1", "idp.example"), resolve=here).fetch()
+    assert (stop.value.reason, idp.fetches) == (Reason.SNAPSHOT_TOO_OLD, 0)
 
 
 # --- what a token brings

@@ -6,6 +6,7 @@
         idp.rotate()                                      # a new key signs; the ones before stay published
         idp.withdraw(key)                                 # this one is published no more
         idp.answer = b"HTTP/1.1 302 ..."                  # sent as it is, from now on
+    idp.hangs = True                                  # nothing ends after what was sent
         idp.fetches                                       # how often its keys were asked for
         idp.close(), await idp.open_again()               # it is down, and back at the same place
 
@@ -36,6 +37,7 @@ class IdentityProvider:
     keys: list[SigningKey] = field(default_factory=lambda: [SigningKey.generate()])
     more: list[Json] = field(default_factory=list)  # published beside its keys
     answer: bytes | None = None
+    hangs: bool = False
     heads: list[str] = field(default_factory=list)
     _port: int = 0
     _server: asyncio.Server | None = None
@@ -109,7 +111,7 @@ class IdentityProvider:
             self.heads.append(head)
             writer.write(self._answer(head.split("\r\n", 1)[0]) if self.answer is None else self.answer)
             await writer.drain()
-            if self.answer == b"":  # it never answers
+            if self.hangs or self.answer == b"":  # it never answers, or never to the end
                 await reader.read()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
