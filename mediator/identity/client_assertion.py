@@ -8,7 +8,7 @@ The order of checks:
 3. `iss` and `sub` are one name, an agent's; `kid`, where there is one, is its key's (libraries may leave it out);
    the signature is that key's
 4. time: `exp` is ahead, by five minutes at most; `nbf` and `iat`, where there are any, are not; all within the skew
-5. audience: one of ours
+5. audience: ours and nobody else's (draft-ietf-oauth-rfc7523bis): who else receives it could come with it first
 6. `jti`, by which it is used once; `grant`, where there is one: the grant under which this agent agrees to act
 
 That an assertion is used once is for the caller to see to, who remembers the agent and `token_id` until `expires_ms`.
@@ -135,9 +135,9 @@ def _verified(
     expires = _must_hold_now(claims, now, skew_seconds)
 
     # 5. audience
-    if audiences.isdisjoint(audience_of(claims)):
-        remedy = "`aud` is the issuer, as its metadata names it"
-        raise Refused(Reason.WRONG_AUDIENCE, "it was made for somebody else", remedy=remedy)
+    if not audiences.issuperset(audience_of(claims)):
+        remedy = "`aud` is the issuer, as its metadata names it, and nobody else"
+        raise Refused(Reason.WRONG_AUDIENCE, "it was made for somebody else, or for others too", remedy=remedy)
 
     return VerifiedAssertion(
         agent=agent,

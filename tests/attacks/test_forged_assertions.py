@@ -88,6 +88,7 @@ def forged_headers() -> Iterator[tuple[str, Secret]]:
 def forged_claims() -> Iterator[tuple[str, Secret]]:
     """Yield assertions, each good but for one thing that it says or how (RFC 7523 §3)."""
     others: list[Json] = ["https://other.example", ISSUER + "/", ISSUER + REVOKE, [], ["https://other.example"], None]
+    others.append([ISSUER, "https://other.example"])  # which could show it here before its agent does
     for aud in others:
         yield claiming(f"aud {aud!r}", aud=aud)
     yield claiming("another issuer", iss=ISSUER)
