@@ -14,6 +14,7 @@ import pytest
 
 from mediator.adapters.clock_system import SystemClock
 from mediator.canonical import JsonObject
+from mediator.identity.dsse import SigningKey
 from tests.promises import promise
 from tests.simulated.identity_provider import IdentityProvider
 from tests.simulated.replies import tools_call, tools_list
@@ -46,6 +47,7 @@ def trusting(idp: IdentityProvider, more: str) -> Callable[[Path], None]:
 @asynccontextmanager
 async def a_mediator(tmp_path: Path, idp: IdentityProvider, more: str = OPENS) -> AsyncIterator[Running]:
     async with running(tmp_path, servers(), before_start=trusting(idp, more)) as mediator:
+        mediator.mediator.published._rest_seconds = 0.01
         yield mediator
 
 
@@ -156,3 +158,30 @@ async def test_a_token_of_an_issuer_that_the_settings_name_no_more_holds_nothing
     file.write_text(file.read_text().split('\n[[issuer]]\nname = "corp"')[0])
     async with started(mediator.folder, servers(), port) as mediator:
         assert await reasons_of(mediator, token) == {"UNKNOWN_ISSUER"}
+
+
+@promise("P5")
+async def test_no_token_of_another_issuer_stands_in_any_file_or_word_of_ours(
+    tmp_path: Path, idp: IdentityProvider
+) -> None:
+    """The issue: tokens are secrets. Neither what is good in one, whole or in part, nor what is wrong with one."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        stranger, later = SigningKey.generate(), now(mediator) + 900
+        tokens = {
+            "good": idp.token(mediator.url),
+            "without scopes": idp.token(mediator.url, scope=None),
+            "of no known key": idp.token(mediator.url, key=stranger),
+            "forged": idp.token(mediator.url)[:-4] + "AAAA",
+            "over": idp.token(mediator.url, exp=now(mediator) - 60),
+            "not yet": idp.token(mediator.url, nbf=later),
+            "without a name": idp.token(mediator.url, sub=""),
+            "of odd claims": idp.token(mediator.url, owner=["s3cret"], scope=[1]),
+            "of another type": idp.token(mediator.url, typ="JWT"),
+        }
+        answers = [(await mediator.post(asked, token=one)).text for one in tokens.values() for asked in (CALL, CALL)]
+        said = "\n".join([*answers, *mediator.alarms]).encode()
+    written = b"\n".join(file.read_bytes() for file in mediator.folder.rglob("*") if file.is_file())
+    for name, token in tokens.items():
+        for part in token.split(".")[1:]:
+            assert (name, part.encode() in said + written) == (name, False)
+    assert b"corp:ci-bot" in written  # what it said is there, and that is what was looked through
