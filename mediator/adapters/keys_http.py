@@ -56,9 +56,9 @@ class KeysEndpoint:
         assert parts.hostname is not None  # the settings took it
         self.url: Final = url
         self._host: Final = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        self._origin: Final = httpcore2.URL(
-            scheme=parts.scheme, host=parts.hostname, port=parts.port, target=parts.path or "/"
-        )
+        query = f"?{parts.query}" if parts.query else ""  # by which some publish for each tenant or application
+        target = (parts.path or "/") + query
+        self._address: Final = httpcore2.URL(scheme=parts.scheme, host=parts.hostname, port=parts.port, target=target)
         self._host_header: Final = self._host if parts.port is None else f"{self._host}:{parts.port}"
         self._ssl: Final = ssl or tls.create_default_context()
         self._network: Final = _JudgedNetwork(parts.hostname, resolve)
@@ -99,7 +99,7 @@ class KeysEndpoint:
     async def _get(self) -> bytes | str:
         request = httpcore2.Request(
             "GET",
-            self._origin,
+            self._address,
             headers={
                 "host": self._host_header,
                 "accept": ", ".join(sorted(_TYPES)),

@@ -72,6 +72,17 @@ ANSWERS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [("", "/"), ("/jwks", "/jwks"), ("/?a=b", "/?a=b"), ("/t/keys?appid=1&p=b2c_1", "/t/keys?appid=1&p=b2c_1")],
+)
+async def test_the_whole_address_is_asked(idp: IdentityProvider, url: str, asked: str) -> None:
+    """RFC 9112 §3.2.1: an issuer may publish other keys for each application, and says of which by a query."""
+    idp.answer = json_answer({"keys": []})
+    assert await KeysEndpoint(idp.issuer + url).fetch() == {"keys": []}
+    assert idp.heads[0].startswith(f"GET {asked} HTTP/1.1\r\n")
+
+
 @promise("P7")
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_an_answer_that_is_no_key_set_is_none(idp: IdentityProvider, name: str) -> None:
