@@ -24,6 +24,7 @@ from mediator.delegation.chain import must_be_live
 from mediator.delegation.grant import Grant, GrantState, entries_form
 from mediator.evidence import Secret
 from mediator.identity.confirmation import Confirmation
+from mediator.identity.dsse import PublicKey
 from mediator.identity.proof import VerifiedProof, prove_session, thumbprint_of
 from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStatement, verify_statement
 from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until
@@ -77,14 +78,12 @@ class Desk:
         now_ms = self.clock.now_ms()
         grant = open_task(statement, self.opening(now_ms))
         instance_key = find_instance_key(statement.subject)
-        if instance_key is not None:
-            self.instances.must_be_new(instance_key, self._keyholders())
         if self.store.find_grant(grant.id) is not None:
             raise Refused(Reason.NOT_COVERED, f"there is a task `{grant.id}` already: a statement opens one task, once")
         self._use_up(statement, now_ms)
         noted = noted_grant(grant, statement.who)
         if instance_key is not None:
-            self.instances.use_up(instance_key, now_ms)
+            self._take(instance_key, grant, statement, now_ms)
             noted["instance_key"] = instance_key.keyid
         if started_by is not None:
             noted["started_by"] = started_by
@@ -93,6 +92,16 @@ class Desk:
         if instance_key is not None:
             self.instances.add(grant, instance_key)
         return grant
+
+    def _take(self, key: PublicKey, grant: Grant, statement: VerifiedStatement, now_ms: int) -> None:
+        """Take the key of an instance; one that is somebody's already is refused, and on record: there is a copy of it."""
+        try:
+            self.instances.take(key, self._keyholders(), now_ms)
+        except Refused as stop:
+            if stop.reason is Reason.NOT_COVERED:
+                told: JsonObject = {"instance_key": key.keyid, "agent": grant.agent, "who": statement.who}
+                self.ledger.note("instance.refused", told | {"statement": statement.digest}, now_ms)
+            raise
 
     def _use_up(self, statement: VerifiedStatement, now_ms: int) -> None:
         """Take note that the statement was obeyed, for as long as it is fresh; raises `Refused(PROOF_REPLAYED)`."""

@@ -43,15 +43,15 @@ class Instances:
         task, key = self._known.get((agent, keyid), (None, None))
         return None if task is None or not self._is_live(task, now_ms) else key
 
-    def must_be_new(self, key: PublicKey, keyholders: Keyholders) -> None:
-        """Return if nobody else has this key; raises `Refused(NOT_COVERED)`."""
-        if key.keyid in keyholders or any(keyid == key.keyid for _, keyid in self._known):
-            raise _somebodys()
-
-    def use_up(self, key: PublicKey, now_ms: int) -> None:
-        """Take note, for good, that this key was an instance's; raises `Refused(NOT_COVERED)` where it was one before."""
-        if not self._store.use_once(f"instance:{key.keyid}", SAFE_INTEGER, now_ms):
-            raise _somebodys()
+    def take(self, key: PublicKey, keyholders: Keyholders, now_ms: int) -> None:
+        """Take note, for good, that this key is an instance's; raises `Refused(NOT_COVERED)` where it is or was anybody's."""
+        is_anybodys = key.keyid in keyholders or any(keyid == key.keyid for _, keyid in self._known)
+        if is_anybodys or not self._store.use_once(f"instance:{key.keyid}", SAFE_INTEGER, now_ms):
+            raise Refused(
+                Reason.NOT_COVERED,
+                "the key of this instance is or was somebody's already, and each has its own",
+                remedy="make a fresh key for each instance",
+            )
 
     def keyids(self) -> Mapping[str, frozenset[str]]:
         """Return the key ids of each agent's instances."""
@@ -77,14 +77,6 @@ class Instances:
         except Refused:
             return False
         return bool(circumstances.grants)
-
-
-def _somebodys() -> Refused:
-    return Refused(
-        Reason.NOT_COVERED,
-        "the key of this instance is or was somebody's already, and each has its own",
-        remedy="make a fresh key for each instance",
-    )
 
 
 def keyholders_of(settings: Settings, operators: Operators) -> Keyholders:

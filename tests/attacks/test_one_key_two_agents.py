@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.assembly.folder import Folder, open_folder, read_settings
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.token_desk import TokenDesk
@@ -66,12 +67,17 @@ def test_two_profiles_with_one_proof_stop_every_command(home: Folder, name: str)
 
 @promise("P4", "P9")
 async def test_an_instances_key_is_no_second_instances_and_proves_no_other_agent(mediator: Mediator) -> None:
-    """Issue 6: each instance has one; a copy of it opens no task, and speaks for nobody else."""
+    """Issue 6: each instance has one; a copy of it opens no task, is on record once, and speaks for nobody else."""
     key = key_of("instance")
     mediator.desk.open(asks(mediator, task_subject(instance_key=key.public.text)))
-    with pytest.raises(Refused) as stop:
-        mediator.desk.open(asks(mediator, task_subject(instance_key=key.public.text)))
-    assert stop.value.reason is Reason.NOT_COVERED
+    again = asks(mediator, task_subject(instance_key=key.public.text))
+    for reason in (Reason.NOT_COVERED, Reason.PROOF_REPLAYED):
+        with pytest.raises(Refused) as stop:
+            mediator.desk.open(again)
+        assert stop.value.reason is reason
+    (noted,) = find_entries(mediator.folder.ledger, Wanted(kind="instance.refused")).entries
+    assert isinstance(noted["body"], dict)
+    assert (noted["body"]["instance_key"], noted["body"]["agent"]) == (key.public.keyid, PROFILE)
     now_ms = mediator.ports.clock.now_ms()
     for agent in ("impostor", OWNER):
         with pytest.raises(TokenRefused) as refused:
