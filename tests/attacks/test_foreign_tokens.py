@@ -6,8 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,26 @@ async def test_a_store_that_forgot_a_task_has_its_token_open_no_other(tmp_path: 
             for token in (revoked, used):
                 assert await reasons_of(mediator, token) == {"GRANT_REVOKED"}
             assert (await mediator.post(tools_list(), token=idp.token(mediator.url))).status_code == 200
+
+
+@promise("P5")
+@pytest.mark.xfail(strict=True, reason="a grant that is gone is not missed: only the ledger knows that there was one")
+async def test_a_task_that_was_taken_out_before_a_start_is_not_opened_again(
+    tmp_path: Path, idp: IdentityProvider
+) -> None:
+    """A known gap (A7, who can write the database alone): as with the row of an earlier day, in tests/attacks/test_edited_store.py."""
+    async with a_mediator(tmp_path, idp) as mediator:
+        token, port = idp.token(mediator.url), port_of(mediator)
+        assert await reasons_of(mediator, token) == {None}
+        (task,) = tasks_of(mediator)
+        await say(mediator, "grant", "revoke", task)
+        with closing(sqlite3.connect(mediator.folder / ".mediator" / "state.sqlite", timeout=5)) as file:
+            file.execute("DELETE FROM grants WHERE id = ?", (task,))
+            file.execute("UPDATE epoch SET value = value + 1")
+            file.commit()
+        assert None not in await reasons_of(mediator, token)  # who ended it remembers
+    async with started(mediator.folder, servers(), port) as mediator:
+        assert None not in await reasons_of(mediator, token)
 
 
 @promise("P5", "P7")
