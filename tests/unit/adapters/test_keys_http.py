@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -135,9 +136,14 @@ async def test_a_name_of_this_machine_comes_to_this_machine_alone(idp: IdentityP
 
 
 @promise("P7")
-async def test_a_name_is_looked_up_once(idp: IdentityProvider) -> None:
-    """Ours (DNS rebinding): the connection goes to what was judged."""
+async def test_a_name_is_looked_up_once(idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours (DNS rebinding): the connection goes to what was judged, and the system is not asked for the name again."""
     asked: list[str] = []
+
+    def again(host: str, *_: object, **__: object) -> None:
+        pytest.fail(f"`{host}` was looked up again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", again)
 
     async def rebind(host: str, _port: int) -> Iterable[str]:
         asked.append(host)
