@@ -32,7 +32,7 @@ SOAK_ARGS ?=
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
 CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
-.PHONY: help demo test check conformance conformance-required real-servers security-harness soak lock bench-core bench-delegation bench-large bench-manifest bench-lint clean
+.PHONY: help demo test check conformance conformance-required real-servers security-harness soak lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
 
 bench-delegation: $(VENV)/.dev ## what a chain adds to a call, 100,000 grants, how soon a revocation is felt, exchanges a second
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_delegation.py
+
+bench-identify: $(VENV)/.dev ## what it costs to know who calls: a bearer, one not seen before, a proof with each call
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.bench_identify
 
 bench-large: $(VENV)/.dev ## how long one large answer keeps everybody else waiting
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_large.py

@@ -213,7 +213,7 @@ def is_same_place(told: str, ours: str) -> bool:
     Its query and fragment are left out; the case of scheme and host, and the port that a scheme has anyway, say nothing
     (RFC 3986 §6.2).
     """
-    return _place(told) == _place(ours)
+    return told == ours or _place(told) == _place(ours)
 
 
 def _place(url: str) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from benchmarks.bench_core import STEPS, WHOLE, every_probe
 from benchmarks.bench_delegation import DEPTHS, STORE_PROBES, stores
+from benchmarks.bench_identify import LINES
+from benchmarks.bench_identify import probes_of as identify_probes
 from benchmarks.chains import PARTS, probes_by_depth
 from benchmarks.fleets import rates, revoke_amid_calls, stand
 from benchmarks.many_grants import FEW
@@ -39,6 +41,14 @@ async def test_a_store_of_many_grants_is_measured_beside_one_of_ten(tmp_path: Pa
     async with stores(tmp_path, live) as (probes, once):
         assert set(probes) == {f"{name} {count}" for name in STORE_PROBES for count in (FEW, live)}
         assert {count: one.listed for count, one in once.items()} == {FEW: FEW, live: live}
+        for probe in probes.values():
+            assert await probe() > 0
+
+
+async def test_each_way_of_being_known_is_measured(tmp_path: Path) -> None:
+    """Ours: a proof that did not hold, or was used before, would raise."""
+    with identify_probes(tmp_path) as probes:
+        assert {line.probe for line in LINES} == set(probes)
         for probe in probes.values():
             assert await probe() > 0
 

@@ -115,8 +115,8 @@ used_table: Final = Table(
     Column("key", Text, primary_key=True),
     Column("until_ms", Integer, nullable=False),
     sqlite_strict=True,
+    sqlite_with_rowid=False,  # one tree, and nothing to keep beside it: it is written on the way of a call
 )
-Index("used_until", used_table.c.until_ms)
 quarantine_table: Final = Table(
     "quarantine",
     metadata,

@@ -223,6 +223,9 @@ class SqliteStore:
         """Save the tasks' use, and move what was written into the database file; may be run in a thread."""
         with closing(connect(self._path, CONTROL_BUSY_MS)) as connection:
             self._save_usage(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            self._used.forget(connection)
+            connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _save_usage(self, connection: sqlite3.Connection) -> None:
