@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Barrier, Lock
 from typing import Final
 
 import anyio
@@ -129,11 +130,18 @@ def must_be_exact(counts: Counter[str]) -> None:
 def test_budgets_are_exact_over_many_connections(tmp_path: Path) -> None:
     """Design 4: hard limits are claims, exact across workers; each caller here has a connection of its own."""
     opened(tmp_path).close()
+    one_at_a_time, all_are_there = Lock(), Barrier(CALLERS)  # opening and closing are no calls, and wait less long
 
     def call(number: int) -> list[str]:
         grant = ALL[1:][number % 4]
-        with SqliteStore(tmp_path / "state.sqlite", MAC_KEY, busy_timeout_ms=20_000) as store:
-            return [grant.id for _ in range(3) if taken(store, grant)]
+        with one_at_a_time:
+            store = SqliteStore(tmp_path / "state.sqlite", MAC_KEY, busy_timeout_ms=60_000)
+        all_are_there.wait()
+        names = [grant.id for _ in range(3) if taken(store, grant)]
+        all_are_there.wait()
+        with one_at_a_time:
+            store.close()
+        return names
 
     with ThreadPoolExecutor(CALLERS) as pool:
         counts = Counter(name for names in pool.map(call, range(CALLERS)) for name in names)
