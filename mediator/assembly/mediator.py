@@ -31,6 +31,7 @@ from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
 from mediator.assembly.credentials import Credentials, resolve_credentials
+from mediator.assembly.decision_points import make_opinions
 from mediator.assembly.desk import Desk
 from mediator.assembly.folder import Folder, read_operators, read_secret
 from mediator.assembly.holders import end_orphans
@@ -250,6 +251,7 @@ async def open_mediator(
             tracer=tracer,
             handles=SealedHandles(grants_key),
             proofs=proofs,
+            opinions=make_opinions(settings, alarm),
             issuers=OtherIssuers(
                 settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
             ),

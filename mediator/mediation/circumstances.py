@@ -13,6 +13,7 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
+from mediator.mediation.opinion import Opinion, opinion_form, parse_opinion
 from mediator.refusal import Reason, Refused
 
 
@@ -23,7 +24,8 @@ class Circumstances:
     `grants` is the chain from the root to the presented grant, as stored (empty: no such grant).
     `calls` counts what the task was allowed so far, `last_used_ms` when that was (ms since 1970, UTC).
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
-    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen.
+    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `opinions` is what decision points outside said of
+    this very call.
     """
 
     epoch: int
@@ -33,6 +35,7 @@ class Circumstances:
     spent: frozenset[str]
     labels: frozenset[str]
     frozen: frozenset[str]
+    opinions: tuple[Opinion, ...] = ()
 
 
 UNKNOWN: Final = Circumstances(
@@ -49,7 +52,7 @@ UNKNOWN: Final = Circumstances(
 
 def circumstances_form(circumstances: Circumstances) -> JsonObject:
     """Return the JSON form that a record keeps."""
-    return {
+    form: JsonObject = {
         "epoch": circumstances.epoch,
         "grants": [grant_form(grant) for grant in circumstances.grants],
         "calls": circumstances.calls,
@@ -58,6 +61,9 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "labels": [*sorted(circumstances.labels)],
         "frozen": [*sorted(circumstances.frozen)],
     }
+    if circumstances.opinions:
+        form["opinions"] = [opinion_form(opinion) for opinion in circumstances.opinions]
+    return form
 
 
 def parse_circumstances(form: JsonObject) -> Circumstances:
@@ -65,7 +71,8 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
 
     Raises `Refused(MALFORMED)` for any other form, and as `parse_grant`.
     """
-    match form:
+    opinions = form.get("opinions", [])
+    match {name: value for name, value in form.items() if name != "opinions"}:
         case {
             "epoch": int(epoch),
             "grants": list(grants),
@@ -75,7 +82,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "labels": list(labels),
             "frozen": list(frozen),
             **rest,
-        } if not rest:
+        } if not rest and isinstance(opinions, list):
             return Circumstances(
                 epoch=epoch,
                 grants=tuple(map(_grant, grants)),
@@ -84,6 +91,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 spent=_names(spent),
                 labels=_names(labels),
                 frozen=_names(frozen),
+                opinions=tuple(map(parse_opinion, opinions)),
             )
         case _:
             raise _unreadable()

@@ -9,7 +9,7 @@ The steps, in this order, first refusal wins:
 2. resolve     the item is pinned and visible to this caller; then: the arguments fit what is pinned, and what the call
                goes on with is what this caller was given
 3. decide      authority AND policy; an engine error is a denial. Answers to what was not asked are decided as if it
-               were: whether the server may ask it
+               were: whether the server may ask it. And whoever else is to be heard allows it, too
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -31,11 +31,13 @@ from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
+from mediator.mediation.opinion import OpinionRequest, find_awaited, refuse_unless_all_allow
 from mediator.mediation.question import (
     ask_question,
     call_question,
     grant_name,
     list_question,
+    opinion_request,
     request_hash,
     told_arguments,
 )
@@ -136,6 +138,8 @@ class Deliberation:
     claims: tuple[Claim, ...]
     spans: Spans
     resumes: Resumption | None
+    awaits: tuple[str, ...] = ()
+    """Decision points that are to be heard about this call, which is denied until then."""
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -163,6 +167,14 @@ class Deliberation:
         """Whether what is asked for does more than read; what does not exist does nothing."""
         return self.item is not None and self.item.effect.is_privileged
 
+    @property
+    def opinion_request(self) -> OpinionRequest:
+        """What is told of this call to whom it `awaits`."""
+        assert self.chain is not None  # whoever is heard is heard last
+        assert self.item is not None
+        assert self.request_hash is not None
+        return opinion_request(self.chain, self.item, self.call, self.identity.proof, self.request_hash)
+
     def refusal(self) -> Refused:
         """Return the stop of a denial, naming its decision."""
         stop = self.stop or Refused(Reason.INTERNAL, "an allow was taken for a denial")
@@ -179,6 +191,7 @@ class _Findings:
     decision: Decision | None = None
     request_hash: str | None = None
     claims: tuple[Claim, ...] = ()
+    awaits: tuple[str, ...] = ()
 
 
 def deliberate(
@@ -215,6 +228,7 @@ def deliberate(
         claims=findings.claims,
         spans=_spans(ids, call),
         resumes=resumes,
+        awaits=findings.awaits,
         seal=_SEAL,
     )
 
@@ -330,6 +344,9 @@ def _judge(
             _refuse_unasked(
                 unasked.method, [decide(snapshot.policies.evaluate, question, chain) for question in questions]
             )
+    heard = (snapshot.decision_points, item.effect, circumstances.opinions, findings.request_hash)
+    findings.awaits = find_awaited(*heard)
+    refuse_unless_all_allow(*heard)
     if not call.is_of_mcp_task:  # its call was counted
         findings.claims = _claims(chain, item, circumstances)  # the last thing found: a denial claims nothing
 

@@ -32,6 +32,7 @@ from mediator.mediation.elsewhere import NOBODY_ELSE
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
+from mediator.mediation.opinion import NOBODY_ELSES, Opinion, SecondOpinions
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
     Aside,
@@ -115,6 +116,7 @@ class Ports:
     tracer: Tracer
     handles: Handles
     proofs: Proofs
+    opinions: SecondOpinions = NOBODY_ELSES
     issuers: OtherIssuers = NOBODY_ELSE
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
@@ -297,9 +299,13 @@ class Corridor:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
         lost: frozenset[str] = frozenset()
+        opinions: tuple[Opinion, ...] = ()
         deliberation = self._deliberate(arrival, call, ids, lost, resumes)
         for _ in range(_ATTEMPTS):
             try:
+                if deliberation.awaits:
+                    opinions = await self.ports.opinions.ask(deliberation.awaits, deliberation.opinion_request)
+                    deliberation = self._deliberate(arrival, call, ids, lost, resumes, opinions)
                 match committed := await self._commit(deliberation):
                     case Committed():
                         return self._observed(committed)
@@ -310,7 +316,7 @@ class Corridor:
                     case _:
                         assert_never(committed)
                 deliberation = self._deliberate(
-                    arrival, call, ids, lost, resumes
+                    arrival, call, ids, lost, resumes, opinions
                 )  # no await until `commit` made its claims
             except Refused as stop:  # claims that could not be made, a credential that ran out: that, too, is recorded
                 if stop.reason is Reason.LEDGER_UNAVAILABLE:
@@ -345,7 +351,13 @@ class Corridor:
         raise Refused(Reason.DEADLINE_PASSED, f"no answer within {permit.deadline_seconds} s")
 
     def _deliberate(
-        self, arrival: Arrival, call: Call, ids: Ids, lost: frozenset[str], resumes: Resumption | None
+        self,
+        arrival: Arrival,
+        call: Call,
+        ids: Ids,
+        lost: frozenset[str],
+        resumes: Resumption | None,
+        opinions: tuple[Opinion, ...] = (),
     ) -> Deliberation:
         """Judge; raises `Refused` only while nobody is identified, for whoever is leaves a record."""
         now_ms = self.ports.clock.now_ms()
@@ -358,6 +370,8 @@ class Corridor:
             circumstances = self._gather(identity, now_ms)
             if lost:
                 circumstances = replace(circumstances, spent=circumstances.spent | lost)
+            if opinions:
+                circumstances = replace(circumstances, opinions=opinions)
             return deliberate(
                 call=call,
                 identity=identity,

@@ -19,6 +19,7 @@ from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.opinion import OpinionRequest
 from mediator.policy.request import (
     AccessRequest,
     Action,
@@ -178,6 +179,28 @@ def _base_facts(
         method=str(call.method),
         request_hash=hashed,
         provenance=frozenset(),
+    )
+
+
+def opinion_request(chain: DelegationChain, item: PinnedItem, call: Call, proof: str, hashed: str) -> OpinionRequest:
+    """Return what decision points outside are told of a call."""
+    grant = chain.presented
+    return OpinionRequest(
+        agent=grant.agent,
+        agent_class=grant.agent_class,
+        team=grant.team,
+        owner=grant.owner,
+        server=item.server,
+        name=item.name,
+        kind=str(item.kind),
+        effect=str(item.effect),
+        method=str(call.method),
+        task=chain.root.id,
+        purpose=grant.purpose,
+        chain=tuple(link.agent for link in chain.links),
+        proof=proof,
+        arguments=told_arguments(call),
+        request_hash=hashed,
     )
 
 

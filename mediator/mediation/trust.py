@@ -16,6 +16,7 @@ from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
 from mediator.kind import ItemKind
 from mediator.manifest.pin import PinSet
+from mediator.mediation.opinion import DecisionPoint
 from mediator.mediation.quarantine import Quarantined, QuarantineKey, keys_of
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
@@ -45,6 +46,8 @@ class TrustSnapshot:
     audience: str
     tenant: str
     quarantined: Mapping[QuarantineKey, Quarantined] = field(default_factory=lambda: MappingProxyType({}))
+    decision_points: tuple[DecisionPoint, ...] = ()
+    """Who is to be heard, beside our own policies, about calls of which effects."""
     reviewed: PinSet | None = None
     """The pins with what is quarantined, where that is anything: what offers are compared with."""
 
@@ -61,7 +64,12 @@ class TrustSnapshot:
 
     def digests(self) -> JsonObject:
         """Return what a record says of the trust that it was judged under."""
-        return {"keys": self.keys.digest, "pins": self.pins.digest, "policies": self.policies.digest}
+        digests: JsonObject = {"keys": self.keys.digest, "pins": self.pins.digest, "policies": self.policies.digest}
+        if self.decision_points:
+            digests["decision_points"] = digest_of(
+                {point.name: [*sorted(map(str, point.effects))] for point in self.decision_points}
+            )
+        return digests
 
     @property
     def digest(self) -> Digest:

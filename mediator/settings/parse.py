@@ -89,6 +89,7 @@ def parse_settings(main: Toml, parts: Sequence[tuple[str, Toml]] = (), file: str
     _must_be_unique("agent", "name", [(file, agent.name) for agent in settings.agents])
     _must_be_unique("issuer", "name", [(file, issuer.name) for issuer in settings.issuers])
     _must_be_unique("issuer", "issuer", [(file, issuer.issuer or "the local one") for issuer in settings.issuers])
+    _must_be_unique("decision_point", "name", [(file, one.name) for one in settings.decision_points])
     _must_be_unique("workload_issuer", "name", [(file, one.name) for one in settings.workload_issuers])
     for key in ("issuer", "trust_domain"):
         named = [getattr(one, key) for one in settings.workload_issuers]

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from mediator.effect import Effect
 from mediator.settings.credentials import CredentialValue
+from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
 from mediator.settings.section import Section
 from mediator.settings.tls import TlsSettings
@@ -277,6 +278,9 @@ class Settings(Section):
     proof: ProofSettings = ProofSettings()
     manifests: ManifestSettings = ManifestSettings()
     policy: PolicySettings = PolicySettings()
+    decision_points: Annotated[
+        tuple[DecisionPointSettings, ...], Field(alias="decision_point", strict=False, max_length=8)
+    ] = ()
     tool_servers: Annotated[tuple[ToolServerSettings, ...], Field(alias="tool_server", strict=False)] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
     ledger: LedgerSettings = LedgerSettings()
