@@ -38,6 +38,9 @@ from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.identity.client_assertion")
 
+SESSION: Final = "#stdio"
+"""What stands behind our name as the audience of an assertion that opens a session, which no other one does (RFC 8725 §3.12)."""
+
 TYPE: Final = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis
 LIFE_SECONDS_MAX: Final = 300  # what the protocol's own SDK makes; RFC 7523 §3 lets one that lives longer be refused
 _LIFE_SECONDS: Final = 60
