@@ -284,7 +284,9 @@ class TokenDesk:
         return self._bound_to(actor.agent, proof)
 
     def _answer(self, grant: Grant, seconds_max: int, asked: Confirmation | None) -> JsonObject:
-        now_ms, bound_to = self.desk.clock.now_ms(), asked or self.desk.key_of_instance(grant)
+        now_ms, bound_to = self.desk.clock.now_ms(), asked
+        if asked is None or asked.jkt is None:  # a certificate is a machine's: an instance's own key goes before it
+            bound_to = self.desk.key_of_instance(grant) or asked
         links = self.desk.store.gather(grant.id).grants
         seconds = min(seconds_max, self._token_seconds(), *((link.expires_ms - now_ms) // 1000 for link in links))
         try:
