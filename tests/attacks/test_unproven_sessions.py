@@ -166,6 +166,19 @@ async def test_what_an_agent_signed_for_something_else_opens_no_session(tmp_path
         assert (told.status_code, told.json()["error"]) == (401, "invalid_client")
 
 
+@promise("P4", "P5")
+async def test_the_task_of_one_process_is_not_joined_by_the_key_of_the_profile(tmp_path: Path) -> None:
+    """Issue 6: each works under what was opened for its own key; and that process not under what is the profile's."""
+    async with at_work(tmp_path) as mediator:
+        one = SigningKey.generate()
+        subject = task_subject(instance_key=one.public.text)
+        theirs = mediator.mediator.desk.open(asks(mediator.mediator, subject)).id
+        for changed in ({"grant": theirs}, {"key": one}):
+            with pytest.raises(Refused) as stop:
+                await open_session(mediator.mediator, joining(mediator, **changed))
+            assert stop.value.reason is Reason.GRANT_UNKNOWN
+
+
 @promise("P5", "P7")
 async def test_nobody_joins_twice_by_one_word_or_what_is_over(tmp_path: Path) -> None:
     """RFC 7523 §3: an assertion is used once; a task that is completed, or frozen, has no more sessions."""
