@@ -22,7 +22,7 @@ from mediator.edge.oauth_metadata import TOKEN
 from mediator.evidence import Secret
 from mediator.identity.compact import parse_compact
 from tests.promises import promise
-from tests.simulated.arrivals import message
+from tests.simulated.arrivals import enveloped, message
 from tests.simulated.fleet import Fleet, details, good
 from tests.simulated.proofs import ProvingKey
 from tests.simulated.proving import Prover, bound
@@ -260,6 +260,28 @@ async def test_a_stolen_bearer_has_no_part_in_the_session_of_who_proves_a_key(tm
             assert (theirs.status_code, said) == (404, [None])
             assert (await agent.post(canonical_bytes(answer), **session)).status_code == 202
         assert said == [None, {"input": {"action": "accept", "content": {}}}]
+
+
+@promise("P1", "P5", "P6")
+async def test_a_stolen_bearer_goes_on_with_no_write_that_was_begun_with_a_proof(tmp_path: Path) -> None:
+    """MCP 2026-07-28, MRTR: the handle is of the grant, and who shows it is judged anew."""
+    async with at_work(tmp_path, permitted=["elicit"]) as mediator:
+        key = ProvingKey()
+        agent = Prover(mediator, await bound(mediator, key, effects="read,write", tools="tools/*"), key)
+        grant = parse_compact(Secret(agent.token), DEFAULT_LIMITS)[1]["grant"]
+        stolen = mediator.mediator.desk.token(str(grant))[0].reveal()
+        said, _ = asking_once(mediator.servers["tools"])
+        able: JsonObject = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        params: JsonObject = {"name": "tools__save", "arguments": {"text": "x"}}
+        asked = (await agent.post(enveloped("tools/call", params, meta=able))).json()["result"]
+        given: JsonObject = {"input": {"action": "accept", "content": {}}}
+        going_on = enveloped(
+            "tools/call", {**params, "inputResponses": given, "requestState": asked["requestState"]}, meta=able
+        )
+        assert reason_in(await mediator.post(going_on, token=stolen)) == "PROOF_REQUIRED"
+        assert said == [None]
+        assert reason_in(await agent.post(going_on)) is None
+        assert said == [None, given]
 
 
 def asking_once(server: SimulatedToolServer) -> tuple[list[Any], anyio.Event]:
