@@ -26,11 +26,13 @@ import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.kind import ItemKind
-from mediator.policy.cases import CaseResult, parse_cases, result_of
+from mediator.policy.cases import CaseResult, CaseRun, parse_cases, result_of, run_of
 from mediator.policy.context import approval_of_this_request, read_delegation
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.entities import DELEGATION, agent_entity, entities_of, entities_of_delegation, question_of
+from mediator.policy.escapes import escapable_patterns
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
+from mediator.policy.firing import Roster, never_firing
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
 from mediator.policy.request import (
@@ -50,8 +52,8 @@ from mediator.policy.slicing import Entity, PolicyIndex, named_or_forbidding
 from mediator.refusal import Reason, Refused
 
 __all__ = [
-    "CaseResult", "CedarEngine", "PolicyFinding", "PolicySetInvalid", "Severity",
-    "check_policies", "policy_set_digest", "prepare_engine", "run_cases",
+    "CaseResult", "CaseRun", "CedarEngine", "PolicyFinding", "PolicySetInvalid", "Severity",
+    "check_policies", "policy_set_digest", "prepare_engine", "read_policies", "run_cases",
 ]  # fmt: skip
 
 SUBJECTS_MAX: Final = 65_536  # agent, action and item: five references each
@@ -89,13 +91,25 @@ def prepare_engine(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -
     return CedarEngine(digest=policy_set_digest(policy_text), policies=loaded.policies, items=schemas)
 
 
-def check_policies(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -> list[PolicyFinding]:
-    """Return everything that is wrong with these policies over these items: errors first, then warnings."""
-    loaded = load_policies(policy_text, prepare_items(items), _Compiler())
-    return sorted(loaded.findings, key=lambda finding: finding.severity is not Severity.ERROR)
+def check_policies(
+    policy_text: Mapping[str, str], items: Iterable[ItemFacts], roster: Roster | None = None
+) -> list[PolicyFinding]:
+    """Return everything that is wrong with these policies over these items: errors first, then warnings.
+
+    Beyond what keeps a set from being in force, that is what looks like a guard and is none.
+    """
+    schemas = prepare_items(items)
+    loaded = load_policies(policy_text, schemas, _Compiler())
+    doubts = (*never_firing(loaded.policies, schemas, roster), *escapable_patterns(loaded.policies))
+    return sorted((*loaded.findings, *doubts), key=lambda finding: finding.severity is not Severity.ERROR)
 
 
-def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> list[CaseResult]:
+def read_policies(policy_text: Mapping[str, str]) -> tuple[Policy, ...]:
+    """Return the policies of these files that can be read, whether or not the set is fit."""
+    return load_policies(policy_text, {}, _Compiler()).policies
+
+
+def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> CaseRun:
     """Return what becomes of each case of these files; of a file that cannot be read, one result that says why.
 
     Raises `PolicySetInvalid` if the policies are wrong by themselves.
@@ -110,7 +124,7 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
             results.append(CaseResult(file=file, name="", passed=False, expected="a file of cases", got=why))
             continue
         results += [result_of(file, case, engine) for case in parsed.cases]
-    return results
+    return run_of(results, read_policies(policy_text))
 
 
 @final

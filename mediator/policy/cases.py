@@ -11,7 +11,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, assert_never, final
@@ -23,6 +23,7 @@ from mediator.policy.case_facts import agent_from, base_from, delegation_from
 from mediator.policy.case_fields import SEP, Fields, one_of, wrong
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
+from mediator.policy.policy import Policy
 from mediator.policy.request import (
     CALL_GROUPS,
     DELEGATE,
@@ -94,6 +95,24 @@ class CaseResult:
     passed: bool
     expected: str
     got: str
+    decisive: tuple[str, ...] = ()
+    """The policies that made the answer; none where the answer is an error."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRun:
+    """What became of all cases, and which policies of the set decided none of them."""
+
+    results: tuple[CaseResult, ...]
+    never_decisive: tuple[Policy, ...]
+
+
+def run_of(results: Iterable[CaseResult], policies: Iterable[Policy]) -> CaseRun:
+    """Return the run of these results: what no case turns on could be lost without a case that fails."""
+    results = tuple(results)
+    decisive = {policy for result in results for policy in result.decisive}
+    return CaseRun(results=results, never_decisive=tuple(policy for policy in policies if policy.id not in decisive))
 
 
 def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
@@ -105,6 +124,7 @@ def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
         passed=case.expected.is_met_by(decision),
         expected=str(case.expected),
         got=_told(decision.verdict, decision.reason, decision.determining),
+        decisive=() if decision.reason is Reason.POLICY_ERROR else decision.determining,
     )
 
 

@@ -20,6 +20,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -44,6 +45,7 @@ _FAILS_AT_DELEGATIONS: Final = (
     "each delegation that meets it is denied as an error: say `resource is Mediator::Tool` in its scope, "
     "or which actions it is of"
 )
+_NAMED: Final = re.compile(r"""@id\s*\(\s*"([a-z0-9._-]{1,80})"\s*\)""")  # as its author calls what cannot be read
 _REMEDY: Final = "see policies/README.md for what a policy may read"
 
 
@@ -105,7 +107,12 @@ def _policy_of(source: Source, compiler: PolicyCompiler) -> Policy | list[Policy
             return policy_from(compiled, source)
     message = f"this is no policy: {fault}"
     remedy = "see https://docs.cedarpolicy.com/policies/syntax-policy.html, and the default set for examples"
-    return [PolicyFinding(file=source.file, line=source.line, policy_id="", message=message, remedy=remedy)]
+    named = _NAMED.search(source.text)
+    return [
+        PolicyFinding(
+            file=source.file, line=source.line, policy_id=named[1] if named else "", message=message, remedy=remedy
+        )
+    ]
 
 
 def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:

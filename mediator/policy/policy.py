@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
 from mediator.canonical import Json, JsonObject
@@ -61,6 +61,8 @@ class Policy:
     action: Scope
     resource: Scope
     mentions: Mentions
+    conditions: Json = field(default=None, hash=False, repr=False)
+    """As the engine read them: a list of `{kind, body}`."""
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -120,6 +122,7 @@ def policy_from(compiled: JsonObject, source: Source) -> Policy | list[PolicyFin
         action=_scope_from(compiled.get("action")),
         resource=_scope_from(compiled.get("resource")),
         mentions=mentions_of(compiled.get("conditions")),
+        conditions=compiled.get("conditions"),
     )
     return list(_faults_of(policy, texts)) or policy
 

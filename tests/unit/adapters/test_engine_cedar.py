@@ -891,9 +891,10 @@ def default_set() -> dict[str, str]:
 def test_the_default_set_is_sound_and_does_what_its_cases_say() -> None:
     """Ours: cases run here and in `mediator policy test`."""
     assert check_policies(default_set(), []) == []
-    results = run_cases(default_set(), files_in(POLICIES / "cases", "*.json"))
-    assert len(results) > 10
-    assert [result for result in results if not result.passed] == []
+    ran = run_cases(default_set(), files_in(POLICIES / "cases", "*.json"))
+    assert len(ran.results) > 10
+    assert [result for result in ran.results if not result.passed] == []
+    assert ran.never_decisive == ()
 
 
 def fenced(text: str, language: str) -> list[str]:
@@ -905,9 +906,9 @@ def test_the_worked_example_of_the_readme_works() -> None:
     """Ours: a document that lies is a defect."""
     text = (POLICIES / "README.md").read_text(encoding="utf-8")
     (policy,), (cases,) = fenced(text, "cedar"), fenced(text, "json")
-    results = run_cases(default_set() | {"interns.cedar": policy}, {"interns.json": cases.encode()})
+    results = run_cases(default_set() | {"interns.cedar": policy}, {"interns.json": cases.encode()}).results
     assert [result.passed for result in results] == [True] * 3
-    assert not any(result.passed for result in run_cases(default_set(), {"interns.json": cases.encode()})[1:])
+    assert not any(result.passed for result in run_cases(default_set(), {"interns.json": cases.encode()}).results[1:])
 
 
 @pytest.mark.parametrize(
@@ -927,7 +928,7 @@ def test_the_worked_example_of_the_readme_works() -> None:
 def test_a_file_of_cases_that_cannot_be_run_is_a_case_that_fails(raw: bytes, got: str) -> None:
     """Ours: and the other files are run."""
     good = b'{"tools": [{}], "cases": [{"name": "fine", "expect": {"verdict": "allow"}}]}'
-    broken, fine = run_cases({"a": ALLOW}, {"a.json": raw, "b.json": good})
+    broken, fine = run_cases({"a": ALLOW}, {"a.json": raw, "b.json": good}).results
     assert (broken.file, broken.passed, broken.got[: len(got)]) == ("a.json", False, got)
     assert (fine.name, fine.passed) == ("fine", True)
 

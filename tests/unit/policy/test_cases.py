@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mediator.canonical import canonical_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
-from mediator.policy.cases import CaseResult, parse_cases, result_of
+from mediator.policy.cases import CaseResult, CaseRun, parse_cases, result_of, run_of
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
@@ -30,6 +30,7 @@ from mediator.policy.request import (
     prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
+from tests.unit.policy.read import policies_of
 
 ALLOWED = Decision(verdict=Verdict.ALLOW, determining=("a", "b"), policy_digest="sha256:x")
 DENIED = Decision(verdict=Verdict.DENY, determining=(), policy_digest="sha256:x", reason=Reason.POLICY_ERROR)
@@ -347,5 +348,16 @@ def test_a_case_passes_if_all_that_it_expects_came_out(
     """Ours: the verdict always; policies and reason where the case says them."""
     (case,) = parse_cases(a_file({"expect": expect})).cases
     assert result_of("a.json", case, Oracle(answer)) == CaseResult(
-        file="a.json", name="a case", passed=passed, expected=expected, got=got
+        file="a.json", name="a case", passed=passed, expected=expected, got=got, decisive=answer.determining
     )
+
+
+def test_a_policy_that_no_answer_rests_on_is_told_and_an_error_rests_on_none() -> None:
+    """Ours: what could be lost without a case that fails is not tested."""
+    (case,) = parse_cases(a_file({"expect": {"verdict": "deny"}})).cases
+    failed = result_of("a.json", case, Oracle(replace(DENIED, determining=("p1",))))
+    decided = replace(failed, decisive=("p0",))
+    policies = policies_of("permit(principal, action, resource);", "permit(principal, action, resource);")
+
+    assert failed.decisive == ()
+    assert run_of([failed, decided], policies) == CaseRun(results=(failed, decided), never_decisive=policies[1:])
