@@ -6,9 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mediator.adapters.engine_cedar import check_policies, prepare_engine
-from mediator.canonical import JsonObject, canonical_bytes, parse_json, parse_object
+from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object, pointer_to, readable_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.manifest.schema import prepare
@@ -26,13 +26,14 @@ from mediator.policy.decision import Decision, Verdict
 from mediator.policy.entities import entities_of
 from mediator.policy.request import AccessRequest, Action, AgentFacts, AskFacts, ItemFacts
 from mediator.policy.schema import prepare_item, text_for_any_item
-from mediator.policy.types import EVERYTHING
+from mediator.policy.types import EVERYTHING, Array, Leaf, Record, Type
 from mediator.refusal import Reason, Refused
 from tests.laws.json_instances import instances
+from tests.laws.random_calls import answers, is_answered, real_tools
 from tests.promises import promise
 from tests.unit.policy.facts import AGENT, BASE, approved, base, call, prompt, resource, tool
 
-REAL_TOOLS: Final = Path(__file__).parents[1] / "data" / "real_tools"
+OPAQUE_LIST: Final = Path(__file__).parents[1] / "golden" / "opaque_pointers.json"
 
 
 # --- a small world, and a naive model of it --------------------------------------------------------------------------
@@ -344,22 +345,6 @@ def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
 # --- real tools ------------------------------------------------------------------------------------------------------
 
 
-@cache
-def real_tools() -> tuple[ItemFacts, ...]:
-    found = []
-    for path in sorted(REAL_TOOLS.glob("*.json")):
-        match parse_json(path.read_bytes()):
-            case {"tools": [*definitions]}:
-                found += [_facts(path.stem, definition) for definition in definitions]
-            case _:
-                assert path.name in {"index.json", "drift.json"}
-    return tuple(found)
-
-
-def _facts(server: str, definition: Any) -> ItemFacts:
-    return tool(f"{server}/{definition['name']}", input_schema=definition["inputSchema"])
-
-
 def seeing_all(facts: ItemFacts, index: int) -> str:
     scope = f"(principal, action == Mediator::Action::{json.dumps(facts.key)}, resource)"
     return f'@id("all-{index}") @reason("r") permit {scope} when {{ context.args == context.args }};'
@@ -370,6 +355,7 @@ def test_the_schema_of_every_real_tool_validates() -> None:
     """Ours: 216 definitions of 16 published servers, a policy over the whole of each one's arguments."""
     tools = real_tools()
     assert len(tools) == 216
+    assert len({facts.key for facts in tools}) == 216
     texts = {f"{index:03}": seeing_all(facts, index) for index, facts in enumerate(tools)}
     assert check_policies(texts, tools) == []
 
@@ -399,6 +385,45 @@ def assert_answered(found: Decision) -> None:
         assert found.remedy == "send it as a string"
     else:
         assert found.verdict is Verdict.ALLOW
+
+
+CALLS_OF_EACH: Final = 25  # `make random-calls` asks 10,000
+
+
+@promise("P7")
+@pytest.mark.corpus
+def test_random_calls_of_every_real_tool_are_answered() -> None:
+    """Issue 7, Must show 1: each of the 216 tools, the same calls each time."""
+    for facts in real_tools():
+        for sent, decision in answers(facts, CALLS_OF_EACH):
+            assert is_answered(decision), (facts.key, sent)
+
+
+def pointers_of(kind: Type, pointer: str = "") -> Iterator[str]:
+    """Yield where a type is opaque: `*` stands for the index in an array."""
+    match kind:
+        case Leaf.OPAQUE:
+            yield pointer or "/"
+        case Array(items=items):
+            yield from pointers_of(items, f"{pointer}/*")
+        case Record(members=members):
+            for name, member in members.items():
+                yield from pointers_of(member.type, pointer + pointer_to(name))
+        case _:
+            pass
+
+
+@pytest.mark.corpus
+def test_the_list_of_what_policy_cannot_see_into_is_what_the_schemas_come_to() -> None:
+    """Issue 7, Must show 1: every opaque pointer of the 216 tools, by tool; renewed as the golden records are."""
+    found: JsonObject = {}
+    for facts in real_tools():
+        pointers: list[Json] = [*pointers_of(prepare_item(facts).arguments)]
+        if pointers:
+            found[facts.key] = pointers
+    if os.environ.get("RENEW_GOLDEN") == "1":
+        OPAQUE_LIST.write_bytes(readable_bytes(found))
+    assert parse_object(OPAQUE_LIST.read_bytes()) == found
 
 
 # --- invented tools --------------------------------------------------------------------------------------------------
