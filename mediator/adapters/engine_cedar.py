@@ -31,6 +31,7 @@ from mediator.policy.context import approval_of_this_request, read_delegation
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.entities import DELEGATION, agent_entity, entities_of, entities_of_delegation, question_of
 from mediator.policy.escapes import escapable_patterns
+from mediator.policy.explanation import SOMEBODY, Sight
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
 from mediator.policy.firing import Roster, never_firing
 from mediator.policy.loading import load_policies
@@ -49,6 +50,7 @@ from mediator.policy.request import (
 )
 from mediator.policy.schema import AskReader, ContextReader, ItemSchema, prepare_items, text_for_delegation
 from mediator.policy.slicing import Entity, PolicyIndex, named_or_forbidding
+from mediator.policy.types import Paths
 from mediator.refusal import Reason, Refused
 
 __all__ = [
@@ -68,8 +70,6 @@ _PROVE: Final = (
     "get a token that is bound to a key of yours (a DPoP proof at the token endpoint), and send a proof with each call"
 )
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
-# Asked about, never granted: an approver that no policy can name.
-_SOMEBODY: Final = "(an approver)"
 
 _Request = TypeVar("_Request", AccessRequest, DelegationRequest)
 
@@ -176,6 +176,7 @@ class _Slice:
     policies: tuple[Policy, ...]
     handle: cedarpy.PolicySet
     schema: cedarpy.Schema
+    wanted: Paths
     read: ContextReader
     read_ask: AskReader
     asks_for_approval: bool
@@ -212,6 +213,20 @@ class CedarEngine:
         """Answer, whatever is to be handed on to whom."""
         return self._answer_of(self._evaluate_delegation, request)
 
+    def sight_of(self, request: AccessRequest) -> Sight:
+        """Return what is looked at to answer; raises `Refused` for arguments that no policy can be shown."""
+        sliced, _ = self._sliced_for(*_subject_of(request))
+        return Sight(
+            item=self._items[request.key].item,
+            policies=sliced.policies,
+            attributes=_attributes_of(request, sliced),
+            shape=self._items[request.key].question_context(request.action, sliced.wanted),
+        )
+
+    def evaluate_with(self, request: AccessRequest, attributes: JsonObject) -> Decision:
+        """Answer the same question with other attributes in its context: an explanation, never a call."""
+        return self._answer_of(lambda asked: self._answer(*self._sliced_for(*_subject_of(asked)), attributes), request)
+
     def _answer_of(self, evaluate: Callable[[_Request], Decision], request: _Request) -> Decision:
         try:
             return evaluate(request)
@@ -224,9 +239,7 @@ class CedarEngine:
             raise
 
     def _evaluate(self, request: AccessRequest) -> Decision:
-        sliced, subject = self._sliced_for(
-            request.principal, request.action, request.kind, request.server, request.name
-        )
+        sliced, subject = self._sliced_for(*_subject_of(request))
         if request.action is not Action.CALL:
             return self._evaluate_other(request, sliced, subject)
         base, arguments = request.base, request.arguments
@@ -328,6 +341,18 @@ class CedarEngine:
         return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
 
 
+def _subject_of(request: AccessRequest) -> tuple[AgentFacts, Action, ItemKind, str, str]:
+    return request.principal, request.action, request.kind, request.server, request.name
+
+
+def _attributes_of(request: AccessRequest, sliced: _Slice) -> JsonObject:
+    if request.base is None:
+        return {}
+    if request.action is Action.CALL:
+        return sliced.read(request.base, request.arguments or {}).attributes
+    return sliced.read_ask(request.base, request.ask)
+
+
 def _turnings(sliced: _Slice, base: BaseFacts) -> list[tuple[Reason, str, BaseFacts]]:
     """Return what might turn a denial, each as a reason, a remedy and the facts as they would be: only what is asked for.
 
@@ -335,7 +360,7 @@ def _turnings(sliced: _Slice, base: BaseFacts) -> list[tuple[Reason, str, BaseFa
     """
     approved, proven = None, None
     if sliced.asks_for_approval and approval_of_this_request(base) is None:
-        approval = ApprovalFacts(approver=_SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
+        approval = ApprovalFacts(approver=SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
         approved = replace(base, approval=approval)
     if sliced.asks_for_proof and base.proof == UNPROVEN:
         proven = replace(base, proof=PROVEN)
@@ -356,6 +381,7 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         policies=policies,
         handle=_handle_of(policies),
         schema=cedarpy.Schema.from_str(subject.item.question_text(action, wanted)),
+        wanted=wanted,
         read=subject.item.reader(wanted),
         read_ask=subject.item.ask_reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),

@@ -32,7 +32,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "pin": ("pin", "The operator's side: review, approve, revoke and list pinned tools."),
         "trust": ("trust", "Who may sign manifests, and the root that says so."),
         "drift": ("drift", "What live tool servers offer against what is pinned."),
-        "policy": ("policy", "Check the policies, run their cases, put them in force."),
+        "policy": ("policy", "Check the policies, run their cases, explain an answer, put them in force."),
         "operator": ("operator", "The people whose keys sign: add them, list them, lock their keys."),
         "keys": ("issuer_keys", "The keys that sign tokens: list them, rotate the one in use."),
         "serve": ("serve", "The endpoint over HTTP."),

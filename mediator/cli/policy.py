@@ -1,4 +1,4 @@
-"""`mediator policy`: check the policies, run their cases, put them in force.
+"""`mediator policy`: check the policies, run their cases, put them in force. `explain` stands in `policy_explain.py`.
 
 A set of policies is in force when an operator's statement names its digest; an edited file is not, until somebody
 activates the set again. A mediator that runs obeys the set that it started with.
@@ -28,6 +28,7 @@ from mediator.canonical import Digest, Json
 from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
 from mediator.cli.keys import operator_key
+from mediator.cli.policy_explain import explain_decision
 from mediator.cli.renewal import renew_running
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement, verify_statement
@@ -37,11 +38,14 @@ from mediator.policy.policy import Policy
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import Settings
 
-group = typer.Typer(no_args_is_help=True, help="Check the policies, run their cases, put them in force.")
+group = typer.Typer(
+    no_args_is_help=True, help="Check the policies, run their cases, explain an answer, put them in force."
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the command."""
+    group.command("explain")(explain_decision)
     app.add_typer(group, name="policy")
 
 

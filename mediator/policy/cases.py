@@ -30,6 +30,7 @@ from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
+    AgentFacts,
     AskFacts,
     DelegationRequest,
     ItemFacts,
@@ -37,6 +38,7 @@ from mediator.policy.request import (
 )
 from mediator.refusal import Reason
 
+_MINUTES_MS: Final = 15 * 60_000
 _PLAIN_NAMES: Final[Mapping[ItemKind, str]] = MappingProxyType(
     {ItemKind.TOOL: "read", ItemKind.PROMPT: "summarise", ItemKind.RESOURCE: "file:///srv/"}
 )
@@ -154,6 +156,31 @@ def parse_cases(raw: bytes) -> CaseFile:
     if not cases:
         wrong("the file", "holds no case")
     return CaseFile(items=items, cases=cases)
+
+
+def call_of(
+    agent: AgentFacts, item: ItemFacts, arguments: JsonObject, context: JsonObject, now_ms: int
+) -> AccessRequest:
+    """Return a call of this item by this agent at this time, in circumstances that are said as those of a case are.
+
+    Plain is a covered call under a task of the agent's own, with a proof of its key. Raises `Refused` (`MALFORMED`),
+    which says where.
+    """
+    plain: JsonObject = {
+        "chain": {"root": agent.id, "members": [agent.id]},
+        "grant": {"expires": now_ms + _MINUTES_MS},
+        "destination": [*sorted(item.sends_to)],
+        "now": now_ms,
+    }
+    return AccessRequest(
+        principal=agent,
+        action=Action.CALL,
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
+        base=base_from(Fields({**plain, **context}, "the context"), _PLAIN_METHODS[item.kind]),
+        arguments=arguments,
+    )
 
 
 def _item(kind: ItemKind, fields: Fields) -> ItemFacts:

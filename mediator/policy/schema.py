@@ -98,8 +98,12 @@ class ItemSchema:
     def question_text(self, action: Action, wanted: Paths = EVERYTHING) -> str:
         """Return the schema to ask with: of the context, what is wanted; of all else, the names alone."""
         kind = ITEM_TYPES[self.item.kind]
-        asked = _Applied(self.action(action).uid.id, (), (kind,), pruned(self._context_of(action), wanted))
+        asked = _Applied(self.action(action).uid.id, (), (kind,), self.question_context(action, wanted))
         return f"namespace Mediator {{ entity Agent; entity {kind}; action {quoted(asked.action)} {_application(asked)}; }}\n"
+
+    def question_context(self, action: Action, wanted: Paths = EVERYTHING) -> Record:
+        """Return the type of the context that `question_text` declares."""
+        return pruned(self._context_of(action), wanted)
 
     def _context_of(self, action: Action) -> Record:
         match action:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mediator.canonical import canonical_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
-from mediator.policy.cases import CaseResult, CaseRun, parse_cases, result_of, run_of
+from mediator.policy.cases import CaseResult, CaseRun, call_of, parse_cases, result_of, run_of
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
@@ -30,6 +30,7 @@ from mediator.policy.request import (
     prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
+from tests.unit.policy.facts import AGENT, TOOL
 from tests.unit.policy.read import policies_of
 
 ALLOWED = Decision(verdict=Verdict.ALLOW, determining=("a", "b"), policy_digest="sha256:x")
@@ -361,3 +362,23 @@ def test_a_policy_that_no_answer_rests_on_is_told_and_an_error_rests_on_none() -
 
     assert failed.decisive == ()
     assert run_of([failed, decided], policies) == CaseRun(results=(failed, decided), never_decisive=policies[1:])
+
+
+def test_a_call_that_is_no_case_is_a_covered_one_of_now_under_a_task_of_the_agent() -> None:
+    """Ours: what the circumstances do not say is plain, and what they misspell is refused."""
+    item = replace(TOOL, sends_to=frozenset({"disk"}))
+    request = call_of(AGENT, item, {"path": "a"}, {"proof": "bearer"}, 5_000)
+
+    assert (request.principal, request.key, request.arguments) == (AGENT, item.key, {"path": "a"})
+    facts = request.base
+    assert facts is not None
+    assert (facts.now_ms, facts.proof, facts.method) == (5_000, "bearer", "tools/call")
+    assert (facts.grant.covers, facts.grant.expires_ms) == (True, 905_000)
+    assert (facts.chain.root, facts.chain.members, facts.destination) == (
+        AGENT.id,
+        frozenset({AGENT.id}),
+        item.sends_to,
+    )
+    with pytest.raises(Refused) as refused:
+        call_of(AGENT, item, {}, {"prof": "bearer"}, 5_000)
+    assert "prof" in str(refused.value.detail)
