@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,19 @@ def test_a_case_that_comes_out_otherwise_fails_the_command(work: Path, mediator:
     assert "FAILED calls.json: " in ran.out
     assert "         expected deny" in ran.out
     assert "         got      allow" in ran.out
+
+
+def test_an_example_is_taken_over_as_its_readme_says(work: Path, mediator: Commands) -> None:
+    """Ours: a document that lies is a defect; what is not copied is not in force."""
+    examples = work / "policies" / "examples"
+    assert mediator.well("policy", "check", "--json").printed["in_force"] is True
+
+    shutil.copy(examples / "path-fence.cedar", work / "policies")
+    shutil.copy(examples / "cases" / "path-fence.json", work / "policies" / "cases")
+
+    mediator.well("policy", "check")
+    assert mediator.well("policy", "test", "--require-decisive", "--json").printed["never_decisive"] == []
+    mediator.well("policy", "activate", "--operator", OPERATOR)
 
 
 def test_a_policy_that_decides_no_case_is_named(work: Path, mediator: Commands) -> None:
