@@ -33,7 +33,7 @@ CALLS_ARGS ?=
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
 CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
-.PHONY: help demo test check conformance conformance-required real-servers security-harness soak random-calls lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint clean
+.PHONY: help demo test check conformance conformance-required real-servers security-harness soak random-calls lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint bench-policies clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +95,9 @@ bench-lint: $(VENV)/.dev ## what the linter of definitions finds and what it lea
 
 bench-manifest: $(VENV)/.dev ## what 1,000 tools cost to import and verify, and what a pin adds to a call
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_manifest.py
+
+bench-policies: $(VENV)/.dev ## what a question to policy costs among 10 to 10,000 policies, and as many pinned tools
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench_policies.py
 
 lock: | $(VENV)/bin/python ## resolve the dependencies again and write the locks, hashes and all
 	@echo "resolving" && $(PIP_INSTALL) 'pip-tools>=7.6'
