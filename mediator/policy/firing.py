@@ -15,8 +15,8 @@ from typing import Final, assert_never, final
 
 from mediator.policy.conditions import All, Atom, Either, Formula, Literal, conjuncts_of, formula_of
 from mediator.policy.finding import PolicyFinding, Severity
-from mediator.policy.policy import OPEN_GROUPS, Policy, Uid, finding_of, is_item_action
-from mediator.policy.request import CALL_GROUPS, Action
+from mediator.policy.policy import Policy, Uid, finding_of, is_item_action
+from mediator.policy.request import Action
 from mediator.policy.schema import ItemSchema
 from mediator.policy.slicing import Entity, may_matter
 from mediator.policy.types import Path
@@ -28,7 +28,6 @@ _KINDS: Final = {
     "Mediator::AgentClass": "class of agents",
     "Mediator::Team": "team",
 }
-_GROUPS: Final = frozenset(CALL_GROUPS.values())
 _LONG_MIN: Final = -(2**63)
 _LONG_MAX: Final = 2**63 - 1
 _OPPOSITES: Final = {"!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
@@ -113,13 +112,12 @@ def _unknown(policy: Policy, message: str) -> PolicyFinding:
 def _meets_nothing(policy: Policy, items: Iterable[ItemSchema], places: frozenset[Uid]) -> bool:
     """Tell whether what it names exists, each for itself, and never together in one item.
 
-    One that names effects or kinds alone is for whatever will be pinned, and one that names what is not pinned is told
-    of elsewhere, by that name.
+    One that names effects or kinds alone is for whatever will be pinned; one that names what is not pinned is told of
+    elsewhere, by that name; and of what servers ask, of listings and delegations this does not speak.
     """
     particular = [uid for uid in policy.resource.uids if uid.type not in _KINDS]
     named = [uid.id for uid in policy.action.uids]
-    are_items = all(is_item_action(name) or name.startswith(OPEN_GROUPS) or name in _GROUPS for name in named)
-    if not named or not are_items or not (particular or _are_particular(named)):
+    if not named or not (particular or _are_particular(named)):
         return False
     actions = {action.id for action in places if action.type == ""}
     if not set(particular) <= places or not all(name in actions for name in named if not name.startswith("effect:")):

@@ -15,12 +15,13 @@ from mediator.kind import ItemKind
 from mediator.mediation import explaining
 from mediator.mediation.explaining import recall
 from mediator.mediation.trust import TrustSnapshot
+from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import Action
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import KEYS
 from tests.simulated.world import FILES_WRITE, WEATHER_READ, SimulatedWorld, tools_call
-from tests.unit.policy.facts import DELEGATION
+from tests.unit.policy.facts import DELEGATION, ask, call
 
 FORBID_OSLO = """
 @id("no-oslo") @reason("not of Oslo")
@@ -139,3 +140,14 @@ async def test_who_listens_answers_as_the_engine_does(world: SimulatedWorld) -> 
     assert listening.digest == engine.digest
     assert listening.evaluate_delegation(DELEGATION) == engine.evaluate_delegation(DELEGATION)
     assert listening.heard == []
+
+
+def test_an_allow_turned_on_its_call_though_one_way_of_asking_was_denied() -> None:
+    """Ours: of an answer that nobody asked for it is enough that the server may ask in one way."""
+    allow = Decision(verdict=Verdict.ALLOW, determining=("a",), policy_digest="d")
+    deny = Decision(verdict=Verdict.DENY, determining=(), policy_digest="d", reason=Reason.DENIED_BY_POLICY)
+    asked = ask(Action.ELICIT)
+    heard = [(call(), allow), (asked, deny), (asked, allow)]
+    assert explaining._turned_on(heard, "allow") == call()
+    assert explaining._turned_on(heard, "deny") == asked
+    assert explaining._turned_on([], "deny") is None

@@ -5,10 +5,13 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mediator.policy.escapes import escapable_patterns
 from mediator.policy.finding import Severity
+from mediator.policy.policy import Scope
 from tests.promises import promise
 from tests.unit.policy.read import CALLS, ON_READ, policies_of
 
@@ -85,3 +88,10 @@ def test_a_pattern_is_told_once_and_as_it_was_written() -> None:
     text = r'context.args.path like "/a\*/*"'
     (found,) = escapable_patterns(policies_of(f"permit({ON_READ}) when {{ {text} || {text} }};"))
     assert text in found.message
+
+
+def test_what_names_no_item_is_fenced_by_nobody() -> None:
+    """Ours: empty is never permission. A set that is fit holds no such policy."""
+    place, fence = policies_of(f"permit({ON_READ}) when {{ {SRV} }};", f"forbid({ON_READ}) when {{ {UP} }};")
+    assert list(escapable_patterns([place, fence])) == []
+    assert len(list(escapable_patterns([replace(place, action=Scope()), fence]))) == 1
