@@ -85,11 +85,14 @@ def load_trust(
         ),
         audience=base_url,
         tenant=settings.tenant,
-        decision_points=tuple(
-            DecisionPoint(name=one.name, effects=frozenset(one.effects)) for one in settings.decision_points
-        ),
+        decision_points=decision_points_of(settings),
     )
     return LoadedTrust(snapshot=snapshot, problems=problems)
+
+
+def decision_points_of(settings: Settings) -> tuple[DecisionPoint, ...]:
+    """Return who is to be heard beside our own policies."""
+    return tuple(DecisionPoint(name=one.name, effects=frozenset(one.effects)) for one in settings.decision_points)
 
 
 def load_keys(

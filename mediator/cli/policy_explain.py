@@ -16,7 +16,7 @@ import typer
 from mediator.adapters.engine_cedar import CedarEngine, prepare_engine
 from mediator.adapters.ledger_segments.showing import Wanted, find_entries, find_values
 from mediator.assembly.folder import read_operators
-from mediator.assembly.trust import item_facts, load_pin_set, read_policies
+from mediator.assembly.trust import decision_points_of, item_facts, load_pin_set, read_policies
 from mediator.canonical import JsonObject, parse_object
 from mediator.cli.console import print_json
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, now_ms, open_set_up
@@ -115,6 +115,7 @@ def _snapshot(set_up: SetUp, engine: CedarEngine, pins: PinSet) -> TrustSnapshot
         ),
         audience=set_up.settings.server.base_url(),
         tenant=set_up.settings.tenant,
+        decision_points=decision_points_of(set_up.settings),
     )
 
 

@@ -15,6 +15,7 @@ from mediator.policy.explanation import Explanation, Fact, Turning
 from mediator.policy.policy import Policy
 
 _NOTHING: Final = "no policy was asked: what stopped it comes before"
+_NOT_BY_POLICY: Final = "policy was asked, and is not what it turned on"
 _PLAIN: Final = (
     "a call that nobody made: covered, and with a proof of the agent's key, unless `--context` says otherwise"
 )
@@ -107,6 +108,8 @@ def show_told(told: Told) -> None:
     if explanation is None:
         say((_NOTHING, QUIET))
         return
+    if told.entry is not None and told.entry.get("verdict") != explanation.decision.verdict:
+        say((_NOT_BY_POLICY, QUIET))
     decision, who = explanation.decision, explanation.request.principal
     style = GOOD if decision.verdict is Verdict.ALLOW else BAD
     reason = "" if decision.reason is None else f" {decision.reason}"

@@ -53,6 +53,14 @@ def test_what_was_not_tried_and_what_comes_out_otherwise_is_said(capsys: pytest.
     assert form["explanation"]["all_changes_tried"] is False
 
 
+@pytest.mark.parametrize("verdict", ["allow", "deny"])
+def test_a_denial_that_policy_did_not_make_is_told_as_that(verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours: a budget that was spent, a decision point elsewhere."""
+    out = told(capsys, Told(explanation=EXPLANATION, entry={**ENTRY, "verdict": verdict}, is_the_same=True))
+    assert EXPLANATION.decision.verdict == "deny"
+    assert ("policy was asked, and is not what it turned on" in out) is (verdict == "allow")
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
