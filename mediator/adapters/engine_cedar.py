@@ -9,6 +9,7 @@ Rules:
 - Of the set, only the policies that can match are asked; of the context, only the attributes that they name. Equal
   questions have equal answers, so answers are remembered, bounded in number and in size. A delegation is rare beside
   calls: it is asked about whole, each time.
+- What is asked for an explanation is asked in the same way, with other attributes, and no call goes by the answer.
 - Cedar's own error texts echo the context: they go nowhere.
 
 SPDX-License-Identifier: Apache-2.0

@@ -119,7 +119,7 @@ def show_told(told: Told) -> None:
         if word is not None:
             say(f"  {word}")
     rows = [_policy_row(policy, ("decisive", style)) for policy in explanation.decisive]
-    rows += [_policy_row(policy, ("not met", QUIET)) for policy in explanation.considered]
+    rows += [_policy_row(policy, ("considered", QUIET)) for policy in explanation.considered]
     show_table(("policy", "", "where", "says"), rows)
     if explanation.facts:
         show_table(("fact", "value"), [(_name(fact.path), _shown(fact.value)) for fact in explanation.facts])

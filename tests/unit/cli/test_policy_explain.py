@@ -105,7 +105,7 @@ def test_it_is_told_to_people_in_tables(decided: Path, mediator: Commands) -> No
     assert "for assistant, class" in out
     assert "you@example.com answers for it" in out
     assert "decisive" in out
-    assert "not met" in out
+    assert "considered" in out
     assert "context.args.text" in out
     assert "the agent, by other arguments" in out
     assert decided.is_dir()
