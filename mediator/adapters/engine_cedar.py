@@ -7,8 +7,8 @@ Rules:
 - Any error in an answer is a denial, even beside an allow: Cedar skips a policy that fails, be it a forbid.
 - Cedar always gets a schema, and a context that holds what the schema declares and nothing else.
 - Of the set, only the policies that can match are asked; of the context, only the attributes that they name. Equal
-  questions have equal answers, so answers are remembered, bounded in number and in size. A delegation is rare beside
-  calls: it is asked about whole, each time.
+  questions have equal answers, so answers are remembered, bounded in number and in size. A delegation or an
+  approval is rare beside calls: it is asked about whole, each time.
 - What is asked for an explanation is asked in the same way, with other attributes, and no call goes by the answer.
 - Cedar's own error texts echo the context: they go nowhere.
 
@@ -27,10 +27,20 @@ import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion, read_approval
 from mediator.policy.cases import CaseResult, CaseRun, parse_cases, result_of, run_of
 from mediator.policy.context import approval_of_this_request, read_delegation
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.entities import DELEGATION, agent_entity, entities_of, entities_of_delegation, question_of
+from mediator.policy.entities import (
+    APPROVING,
+    DELEGATION,
+    agent_entity,
+    approver_entity,
+    entities_of,
+    entities_of_approval,
+    entities_of_delegation,
+    question_of,
+)
 from mediator.policy.escapes import escapable_patterns
 from mediator.policy.explanation import SOMEBODY, Sight
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
@@ -49,7 +59,14 @@ from mediator.policy.request import (
     ItemFacts,
     key_of,
 )
-from mediator.policy.schema import AskReader, ContextReader, ItemSchema, prepare_items, text_for_delegation
+from mediator.policy.schema import (
+    AskReader,
+    ContextReader,
+    ItemSchema,
+    prepare_items,
+    text_for_approval,
+    text_for_delegation,
+)
 from mediator.policy.slicing import Entity, PolicyIndex, named_or_forbidding
 from mediator.policy.types import Paths
 from mediator.refusal import Reason, Refused
@@ -72,7 +89,7 @@ _PROVE: Final = (
 )
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
 
-_Request = TypeVar("_Request", AccessRequest, DelegationRequest)
+_Request = TypeVar("_Request", AccessRequest, DelegationRequest, ApprovalQuestion)
 
 
 def policy_set_digest(policy_text: Mapping[str, str]) -> Digest:
@@ -197,6 +214,7 @@ class CedarEngine:
         self._index: Final = PolicyIndex(self._policies.values())
         self._slices: dict[tuple[ItemKind, str, tuple[str, ...]], _Slice] = {}
         self._delegation: Final = cedarpy.Schema.from_str(text_for_delegation())
+        self._approval: Final = cedarpy.Schema.from_str(text_for_approval())
         self._sliced_for: Final = lru_cache(maxsize=SUBJECTS_MAX)(self._slice_for)
         self._entities: Final = lru_cache(maxsize=ENTITIES_MAX)(self._entities_of)
         self._remembered: Final = lru_cache(maxsize=ANSWERS_MAX)(self._ask)
@@ -213,6 +231,10 @@ class CedarEngine:
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         """Answer, whatever is to be handed on to whom."""
         return self._answer_of(self._evaluate_delegation, request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        """Answer, whoever approves what."""
+        return self._answer_of(self._evaluate_approval, question)
 
     def sight_of(self, request: AccessRequest) -> Sight:
         """Return what is looked at to answer; raises `Refused` for arguments that no policy can be shown."""
@@ -277,6 +299,19 @@ class CedarEngine:
         )
         return self._decided(answer, policies, "no policy allows this delegation")
 
+    def _evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        item = self._item_named(question.kind, question.server, question.name)
+        who, whereon = approver_entity(question.principal), item.resource()
+        policies = tuple(one for one in self._index.slice_for(who, APPROVING, whereon) if one.names_approval)
+        entities = entities_of_approval(question.principal, item.item)
+        answer = cedarpy.is_authorized(
+            question_of(who, APPROVING, whereon) | {"context": canonical_bytes(read_approval(question)).decode()},
+            _handle_of(policies),
+            cedarpy.Entities.from_json_str(canonical_bytes(entities).decode()),
+            self._approval,
+        )
+        return self._decided(answer, policies, "no policy lets this person approve it")
+
     def _answer(self, sliced: _Slice, subject: _Subject, attributes: JsonObject) -> Decision:
         context = canonical_bytes(attributes).decode()
         ask = self._remembered if len(context) <= ANSWER_CONTEXT_MAX_BYTES else self._ask
@@ -317,10 +352,7 @@ class CedarEngine:
     def _slice_for(
         self, agent: AgentFacts, action: Action, kind: ItemKind, server: str, name: str
     ) -> tuple[_Slice, _Subject]:
-        item = self._items.get(key := key_of(kind, server, name))
-        if item is None or item.item.kind is not kind:  # a tool that calls itself as prompts are named is no prompt
-            message = f"the engine was not prepared with the {kind} `{key}`"
-            raise LookupError(message)
+        item = self._item_named(kind, server, name)
         who, what, whereon = agent_entity(agent), item.action(action), item.resource()
         policies = self._index.slice_for(who, what, whereon)
         if action.is_ask:
@@ -335,6 +367,13 @@ class CedarEngine:
             sliced = self._slices[place] = _slice_of(policies, subject, action)
         # Scopes matched already. If no condition looks at who and what, the answer is the same for all of this slice.
         return sliced, subject if sliced.looks_at_entities else sliced.first_subject
+
+    def _item_named(self, kind: ItemKind, server: str, name: str) -> ItemSchema:
+        item = self._items.get(key := key_of(kind, server, name))
+        if item is None or item.item.kind is not kind:  # a tool that calls itself as prompts are named is no prompt
+            message = f"the engine was not prepared with the {kind} `{key}`"
+            raise LookupError(message)
+        return item
 
     @staticmethod
     def _entities_of(subject: _Subject) -> cedarpy.Entities:

@@ -15,6 +15,7 @@ from typing import final
 from mediator.canonical import Json, JsonObject
 from mediator.mediation.replay import recorded, replay
 from mediator.mediation.trust import TrustSnapshot
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
 from mediator.policy.request import AccessRequest, Action, DelegationRequest
@@ -70,6 +71,10 @@ class _Listening:
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         """Answer; no recorded call is a delegation."""
         return self.engine.evaluate_delegation(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        """Answer: who may approve is no question that a call turns on, but what it comes to is a fact of one."""
+        return self.engine.evaluate_approval(question)
 
 
 def _turned_on(heard: list[tuple[AccessRequest, Decision]], verdict: Json) -> AccessRequest | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from mediator.effect import Effect
+from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.case_fields import Fields, one_of
 from mediator.policy.request import (
     PROVEN,
@@ -28,6 +30,7 @@ _PURPOSE: Final = "a case"
 _EXPIRES_MS: Final = 2_000_000
 _NOW_MS: Final = 1_000_000
 _PROOF: Final = PROVEN
+_REQUEST_HASH: Final = "sha256:this-request"
 
 
 def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:
@@ -55,7 +58,7 @@ def base_from(fields: Fields, method: str) -> BaseFacts:
         now_ms=fields.take("now", _NOW_MS),
         protocol=fields.take("protocol", "2026-07-28"),
         method=fields.take("method", method),
-        request_hash=fields.take("request_hash", "sha256:this-request"),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
         provenance=fields.words("provenance"),
     )
     fields.end()
@@ -79,6 +82,29 @@ def delegation_from(fields: Fields, principal: AgentFacts, receiver: AgentFacts)
     grant.end()
     fields.end()
     return request
+
+
+def approval_from(
+    fields: Fields, approver: Fields, requester: AgentFacts, kind: ItemKind, server: str, name: str
+) -> ApprovalQuestion:
+    """Return the question whether this person may approve what the agent asks of this item, in these circumstances."""
+    question = ApprovalQuestion(
+        principal=ApproverFacts(
+            name=approver.take("name", "operator@example.com"),
+            roles=approver.words("roles", frozenset({"operator"})),
+        ),
+        kind=kind,
+        server=server,
+        name=name,
+        requester=requester,
+        chain=_chain(fields.fields("chain")),
+        purpose=fields.take("purpose", _PURPOSE),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
+        now_ms=fields.take("now", _NOW_MS),
+    )
+    approver.end()
+    fields.end()
+    return question
 
 
 def _delegated(fields: Fields) -> DelegatedFacts:
@@ -133,7 +159,7 @@ def _approval(fields: Fields) -> ApprovalFacts:
     approval = ApprovalFacts(
         approver=fields.take("approver", "reviewer@example.com"),
         at_ms=fields.take("at", _NOW_MS),
-        request_hash=fields.take("request_hash", "sha256:this-request"),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
     )
     fields.end()
     return approval

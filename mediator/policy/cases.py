@@ -3,7 +3,8 @@
 A file is `{"tools": [...], "prompts": [...], "resources": [...], "cases": [...]}`: it carries the facts of its own items
 and needs no pins. Whatever a case leaves out has a plain value, so that a case says only what it is about: a covered call
 of one bearer agent's task. A case names its item by `tool`, `prompt` or `resource`; or, with `delegate`, the agent to
-which the case's agent hands a part of its authority, and then the context is that of a delegation.
+which the case's agent hands a part of its authority, and then the context is that of a delegation; or, with `approve`, the
+person who approves a request of the case's agent about that item, and then the context is that of an approval.
 A word that is not known is an error: a misspelt fact would test something else.
 
 SPDX-License-Identifier: Apache-2.0
@@ -19,7 +20,8 @@ from typing import Final, assert_never, final
 from mediator.canonical import JsonObject, parse_object
 from mediator.effect import Effect
 from mediator.kind import ItemKind
-from mediator.policy.case_facts import agent_from, base_from, delegation_from
+from mediator.policy.approving import APPROVE, ApprovalQuestion
+from mediator.policy.case_facts import agent_from, approval_from, base_from, delegation_from
 from mediator.policy.case_fields import SEP, Fields, one_of, wrong
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
@@ -74,7 +76,7 @@ class PolicyCase:
     """One case."""
 
     name: str
-    request: AccessRequest | DelegationRequest
+    request: AccessRequest | DelegationRequest | ApprovalQuestion
     expected: Expected
 
 
@@ -130,12 +132,14 @@ def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
     )
 
 
-def _asked(engine: PolicyEngine, request: AccessRequest | DelegationRequest) -> Decision:
+def _asked(engine: PolicyEngine, request: AccessRequest | DelegationRequest | ApprovalQuestion) -> Decision:
     match request:
         case AccessRequest():
             return engine.evaluate(request)
         case DelegationRequest():
             return engine.evaluate_delegation(request)
+        case ApprovalQuestion():
+            return engine.evaluate_approval(request)
         case _:
             assert_never(request)
 
@@ -218,10 +222,22 @@ def _case(fields: Fields) -> PolicyCase:
     name = fields.take("name", "")
     if not name:
         wrong("a case", "has no name")
-    request = _delegation(fields) if fields.has(DELEGATE) else _access(fields)
+    request = _request(fields)
     expected = _expected(fields.fields("expect"))
     fields.end()
     return PolicyCase(name=name, request=request, expected=expected)
+
+
+def _request(fields: Fields) -> AccessRequest | DelegationRequest | ApprovalQuestion:
+    if fields.has(DELEGATE):
+        return _delegation(fields)
+    return _approval(fields) if fields.has(APPROVE) else _access(fields)
+
+
+def _approval(fields: Fields) -> ApprovalQuestion:
+    kind, server, item = _named(fields)
+    agent = agent_from(fields.fields("agent"))
+    return approval_from(fields.fields("context"), fields.fields(APPROVE), agent, kind, server, item)
 
 
 def _delegation(fields: Fields) -> DelegationRequest:
@@ -230,8 +246,7 @@ def _delegation(fields: Fields) -> DelegationRequest:
 
 
 def _access(fields: Fields) -> AccessRequest:
-    kind = next((kind for kind in ItemKind if fields.has(kind.value)), ItemKind.TOOL)
-    server, _, item = fields.take(kind.value, f"files/{_PLAIN_NAMES[kind]}").partition("/")
+    kind, server, item = _named(fields)
     action = _action(kind, fields.take("action", CALL_GROUPS[kind]))
     return AccessRequest(
         principal=agent_from(fields.fields("agent")),
@@ -243,6 +258,12 @@ def _access(fields: Fields) -> AccessRequest:
         arguments=fields.object("arguments") if action is Action.CALL else None,
         ask=_ask(fields.fields("ask")) if action is Action.ELICIT else None,
     )
+
+
+def _named(fields: Fields) -> tuple[ItemKind, str, str]:
+    kind = next((kind for kind in ItemKind if fields.has(kind.value)), ItemKind.TOOL)
+    server, _, item = fields.take(kind.value, f"files/{_PLAIN_NAMES[kind]}").partition("/")
+    return kind, server, item
 
 
 def _action(kind: ItemKind, word: str) -> Action:

@@ -10,6 +10,7 @@ What the engine alone can do (compile a text, validate a type) it is asked for t
 - one that names `delegate` is validated against what a delegation is asked with, and if it names nothing else against
   that alone. A forbid over any action at all counts there too; if it looks at what only items have, that is a warning:
   no set that was fit stops being so, and a delegation that meets such a policy is denied as an error
+- one that names `approve` is validated against what an approval is asked with; no other has a say there
 - what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its item is,
   and an item that is gone does not take the whole set with it
 
@@ -26,11 +27,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from mediator.canonical import JsonObject
+from mediator.policy.approving import APPROVE
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import OPEN_GROUPS, Policy, Uid, finding_of, is_item_action, policy_from
 from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.request import DELEGATE, Action
-from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item, text_for_delegation
+from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item, text_for_approval, text_for_delegation
 from mediator.policy.slicing import may_matter
 from mediator.policy.source import Source, excess_of, split_policies
 from mediator.policy.types import quoted
@@ -149,6 +151,8 @@ def _ill_typed(
 def _schema_for(checked_for: str, actions: frozenset[str], items: Mapping[str, ItemSchema]) -> str:
     if checked_for == DELEGATE:
         return text_for_delegation(actions)
+    if checked_for == APPROVE:
+        return text_for_approval(actions)
     return items[checked_for].text(actions) if checked_for else _text_for_any_item(actions)
 
 
@@ -160,7 +164,11 @@ def _ill_typed_finding(policy: Policy, text: str, checked_for: str) -> PolicyFin
 
 
 def _checked_for(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[str]:
-    """Yield for what the policy must be well typed: items, `delegate`; the empty name stands for any item."""
+    """Yield for what the policy must be well typed: items, `delegate`, `approve`; the empty name stands for any item."""
+    if policy.names_approval:
+        yield APPROVE
+        if policy.names_approval_only:
+            return
     if policy.may_decide_delegations:
         yield DELEGATE
     is_of_agents = policy.names_delegation_only or (policy.may_decide_delegations and policy.is_done_to_agents_only)

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias, assert_never, final
 
 from mediator.canonical import JsonObject
 from mediator.kind import ItemKind
+from mediator.policy.approving import APPROVAL, APPROVE, OPERATOR_TYPE, ROLE_TYPE
 from mediator.policy.arguments import Findings, reader_of
 from mediator.policy.context import (
     BASE,
@@ -50,17 +51,19 @@ ANY_ITEM: Final[Mapping[ItemKind, str]] = MappingProxyType({kind: f"any-{kind}" 
 """What stands for every item of a kind in validation; no policy can name it."""
 
 _SERVER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)  # a local name: the item's action stays unambiguous
-_ENTITIES: Final = """\
-  entity User { name: String };
+_ENTITIES: Final = f"""\
+  entity User {{ name: String }};
+  entity {ROLE_TYPE};
+  entity {OPERATOR_TYPE} in [{ROLE_TYPE}] {{ name: String }};
   entity AgentClass;
   entity Team;
-  entity Agent in [AgentClass, Team] { owner: User };
+  entity Agent in [AgentClass, Team] {{ owner: User }};
   entity Domain;
   entity Server in [Domain];
-  entity Tool, Prompt, Resource in [Server, Domain] {
+  entity Tool, Prompt, Resource in [Server, Domain] {{
     server: String, name: String, domain: String, effect: String, sensitivity: Long, reads_from: Set<String>,
     sends_to: Set<String>, result_labels: Set<String>, targets: Set<String>, digest: String
-  };"""
+  }};"""
 
 
 class CallContext(NamedTuple):
@@ -212,13 +215,19 @@ def text_for_delegation(others: Iterable[str] = ()) -> str:
     return _schema_text([_Applied(DELEGATE, (), ("Agent",), DELEGATION)], others)
 
 
+def text_for_approval(others: Iterable[str] = ()) -> str:
+    """Return the schema of an approval, likewise; it is the same for all items."""
+    return _schema_text([_Applied(APPROVE, (), _ANY_TYPE, APPROVAL, OPERATOR_TYPE)], others)
+
+
 class _Applied(NamedTuple):
-    """An action that may be asked about: the groups that it is in, and to what it is done, with which context."""
+    """An action that may be asked about: the groups that it is in, and who does it to what, with which context."""
 
     action: str
     groups: tuple[str, ...]
     types: tuple[str, ...]
     context: Record
+    principal: str = "Agent"
 
 
 _ANY_TYPE: Final = tuple(ITEM_TYPES.values())
@@ -246,4 +255,4 @@ def _membership(applied: _Applied) -> str:
 
 def _application(applied: _Applied) -> str:
     types = ", ".join(applied.types)
-    return f"appliesTo {{ principal: [Agent], resource: [{types}], context: {text_of(applied.context)} }}"
+    return f"appliesTo {{ principal: [{applied.principal}], resource: [{types}], context: {text_of(applied.context)} }}"

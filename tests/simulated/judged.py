@@ -33,6 +33,7 @@ from mediator.mediation.deliberate import Claim, Deliberation, Ids, Spans, Step
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.record import Committed, DecisionRecord, Receipt, committed, decision_entry, decision_values
 from mediator.mediation.trust import CallLimits, TrustSnapshot
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import AccessRequest, DelegationRequest
 from mediator.refusal import Reason, Refused
@@ -56,6 +57,9 @@ class SilentEngine:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        raise AssertionError(question)
 
 
 def a_tool(**changed: Any) -> PinnedTool:

@@ -25,12 +25,14 @@ from mediator.adapters.engine_cedar import (
 from mediator.canonical import Json, JsonObject, digest_of, parse_json
 from mediator.effect import Effect
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Obligation, Verdict
 from mediator.policy.request import AccessRequest, Action, AskFacts, DelegationRequest, ItemFacts
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.unit.policy.facts import (
     AGENT,
+    APPROVING,
     BASE,
     DELEGATION,
     RECEIVER,
@@ -479,6 +481,93 @@ def test_words_of_a_delegation_cannot_change_their_type_inside_the_engine() -> N
     assert hand_on(policy, request=replace(DELEGATION, purpose=spelt)).verdict is Verdict.ALLOW
     odd = replace(DELEGATION, receiver=replace(RECEIVER, id='worker"::1\n', owner="x", agent_class='c"'))
     assert hand_on(MAY_DELEGATE, request=odd).verdict is Verdict.ALLOW
+
+
+# --- approvals -------------------------------------------------------------------------------------------------------
+
+APPROVE = 'principal, action == Mediator::Action::"approve", resource'
+MAY_APPROVE = named("may", f"permit({APPROVE});")
+
+
+def approve(*policies: str, question: ApprovalQuestion = APPROVING) -> Decision:
+    return engine(*policies).evaluate_approval(question)
+
+
+def test_an_approval_is_allowed_by_who_names_it() -> None:
+    """Ours: with what it demands of the approvers."""
+    found = approve(MAY_APPROVE)
+    assert found == Decision(verdict=Verdict.ALLOW, determining=("may",), policy_digest=found.policy_digest)
+    obliged = approve(MAY_APPROVE, f'@obligation("two-approvers") {named("two", f"permit({APPROVE});")}')
+    assert (obliged.determining, obliged.obligations) == (("may", "two"), frozenset({Obligation.TWO_APPROVERS}))
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "policies",
+    [
+        pytest.param((), id="nobody said anything"),
+        pytest.param((ALLOW,), id="everything is permitted, and approvals are not named"),
+        pytest.param((MAY_APPROVE, named("not", f"forbid({APPROVE});")), id="a forbid"),
+        pytest.param(
+            (
+                named(
+                    "may",
+                    'permit(principal in Mediator::Role::"owner", action == Mediator::Action::"approve", resource);',
+                ),
+            ),
+            id="another role",
+        ),
+        pytest.param((named("may", f"permit({APPROVE}) when {{ context.chain.depth == 1 }};"),), id="another depth"),
+        pytest.param((named("may", f'permit({APPROVE}) when {{ resource.effect == "send" }};'),), id="another effect"),
+    ],
+)
+def test_whoever_is_not_named_approves_nothing(policies: tuple[str, ...]) -> None:
+    """Ours: an approval is permitted by name, or not at all."""
+    found = approve(*policies)
+    assert (found.verdict, found.reason) == (Verdict.DENY, Reason.DENIED_BY_POLICY)
+
+
+def test_a_forbid_over_any_action_is_no_answer_to_who_approves() -> None:
+    """Ours: it forbids the call, which is decided again; its condition may be of what only calls have."""
+    anything = named("not", "forbid(principal, action, resource);")
+    assert approve(MAY_APPROVE, anything).verdict is Verdict.ALLOW
+    assert engine(MAY_APPROVE, anything).evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param(replace(APPROVING, name="nope"), id="an item that is not pinned"),
+        pytest.param(replace(APPROVING, kind=ItemKind.PROMPT), id="another kind"),
+        pytest.param(replace(APPROVING, purpose="\ud800"), id="a purpose that has no bytes"),
+    ],
+)
+def test_whatever_goes_wrong_with_an_approval_is_a_denial(question: ApprovalQuestion) -> None:
+    """Ours: `evaluate_approval` never raises."""
+    found = approve(MAY_APPROVE, question=question)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ())
+
+
+def test_leave_to_approve_is_leave_for_nothing_else() -> None:
+    """Ours: it calls nothing, lists nothing and hands nothing on."""
+    found = engine(MAY_APPROVE)
+    assert found.evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+    assert found.evaluate(listing()).verdict is Verdict.DENY
+    assert found.evaluate_delegation(DELEGATION).verdict is Verdict.DENY
+
+
+def test_the_examples_beside_the_default_policy_of_approvals_work() -> None:
+    """Ours: a document that lies is a defect. The examples stand in a comment, indented."""
+    lines = (POLICIES / "approvals.cedar").read_text(encoding="utf-8").splitlines()
+    example = "\n".join(line.removeprefix("//") for line in lines if line.startswith("//   "))
+    files = default_set() | {"more.cedar": example}
+    paying = tool(domain="payments")
+    assert check_policies(files, [paying]) == []
+    found = prepare_engine(files, [paying])
+    assert found.evaluate_approval(APPROVING).obligations == {Obligation.TWO_APPROVERS}
+    owner = replace(APPROVING, principal=replace(APPROVING.principal, name="alice@example.com"))
+    assert found.evaluate_approval(owner).determining == ("owners-do-not-approve-for-their-own-agents",)
 
 
 def test_a_panic_in_the_engine_denies_a_delegation(monkeypatch: pytest.MonkeyPatch) -> None:

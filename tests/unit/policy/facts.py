@@ -11,6 +11,7 @@ from typing import Any, Final
 from mediator.canonical import JsonObject
 from mediator.effect import Effect
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
@@ -63,6 +64,17 @@ DELEGATION: Final = DelegationRequest(
     ),
     now_ms=1_000,
     proof="bearer",
+)
+APPROVING: Final = ApprovalQuestion(
+    principal=ApproverFacts(name="bob@example.com", roles=frozenset({"operator"})),
+    kind=ItemKind.TOOL,
+    server="files",
+    name="read",
+    requester=AGENT,
+    chain=BASE.chain,
+    purpose="tests",
+    request_hash=THIS_REQUEST,
+    now_ms=1_000,
 )
 TOOL: Final = ItemFacts(
     kind=ItemKind.TOOL,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mediator.canonical import canonical_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.cases import CaseResult, CaseRun, call_of, parse_cases, result_of, run_of
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import (
@@ -52,6 +53,10 @@ class Oracle:
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         assert request.receiver.id == "agent-2"
         return replace(self._answer, determining=("delegated",))
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        assert question.requester.id == "agent-1"
+        return replace(self._answer, determining=("approved",))
 
 
 def a_file(case: Any = None, tool: Any = None, **more: Any) -> bytes:
@@ -222,6 +227,17 @@ def test_a_delegation_is_asked_about_as_one() -> None:
     """Ours: the engine has a question of its own for it."""
     (case,) = parse_cases(a_file({"delegate": {}})).cases
     assert result_of("a.json", case, Oracle(ALLOWED)).got == "allow by delegated"
+
+
+def test_a_case_names_the_person_who_approves_instead() -> None:
+    """Ours: of whichever kind of item; silence is an operator and the plain tool."""
+    (case,) = parse_cases(a_file({"approve": {}})).cases
+    assert isinstance(case.request, ApprovalQuestion)
+    assert (case.request.key, case.request.principal.roles) == ("files/read", frozenset({"operator"}))
+    assert result_of("a.json", case, Oracle(ALLOWED)).got == "allow by approved"
+    (other,) = parse_cases(a_file({"approve": {"name": "n"}, "prompt": "mail/outbox", "agent": {"id": "a"}})).cases
+    assert isinstance(other.request, ApprovalQuestion)
+    assert (other.request.key, other.request.requester.id) == ("mail/prompt:outbox", "a")
 
 
 def test_prompts_and_resources_are_described_too() -> None:

@@ -419,3 +419,45 @@ def test_a_condition_on_connectors_is_not() -> None:
         )
         == []
     )
+
+
+ON_APPROVAL = 'principal, action == Mediator::Action::"approve", resource'
+
+
+def test_well_typed_policies_over_approvals_have_no_findings() -> None:
+    """Ours: people in roles, items in servers, and who asks for what."""
+    both = 'principal, action in [Mediator::Action::"approve", Mediator::Action::"effect:send"], resource'
+    assert (
+        check(
+            named(f"permit({ON_APPROVAL}) unless {{ context.chain.depth > 2 }};", "a"),
+            named(f"forbid({ON_APPROVAL}) when {{ principal.name == context.requester.owner }};", "b"),
+            named(f'forbid({ON_APPROVAL}) when {{ resource.effect == "exec" || context.purpose like "*x*" }};', "c"),
+            named(
+                'permit(principal in Mediator::Role::"owner", action == Mediator::Action::"approve", '
+                'resource is Mediator::Tool in Mediator::Server::"files");',
+                "d",
+            ),
+            named(f"forbid({both}) when {{ resource.sensitivity > 2 }};", "e"),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (f"permit({ON_APPROVAL}) when {{ context.grant.covers }};", "attribute `grant`"),
+        (f"forbid({ON_APPROVAL}) when {{ principal.owner == principal.owner }};", "attribute `owner`"),
+        (
+            'permit(principal, action == Mediator::Action::"approve", resource is Mediator::Agent);',
+            "applicable action",
+        ),
+        ('permit(principal is Mediator::Agent, action == Mediator::Action::"approve", resource);', "applicable action"),
+        ("forbid(principal is Mediator::Operator, action, resource);", "applicable action"),
+    ],
+)
+def test_whatever_could_fail_at_an_approval_is_found_before(policy: str, message: str) -> None:
+    """Ours: a policy that names `approve` is held to what an approval is asked with; one over people must name it."""
+    found = check(named(policy))
+    assert found
+    assert all(message in finding.message and finding.severity is Severity.ERROR for finding in found)
