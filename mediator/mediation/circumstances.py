@@ -13,6 +13,7 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
+from mediator.mediation.approval import Approval, approval_form, parse_approval
 from mediator.mediation.opinion import Opinion, opinion_form, parse_opinion
 from mediator.refusal import Reason, Refused
 
@@ -24,8 +25,8 @@ class Circumstances:
     `grants` is the chain from the root to the presented grant, as stored (empty: no such grant).
     `calls` counts what the task was allowed so far, `last_used_ms` when that was (ms since 1970, UTC).
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
-    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `opinions` is what decision points outside said of
-    this very call.
+    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `approvals` are those requests of the task that a
+    person has approved or denied. `opinions` is what decision points outside said of this very call.
     """
 
     epoch: int
@@ -35,6 +36,7 @@ class Circumstances:
     spent: frozenset[str]
     labels: frozenset[str]
     frozen: frozenset[str]
+    approvals: tuple[Approval, ...] = ()
     opinions: tuple[Opinion, ...] = ()
 
 
@@ -61,6 +63,8 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "labels": [*sorted(circumstances.labels)],
         "frozen": [*sorted(circumstances.frozen)],
     }
+    if circumstances.approvals:  # most calls of most tasks have none
+        form["approvals"] = [approval_form(approval) for approval in circumstances.approvals]
     if circumstances.opinions:
         form["opinions"] = [opinion_form(opinion) for opinion in circumstances.opinions]
     return form
@@ -71,8 +75,10 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
 
     Raises `Refused(MALFORMED)` for any other form, and as `parse_grant`.
     """
-    opinions = form.get("opinions", [])
-    match {name: value for name, value in form.items() if name != "opinions"}:
+    opinions, approvals = form.get("opinions", []), form.get("approvals", [])
+    if approvals == [] and "approvals" in form:  # it would not have been written
+        raise _unreadable()
+    match {name: value for name, value in form.items() if name not in {"opinions", "approvals"}}:
         case {
             "epoch": int(epoch),
             "grants": list(grants),
@@ -82,7 +88,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "labels": list(labels),
             "frozen": list(frozen),
             **rest,
-        } if not rest and isinstance(opinions, list):
+        } if not rest and isinstance(opinions, list) and isinstance(approvals, list):
             return Circumstances(
                 epoch=epoch,
                 grants=tuple(map(_grant, grants)),
@@ -91,6 +97,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 spent=_names(spent),
                 labels=_names(labels),
                 frozen=_names(frozen),
+                approvals=tuple(map(parse_approval, approvals)),
                 opinions=tuple(map(parse_opinion, opinions)),
             )
         case _:

@@ -8,8 +8,9 @@ The steps, in this order, first refusal wins:
 1. delegation  the stored chain that this identity holds is live, and what authority it comes to
 2. resolve     the item is pinned and visible to this caller; then: the arguments fit what is pinned, and what the call
                goes on with is what this caller was given
-3. decide      authority AND policy; an engine error is a denial. Answers to what was not asked are decided as if it
-               were: whether the server may ask it. And whoever else is to be heard allows it, too
+3. decide      authority AND policy, with the approval of exactly this request where there is one; an engine error is a
+               denial. Answers to what was not asked are decided as if it were: whether the server may ask it. And whoever
+               else is to be heard allows it, too
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -27,6 +28,7 @@ from mediator.evidence import Seal
 from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem, PinnedTool
+from mediator.mediation.approving import Subject, find_approved
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
@@ -320,7 +322,11 @@ def _judge(
     findings.step = Step.DECIDE
     refuse_if_item_frozen(item, circumstances)
     covers = chain.authority.covers(item.server, grant_name(item), item.effect, told_arguments(call), item.pin_serial)
-    question = call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
+    hashed, evaluate_approval = findings.request_hash, snapshot.policies.evaluate_approval
+    subject = Subject(kind=item.kind, server=item.server, name=item.name, links=chain.links)
+    approved = find_approved(subject, hashed, circumstances, evaluate_approval, now_ms)
+    facts = None if approved is None else approved.facts
+    question = call_question(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=facts)
     decision = findings.decision = decide(snapshot.policies.evaluate, question, chain)
     if not covers:
         refuse_if_scope_is_missing(identity, item)
@@ -336,9 +342,7 @@ def _judge(
         asked = {} if resumes is None else resumes.asked
         for unasked in find_unasked(call.answers, asked):
             questions = [
-                ask_question(
-                    unasked.method, way, call, identity, circumstances, chain, item, findings.request_hash, now_ms
-                )
+                ask_question(unasked.method, way, call, identity, circumstances, chain, item, hashed, now_ms)
                 for way in unasked.ways
             ]
             _refuse_unasked(
@@ -347,8 +351,9 @@ def _judge(
     heard = (snapshot.decision_points, item.effect, circumstances.opinions, findings.request_hash)
     findings.awaits = find_awaited(*heard)
     refuse_unless_all_allow(*heard)
-    if not call.is_of_mcp_task:  # its call was counted
-        findings.claims = _claims(chain, item, circumstances)  # the last thing found: a denial claims nothing
+    # The last thing found: a denial claims nothing. The call of an mcp task was counted.
+    counted = () if call.is_of_mcp_task else _claims(chain, item, circumstances)
+    findings.claims = counted + (() if approved is None else (Claim(key=approved.claim, limit=1),))
 
 
 def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:

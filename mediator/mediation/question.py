@@ -24,6 +24,7 @@ from mediator.policy.request import (
     AccessRequest,
     Action,
     AgentFacts,
+    ApprovalFacts,
     AskFacts,
     BaseFacts,
     ChainFacts,
@@ -68,6 +69,7 @@ def call_question(
     now_ms: int,
     *,
     covers: bool,
+    approval: ApprovalFacts | None = None,
 ) -> AccessRequest:
     """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer."""
     return AccessRequest(
@@ -76,7 +78,7 @@ def call_question(
         kind=item.kind,
         server=item.server,
         name=item.name,
-        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers),
+        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=approval),
         arguments=told_arguments(call),
     )
 
@@ -158,6 +160,7 @@ def _base_facts(
     now_ms: int,
     *,
     covers: bool,
+    approval: ApprovalFacts | None = None,
 ) -> BaseFacts:
     grant = chain.presented
     return BaseFacts(
@@ -172,7 +175,7 @@ def _base_facts(
         ),
         destination=frozenset(item.sends_to),
         proof=identity.proof,
-        approval=None,
+        approval=approval,
         justified=False,
         now_ms=now_ms,
         protocol=call.version,
