@@ -28,13 +28,15 @@ from mediator.mediation.apart import inspect_apart
 from mediator.mediation.caller import DEAF
 from mediator.mediation.circumstances import UNKNOWN, Circumstances
 from mediator.mediation.deliberate import Deliberation, Ids, Verdict, deliberate, unjudged, withdraw
-from mediator.mediation.elsewhere import NOBODY_ELSE
+from mediator.mediation.elsewhere import NOBODY_APPROVES, NOBODY_ELSE
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
 from mediator.mediation.opinion import NOBODY_ELSES, Opinion, SecondOpinions
+from mediator.mediation.people import Come, People
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
+    Approvals,
     Aside,
     Caller,
     CircumstancesSource,
@@ -65,6 +67,7 @@ from mediator.mediation.reply import (
     effect_of,
     refuse,
     reply_with,
+    reply_with_approval,
     reply_with_asking,
     reply_with_discovery,
     reply_with_handshake,
@@ -118,6 +121,7 @@ class Ports:
     proofs: Proofs
     opinions: SecondOpinions = NOBODY_ELSES
     issuers: OtherIssuers = NOBODY_ELSE
+    approvals: Approvals = NOBODY_APPROVES
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
 
@@ -137,12 +141,14 @@ class Corridor:
     fence: Fence
     _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
+    _people: People = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ports = self.ports
         abandon = ports.tool_servers.abandon
         self._identities = Identities(ports.proofs)
         self._rounds = Rounds(clock=ports.clock, ledger=ports.ledger, handles=ports.handles, abandon=abandon)
+        self._people = People(approvals=ports.approvals, handles=ports.handles, ledger=ports.ledger, clock=ports.clock)
 
     async def answer(self, arrival: Arrival, caller: Caller = DEAF) -> Reply:
         """Answer one arrival. Whatever goes wrong is a refusal; whatever was begun has an outcome.
@@ -233,9 +239,14 @@ class Corridor:
     async def _mediate(self, arrival: Arrival, call: Call, caller: Caller) -> Reply:
         """Take one call down the corridor, and again for each answer that its tool server asks for in between."""
         resumes: Resumption | None = None
+        come = await self._come(arrival, call)
+        call = come.call
         try:
             for _ in range(_ROUNDS_MAX):
-                permit = enforce(await self._decide(arrival, call, resumes))  # a denial stops here, on record
+                committed = await self._decide(arrival, call, resumes)
+                if (question := self._people.ask(committed, come.rounds)) is not None:
+                    return reply_with_approval(call.frame, question, self.facts)
+                permit = enforce(committed)  # a denial stops here, on record
                 ending = await self._act(permit, caller)
                 if isinstance(ending, Released):
                     handle = self._rounds.mcp_task_handle(permit, ending)
@@ -246,6 +257,13 @@ class Corridor:
         finally:
             self._rounds.let_go(resumes)  # nothing, where the call went on
         raise Refused(Reason.TOOL_SERVER_INVALID, f"it asked {_ROUNDS_MAX} times, and asks on")
+
+    async def _come(self, arrival: Arrival, call: Call) -> Come:
+        """Return the call as it is decided; one that comes back from a person waits for what that decides."""
+        if not self._people.is_ours(call):
+            return Come(call=call)
+        identity = self._identities.identify(arrival, self.ports.trust.snapshot(), self.ports.clock.now_ms())
+        return await self._people.wait(call, identity.claims.grant)
 
     async def _act(self, permit: Permit, caller: Caller) -> Released | Held:
         """Do what is permitted: forward; inspect; close. What was begun has an outcome, whatever comes."""
@@ -401,6 +419,7 @@ class Corridor:
     def _observed(self, committed: Committed) -> Committed:
         if committed.deliberation.stop is not None:  # a denial is its own outcome
             self._trace(committed.record, None)
+        self._people.note_use(committed)
         return committed
 
     async def _close(self, permit: Permit, ending: Ending) -> None:

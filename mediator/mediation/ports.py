@@ -150,6 +150,25 @@ class Ledger(Protocol):
         ...
 
 
+class Approvals(Protocol):
+    """Where calls wait for a person that were denied for want of an approval."""
+
+    def request(self, committed: Committed) -> str | None:
+        """Keep what was denied, and return under which id, that of the same request where it waits already.
+
+        None where as many of its task wait as may. Raises `Refused`: `STORE_UNAVAILABLE`, `LEDGER_UNAVAILABLE`.
+        """
+        ...
+
+    async def until_decided(self, approval_id: str) -> None:
+        """Return once this request was approved or denied; at once, where it was, or nobody will."""
+        ...
+
+    def url(self, approval_id: str) -> str:
+        """Return where a person is shown it."""
+        ...
+
+
 class CredentialBroker(Protocol):
     """Where credentials for tool servers come from; never from the agent."""
 

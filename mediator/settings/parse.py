@@ -22,6 +22,7 @@ from mediator.settings.section import Section
 from mediator.settings.sections import (
     SETTINGS_FILE,
     AgentSettings,
+    ApprovalSettings,
     DelegationSettings,
     LedgerSettings,
     LimitSettings,
@@ -48,6 +49,7 @@ _SECTIONS: Final[Mapping[str, type[Section]]] = {
     "proof": ProofSettings,
     "manifests": ManifestSettings,
     "policy": PolicySettings,
+    "approvals": ApprovalSettings,
     "tool_server": ToolServerSettings,
     "telemetry": TelemetrySettings,
     "ledger": LedgerSettings,

@@ -154,6 +154,12 @@ class ManifestSettings(Section):
     freshness_seconds: Annotated[int, Field(ge=1, le=3600)] = 60  # the issue's number: so long may drift go unheard of
 
 
+class ApprovalSettings(Section):
+    """`[approvals]`: how long a request waits for a person, and what they said is good."""
+
+    minutes: Annotated[int, Field(ge=1, le=60)] = 15  # as a token lives: longer than a coffee, shorter than a meeting
+
+
 class PolicySettings(Section):
     """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force."""
 
@@ -278,6 +284,7 @@ class Settings(Section):
     proof: ProofSettings = ProofSettings()
     manifests: ManifestSettings = ManifestSettings()
     policy: PolicySettings = PolicySettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     decision_points: Annotated[
         tuple[DecisionPointSettings, ...], Field(alias="decision_point", strict=False, max_length=8)
     ] = ()

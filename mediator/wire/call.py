@@ -168,6 +168,11 @@ def with_answers(call: Call, answers: JsonObject | None) -> Call:
     return replace(call, answers=answers, answers_digest=digest, seal=_SEAL)
 
 
+def without_answers(call: Call) -> Call:
+    """Return the same call as it was made at first: without the handle that it shows, and what it answers."""
+    return replace(call, answers=None, answers_digest=None, state=None, seal=_SEAL)
+
+
 def of_item(call: Call, name: str, arguments: JsonObject) -> Call:
     """Return what is asked of an mcp task as what it is asked of: the item and the arguments of the call that became it."""
     content = _canonical(arguments)

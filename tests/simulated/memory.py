@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from mediator.canonical import JsonObject, digest_of
 from mediator.delegation.grant import Grant, GrantState
+from mediator.mediation.approval import Approval
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim, Deliberation
 from mediator.mediation.permit import Permit
@@ -39,6 +40,7 @@ class MemoryStore:
         self.grants: dict[str, Grant] = {}
         self.frozen: set[str] = set()
         self.labels: dict[str, set[str]] = {}
+        self.approvals: dict[str, dict[str, Approval]] = {}  # of a task, by id
         self.calls: Counter[str] = Counter()
         self._last_used: dict[str, int] = {}
         self._taken: dict[Claim, int] = {}
@@ -94,7 +96,12 @@ class MemoryStore:
             spent=frozenset(claim.key for claim, taken in self._taken.items() if taken >= claim.limit),
             labels=frozenset(self.labels.get(task, ())),
             frozen=frozenset(self.frozen),
+            approvals=tuple(self.approvals.get(task, {}).values()),
         )
+
+    def is_taken(self, key: str) -> bool:
+        """Tell whether all of this was taken."""
+        return any(claim.key == key and taken >= claim.limit for claim, taken in self._taken.items())
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         if epoch != self._epoch:

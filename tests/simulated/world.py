@@ -15,6 +15,7 @@
     world.trace                                                    # (decision record, outcome record or None)
     world.alarms                                                   # what the operator was told
     world.at("call", lambda: world.revoke(task))                   # steps in at any await: see pauses.py
+    world.approvals.approve(approval_id), .deny(approval_id)         # what a person says of a request that waits
     world.revoke(task), .complete(task), .freeze("agent:planner"), .quarantine("weather", "read"), .clock.advance(...)
 
 The tool side springs each permit as an adapter must. No socket, file or clock is touched but `policies/`.
@@ -52,6 +53,7 @@ from mediator.wire.arrival import Arrival
 from tests.simulated.clock import FixedClock
 from tests.simulated.ids import CountingIds
 from tests.simulated.memory import MemoryLedger, MemoryStore
+from tests.simulated.memory_approvals import MemoryApprovals
 from tests.simulated.open_handles import OpenHandles
 from tests.simulated.owned_tools import FILES_WRITE, MAIL_SEND, WEATHER_READ, OwnedTool, owned
 from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
@@ -134,6 +136,7 @@ class SimulatedWorld:
         self.fence = Fence(claims=self.store, trust=self.trust, circumstances=self.store, clock=self.clock)
         self.tool_server = ScriptedToolServers(self.pauses, self.fence)
         self.ports = PausingPorts(self.pauses, self.store, self.ledger)
+        self.approvals = MemoryApprovals(self.store, self.clock)
         self.corridor = Corridor(
             ports=Ports(
                 clock=self.clock,
@@ -147,6 +150,7 @@ class SimulatedWorld:
                 tracer=self.ports,
                 handles=OpenHandles(),
                 proofs=proofs_of(),
+                approvals=self.approvals,
             ),
             facts=ServerFacts(version="0.1.0", metadata_url=f"{BASE_URL}/.well-known/oauth-protected-resource"),
             json_limits=DEFAULT_LIMITS,

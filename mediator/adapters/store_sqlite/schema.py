@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
 
-VERSION: Final = 3  # PRAGMA user_version
+VERSION: Final = 4  # PRAGMA user_version
 APPLICATION_ID: Final = 0x4D435054  # `MCPT`
 CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -117,6 +117,17 @@ used_table: Final = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,  # one tree, and nothing to keep beside it: it is written on the way of a call
 )
+approvals_table: Final = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("form", LargeBinary, nullable=False),  # RFC 8785: what is asked, and who approved or denied it
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+Index("approvals_by_task", approvals_table.c.task)
 quarantine_table: Final = Table(
     "quarantine",
     metadata,

@@ -21,8 +21,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Self, final
 
+from mediator.adapters.store_sqlite.approvals import ApprovalTable
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
 from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.decided import Decided
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -30,6 +32,7 @@ from mediator.adapters.store_sqlite.schema import CONTROL_BUSY_MS, connect, open
 from mediator.adapters.store_sqlite.used_once import UsedOnce
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
+from mediator.mediation.approval import approval_claimed
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Claiming, Stale
@@ -57,7 +60,10 @@ def _say_nothing(_alarm: str) -> None:
 
 @final
 class SqliteStore:
-    """Fills the ports `Claims`, `CircumstancesSource` and `QuarantineBook`; a context, which closes the file when it is left."""
+    """Fills the ports `Claims`, `CircumstancesSource` and `QuarantineBook`; a context, which closes the file when it is left.
+
+    `approvals` are the requests for approvals, which people decide.
+    """
 
     def __init__(
         self,
@@ -77,6 +83,8 @@ class SqliteStore:
         self._quarantines: Final = QuarantineTable(engine, tenant)
         self._freezes: Final = FreezeTable(engine, key)
         self._hot: Final = connect(path, busy_timeout_ms)
+        self.approvals: Final = ApprovalTable(engine, key, tenant, alarm, self._decided_anew)
+        self._decided: Final = Decided(self._hot, tenant, self.approvals.read)
         self._used: Final = UsedOnce(self._hot)
         self._highest = 0  # the epoch that was seen last: it only rises
         self._known_at: int | None = None  # the epoch at which the chains were read
@@ -134,6 +142,7 @@ class SqliteStore:
             spent=self._spent.get(chain[0].id, _NOTHING) if chain else _NOTHING,
             labels=_NOTHING,
             frozen=self._frozen,
+            approvals=self._decided.of(chain[0].id) if chain else (),
         )
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
@@ -153,6 +162,8 @@ class SqliteStore:
             self._taken.clear()
         if spent:
             self._spent[task] = self._spent.get(task, _NOTHING) | spent
+            if approval_claimed(spent) is not None:
+                self._decided.forget(task)
         return claiming
 
     def _remember(self, grant_id: str, epoch: int) -> tuple[Grant, ...]:
@@ -196,6 +207,10 @@ class SqliteStore:
             self._reported.add(grant_id)
             self._alarm(not_ours(grant_id))
         return link
+
+    def _decided_anew(self, task: str) -> None:
+        self._decided.forget(task)
+        self.epoch()  # a denial moved it: seen, so that it cannot be taken back unseen
 
     def _usage_of(self, task: str) -> tuple[int, int | None]:
         usage = self._usage.get(task)
