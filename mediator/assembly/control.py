@@ -25,8 +25,26 @@ from mediator.edge.control import ControlServer
 from mediator.identity.confirmation import Confirmation, must_be_thumbprint
 from mediator.refusal import Reason, Refused
 
-_STATED: Final = ("task.complete", "task.renew", "grant.revoke", "freeze", "unfreeze", "issuer.rotate")
-_OPS: Final = ("task.open", "task.show", "grant.list", "grant.show", "trust.renew", "drift.check", "status")
+_STATED: Final = (
+    "task.complete",
+    "task.renew",
+    "grant.revoke",
+    "freeze",
+    "unfreeze",
+    "issuer.rotate",
+    "approval.decide",
+)
+_OPS: Final = (
+    "task.open",
+    "task.show",
+    "grant.list",
+    "grant.show",
+    "trust.renew",
+    "drift.check",
+    "status",
+    "approval.list",
+    "approval.show",
+)
 
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
@@ -45,8 +63,10 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return await mediator.renewal.renew()
         case {"op": "drift.check", "server": None | str() as server}:
             return await check_running(mediator, server)
-        case {"op": "status"}:
-            return status(mediator)
+        case {"op": "approval.show", "approval": str(approval_id)}:
+            return mediator.approvals.page(approval_id)
+        case {"op": "approval.list" | "status" as op}:
+            return mediator.approvals.list() if op == "approval.list" else status(mediator)
         case _:
             raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join((*_STATED, *_OPS))}")
 
@@ -56,6 +76,8 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
     match op:
         case "issuer.rotate":
             return mediator.rotation.rotate(statement)
+        case "approval.decide":
+            return mediator.approvals.facts(mediator.approvals.decide(statement))
         case "task.complete":
             return task_facts(await desk.complete(statement)) | {"state": "completed"}
         case "task.renew":

@@ -30,6 +30,7 @@ from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
+from mediator.assembly.approvals import ApprovalDesk
 from mediator.assembly.credentials import Credentials, resolve_credentials
 from mediator.assembly.decision_points import make_opinions
 from mediator.assembly.desk import Desk
@@ -75,6 +76,7 @@ class Mediator:
     base_url: str
     corridor: Corridor
     desk: Desk
+    approvals: ApprovalDesk
     ports: Ports
     trust: HeldTrust
     store: SqliteStore
@@ -239,6 +241,15 @@ async def open_mediator(
         tool_servers = RoutedToolServers(make_servers(settings), alarm)
         ending.push_async_callback(tool_servers.aclose)
         proofs = make_proofs(settings, grants_key, used=store, ledger=ledger, clock=clock, alarm=alarm)
+        approvals = ApprovalDesk(
+            minutes=settings.approvals.minutes,
+            operators=operators,
+            trust=trust,
+            store=store,
+            ledger=ledger,
+            clock=clock,
+            base_url=base_url,
+        )
         ports = Ports(
             clock=clock,
             ids=RandomIds(),
@@ -256,6 +267,7 @@ async def open_mediator(
                 settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
             ),
             inspectors=inspectors,
+            approvals=approvals,
         )
         yield Mediator(
             folder=folder,
@@ -292,6 +304,7 @@ async def open_mediator(
                 ended=partial(_end_task, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),
             ),
+            approvals=approvals,
             ports=ports,
             trust=trust,
             store=store,

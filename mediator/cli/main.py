@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "connect": ("connect", "Print the configuration for an agent's host."),
         "task": ("task", "Tasks: open one for an agent, see it, renew it, complete it."),
         "grant": ("grant", "Who was given what, by whom; and taking it back."),
+        "approvals": ("approvals", "What agents may do once a person approves it: list, show, approve, deny."),
         "freeze": ("freeze", "Stop an agent, an owner, a key, a task, a server, a tool, or everything."),
         "unfreeze": ("freeze", "Let it go again."),
         "ledger": ("ledger", "Show what was decided, and verify that nobody edited it."),
