@@ -34,6 +34,7 @@ from mediator.assembly.approvals import ApprovalDesk
 from mediator.assembly.credentials import Credentials, resolve_credentials
 from mediator.assembly.decision_points import make_opinions
 from mediator.assembly.desk import Desk
+from mediator.assembly.ending_again import end_again
 from mediator.assembly.folder import Folder, read_operators, read_secret
 from mediator.assembly.holders import end_orphans
 from mediator.assembly.instances import Instances
@@ -204,6 +205,7 @@ async def open_mediator(
         if ledger.store_was_older:
             freeze_again(store, folder.ledger, alarm)
             revoke_again(store, folder.ledger, clock.now_ms(), alarm)
+        end_again(store, folder.ledger, clock.now_ms(), alarm)
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
         instances = Instances(store)

@@ -138,6 +138,29 @@ async def test_an_approval_that_was_used_is_not_brought_back_by_hand(tmp_path: P
         assert made(mediator) == [TO_BOB]
 
 
+@promise("P6", "P7", "P10")
+@pytest.mark.parametrize("end", ["used", "denied"])
+async def test_what_was_ended_is_not_brought_back_while_nobody_watches(tmp_path: Path, end: str) -> None:
+    """A7: between two lives of the process, with the row of before, which holds; the ledger says that it was ended."""
+    async with asking(tmp_path) as mediator:
+        first = await wanted(mediator)
+        await approve(mediator, first)
+        (before,) = rows(mediator.folder, "SELECT id, tenant, task, form, mac FROM approvals")
+        if end == "used":
+            assert await send(mediator, TO_BOB) is None
+        else:
+            await deny(mediator, first)
+    write(mediator.folder, "DELETE FROM claims")
+    write(mediator.folder, "INSERT OR REPLACE INTO approvals VALUES (?, ?, ?, ?, ?)", *before)
+    async with started(mediator.folder, mediator.servers, port_of(mediator)) as again:
+        again.token = mediator.token
+        assert await send(again, TO_BOB) == "APPROVAL_REQUIRED"
+        assert any(f"`{first}` is in the store as if it waited" in alarm for alarm in again.alarms)
+        write(mediator.folder, "INSERT OR REPLACE INTO approvals VALUES (?, ?, ?, ?, ?)", *before)
+        write(mediator.folder, "UPDATE epoch SET value = value + 1")
+        assert await send(again, TO_BOB) == "APPROVAL_REQUIRED"
+
+
 # --- widened ---------------------------------------------------------------------------------------------------------
 
 

@@ -116,6 +116,12 @@ class ApprovalTable:
         self._decided(request.task)
         return request
 
+    def drop(self, approval_id: str) -> None:
+        """Take a request out, for good while this process lives; raises `Refused(STORE_UNAVAILABLE)`."""
+        with self._transaction() as connection:
+            connection.execute(delete(approvals_table).where(approvals_table.c.id == approval_id))
+        self._remember(approval_id, b"")
+
     def read(self, approval_id: str, form: bytes, mac: bytes) -> ApprovalRequest | None:
         """Return what a row holds, if we wrote it, and wrote nothing else since; an alarm is rung otherwise."""
         request: ApprovalRequest | None = None
