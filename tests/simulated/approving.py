@@ -51,9 +51,6 @@ async def asking(
         (folder / "policies" / "test-approvals.cedar").write_text(policies, encoding="utf-8")
         for who, role in people:
             assert run(["operator", "add", who, "--role", role, "--by", OWNER, "--folder", str(folder)]) == 0
-        if settings:
-            with (folder / "mediator.toml").open("a", encoding="utf-8") as file:
-                file.write(f"\n[approvals]\n{settings}\n")
 
     servers = {"tools": SimulatedToolServer(tools=[tool(name, inputSchema=_WORDS) for name in ("send", "look")])}
     async with running(
@@ -63,6 +60,7 @@ async def asking(
         before_start=before_start,
         effects={"tools/send": effect},
         bearers_act=True,
+        settings={"approvals": settings},
     ) as mediator:
         if effect != "read":
             await mediator.open_task(effects=effect, tools="tools/send")
