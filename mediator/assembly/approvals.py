@@ -22,7 +22,7 @@ from mediator.assembly.approval_facts import approval_facts, listed_facts
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.delegation.chain import must_be_live
 from mediator.delegation.grant import Grant
-from mediator.identity.statement import Act, Operators, VerifiedStatement, verify_one_of, verify_statement
+from mediator.identity.statement import Act, Operators, VerifiedStatement, verify_one_of
 from mediator.mediation.approval import Approver, Denial
 from mediator.mediation.approval_acts import must_approve, reason_to_deny, subject_id
 from mediator.mediation.approval_request import ApprovalRequest, noted_request, request_for
@@ -101,17 +101,16 @@ class ApprovalDesk:
     def decide(self, raw: bytes, approval_id: str | None = None) -> ApprovalRequest:
         """Obey a statement that approves or denies, of this request where one is named; return it as it stands then.
 
-        Raises `Refused`: as `verify_statement`, `must_approve` and `reason_to_deny`; `GRANT_UNKNOWN` for what is not
+        Raises `Refused`: as `verify_one_of`, `must_approve` and `reason_to_deny`; `GRANT_UNKNOWN` for what is not
         stored; `NOT_COVERED` for who may not; as `must_be_live` for a task that is over; `PROOF_REPLAYED`.
         """
         statement = verify_one_of(raw, self.operators, (Act.APPROVE, Act.DENY))
         if approval_id is not None and subject_id(statement) != approval_id:
             raise Refused(Reason.MALFORMED, f"this statement is not about `{approval_id[:64]}`")
-        return self.approve(raw) if statement.act is Act.APPROVE else self.deny(raw)
+        return self._approve(statement) if statement.act is Act.APPROVE else self._deny(statement)
 
-    def approve(self, raw: bytes) -> ApprovalRequest:
-        """Add this person's approval; raises as `decide`."""
-        statement = verify_statement(raw, self.operators, Act.APPROVE)
+    def _approve(self, statement: VerifiedStatement) -> ApprovalRequest:
+        """Add this person's approval."""
         request, now_ms = self.find(subject_id(statement)), self.clock.now_ms()
         if self.store.approvals.is_used(request.approval.id):
             raise Refused(Reason.NOT_COVERED, f"`{request.approval.id}` was used: the call was made")
@@ -134,9 +133,8 @@ class ApprovalDesk:
             self._wake(request.approval.id)
         return request
 
-    def deny(self, raw: bytes) -> ApprovalRequest:
-        """Deny it, for as long as its task lives: whoever may approve it may, and the owner of the agent; raises as `decide`."""
-        statement = verify_statement(raw, self.operators, Act.DENY)
+    def _deny(self, statement: VerifiedStatement) -> ApprovalRequest:
+        """Deny it, for as long as its task lives: whoever may approve it may, and the owner of the agent."""
         request, now_ms = self.find(subject_id(statement)), self.clock.now_ms()
         reason = reason_to_deny(statement, request, now_ms)
         if statement.who != request.owner:

@@ -239,7 +239,7 @@ async def test_an_approval_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert made(mediator) == []
         desk = mediator.mediator.approvals
         with pytest.raises(Refused) as stop:
-            desk.approve(_approval_by(mediator, waits, OWNER))
+            desk.decide(_approval_by(mediator, waits, OWNER))
         assert stop.value.reason in {Reason.NOT_COVERED, Reason.GRANT_UNKNOWN}
 
 

@@ -170,11 +170,11 @@ async def test_who_may_not_decides_nothing(mediator: Mediator, desk: ApprovalDes
     put(mediator, desk)
     for raw in (approves(mediator, OTHER), denies(mediator, OTHER)):  # a reviewer and owner, of other agents
         assert reason_of(lambda raw=raw: desk.decide(raw)) is Reason.NOT_COVERED  # type: ignore[misc]  # a default
-    assert reason_of(lambda: mediator.approvals.approve(approves(mediator))) is Reason.NOT_COVERED
+    assert reason_of(lambda: mediator.approvals.decide(approves(mediator))) is Reason.NOT_COVERED
     assert reason_of(lambda: desk.posted("approval-" + "c" * 32, approves(mediator))) is Reason.MALFORMED
     assert reason_of(lambda: desk.decide(asks(mediator, {}, act=Act.FREEZE))) is Reason.MALFORMED
     other = asks(mediator, approval_subject("approval-x", "sha256:h"), act=Act.APPROVE)
-    assert reason_of(lambda: desk.approve(other)) is Reason.GRANT_UNKNOWN
+    assert reason_of(lambda: desk.decide(other)) is Reason.GRANT_UNKNOWN
     assert desk.posted(ID, approves(mediator))["state"] == "approved"
 
 
@@ -197,7 +197,7 @@ async def test_nobody_approves_with_a_key_of_the_chain(mediator: Mediator, desk:
             return replace(found, grants=tuple(replace(one, keyid=keyid) for one in found.grants))
 
     own = replace(desk, store=Store())  # type: ignore[arg-type]  # of the store, what is asked here
-    assert reason_of(lambda: own.approve(statement)) is Reason.NOT_COVERED
+    assert reason_of(lambda: own.decide(statement)) is Reason.NOT_COVERED
     assert request.approval.approvers == ()
 
 
@@ -205,8 +205,8 @@ async def test_a_denial_is_of_who_may_approve_or_owns_the_agent(mediator: Mediat
     """Ours: also where what it is about is pinned no longer, for the owner."""
     put(mediator, desk)
     with pytest.raises(Refused):
-        mediator.approvals.deny(denies(mediator, OTHER))
-    assert mediator.approvals.deny(denies(mediator)).approval.denial is not None
+        mediator.approvals.decide(denies(mediator, OTHER))
+    assert mediator.approvals.decide(denies(mediator)).approval.denial is not None
 
 
 @promise("P5")
@@ -216,13 +216,13 @@ async def test_what_is_over_is_said_to_be(mediator: Mediator, desk: ApprovalDesk
     assert desk.state(request) == "open"
     mediator.store.end_grant(request.task, GrantState.REVOKED, "a test")
     assert desk.state(request) == "over"
-    assert reason_of(lambda: desk.approve(approves(mediator))) is Reason.GRANT_REVOKED
+    assert reason_of(lambda: desk.decide(approves(mediator))) is Reason.GRANT_REVOKED
     assert desk.state(replace(request, approval=replace(request.approval, expires_ms=1))) == "over"
     unknown = replace(request, approval=replace(request.approval, grant="task-" + "0" * 32))
     assert desk.state(unknown) == "over"
     mediator.store.claim(request.task, (Claim(key=f"approval:{ID}", limit=1),), mediator.store.epoch(), 1)
     assert desk.state(request) == "used"
-    assert reason_of(lambda: desk.approve(approves(mediator))) is Reason.NOT_COVERED
+    assert reason_of(lambda: desk.decide(approves(mediator))) is Reason.NOT_COVERED
 
 
 async def test_one_of_two_is_half(mediator: Mediator) -> None:
@@ -238,10 +238,10 @@ async def test_one_of_two_is_half(mediator: Mediator) -> None:
     async with anyio.create_task_group() as waiting:
         waiting.start_soon(desk.until_decided, ID)
         await anyio.wait_all_tasks_blocked()
-        assert desk.state(desk.approve(approves(mediator))) == "half approved"
+        assert desk.state(desk.decide(approves(mediator))) == "half approved"
         await anyio.wait_all_tasks_blocked()
         assert ID in desk._waiting
-        assert desk.state(desk.approve(approves(mediator, OTHER))) == "approved"
+        assert desk.state(desk.decide(approves(mediator, OTHER))) == "approved"
     assert desk._waiting == {}
     await desk.until_decided(ID)
 
@@ -285,7 +285,7 @@ async def test_a_statement_is_obeyed_once(mediator: Mediator, desk: ApprovalDesk
     put(mediator, desk)
     statement = denies(mediator)
     mediator.store.use_once(f"statement:{_digest(mediator, statement)}", desk.clock.now_ms() + 600_000, 1)
-    assert reason_of(lambda: desk.deny(statement)) is Reason.PROOF_REPLAYED
+    assert reason_of(lambda: desk.decide(statement)) is Reason.PROOF_REPLAYED
 
 
 def _must_be_listed(desk: ApprovalDesk) -> None:

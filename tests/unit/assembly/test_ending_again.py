@@ -28,7 +28,7 @@ async def test_only_what_waits_to_be_used_is_looked_for(home: Folder) -> None:
             mediator.ports.ledger.note("approval.used", {**body}, now_ms)
         end_again(mediator.store, home.ledger, now_ms, alarms.append)
         assert (alarms, desk.store.approvals.find(ID) is None) == ([], False)
-        desk.approve(approves(mediator))
+        desk.decide(approves(mediator))
         end_again(mediator.store, home.ledger, now_ms + 600_000, alarms.append)
         assert alarms == []
         end_again(mediator.store, home.ledger, now_ms, alarms.append)

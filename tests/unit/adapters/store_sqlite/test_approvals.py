@@ -178,6 +178,18 @@ def test_a_row_that_is_not_as_we_wrote_it_counts_as_none(opened: Opened, case: s
     assert "`approval-1` is not as we wrote it" in opened.alarms[0]
 
 
+@promise("P6")
+def test_what_was_taken_out_does_not_come_back(opened: Opened) -> None:
+    """A7: its row, MAC and all, while this process lives."""
+    opened.table.put(ASKED, 3)
+    row = opened.row("approval-1")
+    opened.table.drop("approval-1")
+    assert opened.table.find("approval-1") is None
+    opened.run("INSERT INTO approvals VALUES ('approval-1', 'default', 'g-1', ?, ?)", *row)
+    assert opened.table.find("approval-1") is None
+    assert len(opened.alarms) == 1
+
+
 def test_what_was_written_is_remembered_within_bounds(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours: the MACs of the latest."""
     monkeypatch.setattr(module, "_REMEMBERED_MAX", 1)
