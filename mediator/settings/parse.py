@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from mediator.refusal import Reason, Refused
 from mediator.settings.credentials import MARKS, MODELS
+from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
 from mediator.settings.section import Section
 from mediator.settings.sections import (
@@ -50,6 +51,7 @@ _SECTIONS: Final[Mapping[str, type[Section]]] = {
     "manifests": ManifestSettings,
     "policy": PolicySettings,
     "approvals": ApprovalSettings,
+    "decision_point": DecisionPointSettings,
     "tool_server": ToolServerSettings,
     "telemetry": TelemetrySettings,
     "ledger": LedgerSettings,

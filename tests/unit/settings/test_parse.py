@@ -341,3 +341,11 @@ def test_a_misspelt_member_of_a_workload_is_told_from_its_own() -> None:
     refused = refusal_of(WORKLOADS + agent_of('workload = { issuer = "ci", subjct = "x" }'))
     assert refused.remedy is not None
     assert "did you mean `subject`?" in refused.remedy
+
+
+def test_every_section_knows_its_keys() -> None:
+    """House style 4: whoever misspells one is told the nearest, in whichever section."""
+    sections = {field.alias or name for name, field in Settings.model_fields.items()} - {"tenant"}
+    for name in sections:
+        for content in (f"[{name}]", f"[[{name}]]"):
+            assert refusal_of(f"{content}\nzzzzzzzz = 1").reason is Reason.MALFORMED
