@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -91,6 +92,15 @@ class ApprovalDesk:
             if not self._waiting[approval_id]:
                 del self._waiting[approval_id]
                 self._decided.pop(approval_id, None)
+
+    def end_task(self, task: str) -> None:
+        """Wake whoever waits for a request of this task: it is over, and nobody will decide any more."""
+        for approval_id in [*self._decided]:
+            request: ApprovalRequest | None = None
+            with suppress(Refused):
+                request = self.store.approvals.find(approval_id)
+            if request is None or request.task == task:
+                self._wake(approval_id)
 
     def url(self, approval_id: str) -> str:
         """Return where a person is shown it."""

@@ -129,7 +129,7 @@ class Mediator:
 
     async def end_task(self, task: str) -> None:
         """End what was started, what is told, and what credentials were made, for this task alone."""
-        await _end_task(self.credentials, self.updates, self.tool_servers, task)
+        await _end_task(self.approvals, self.credentials, self.updates, self.tool_servers, task)
 
     async def keep_house(self) -> None:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
@@ -144,8 +144,13 @@ class Mediator:
 
 
 async def _end_task(
-    credentials: Credentials, updates: ResourceUpdates, tool_servers: RoutedToolServers, task: str
+    approvals: ApprovalDesk,
+    credentials: Credentials,
+    updates: ResourceUpdates,
+    tool_servers: RoutedToolServers,
+    task: str,
 ) -> None:
+    approvals.end_task(task)
     credentials.end_task(task)
     updates.end_task(task)
     await tool_servers.end_task(task)
@@ -205,7 +210,7 @@ async def open_mediator(
         if ledger.store_was_older:
             freeze_again(store, folder.ledger, alarm)
             revoke_again(store, folder.ledger, clock.now_ms(), alarm)
-        end_again(store, folder.ledger, clock.now_ms(), alarm)
+        end_again(store, operators, folder.ledger, clock.now_ms(), alarm)
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
         instances = Instances(store)
@@ -303,7 +308,7 @@ async def open_mediator(
                 workload_keys=workload_keys,
                 proofs=proofs,
                 base_url=base_url,
-                ended=partial(_end_task, credentials, updates, tool_servers),
+                ended=partial(_end_task, approvals, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),
             ),
             approvals=approvals,

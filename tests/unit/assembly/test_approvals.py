@@ -269,6 +269,19 @@ async def test_whoever_waits_is_woken_by_the_decision(
     await desk.until_decided("approval-nope")
 
 
+@promise("P5")
+async def test_whoever_waits_is_woken_when_the_task_ends(mediator: Mediator, desk: ApprovalDesk) -> None:
+    """Ours: by the end of that task, and of no other; a store that forgot the request wakes too."""
+    request = put(mediator, desk)
+    async with anyio.create_task_group() as waiting:
+        waiting.start_soon(desk.until_decided, ID)
+        await anyio.wait_all_tasks_blocked()
+        desk.end_task("task-of-others")
+        await anyio.wait_all_tasks_blocked()
+        assert ID in desk._waiting
+        desk.end_task(request.task)
+
+
 async def test_a_wait_that_is_cancelled_leaves_nothing(mediator: Mediator, desk: ApprovalDesk) -> None:
     """House style 10: the agent hung up."""
     put(mediator, desk)
