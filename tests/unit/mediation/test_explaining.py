@@ -151,3 +151,22 @@ def test_an_allow_turned_on_its_call_though_one_way_of_asking_was_denied() -> No
     assert explaining._turned_on(heard, "allow") == call()
     assert explaining._turned_on(heard, "deny") == asked
     assert explaining._turned_on([], "deny") is None
+
+
+@promise("P6", "P8")
+async def test_an_approved_decision_is_judged_again_with_its_approvers(world: SimulatedWorld) -> None:
+    """Ours: who may approve is asked of the same policies; the question is that of the call, with the approval in it."""
+    rule = FORBID_OSLO.split("when {", maxsplit=1)[0] + "unless { context has approval };"
+    world.activate({**world.policies, "mine.cedar": rule})
+    task = world.open_task(tools="weather/*")
+    await world.answer(tools_call("weather__read", city="Oslo"), bearer=task.token)
+    (approval_id,) = world.approvals.requests
+    world.approvals.approve(approval_id)
+    await world.answer(tools_call("weather__read", city="Oslo"), bearer=task.token)
+    record = world.ledger.last.record
+    found = recall(record.entry, record.values, world.trust.snapshot())
+    assert record.entry["verdict"] == "allow"
+    assert found.is_the_same
+    assert found.question is not None
+    assert found.question.base is not None
+    assert found.question.base.approval is not None
