@@ -31,7 +31,7 @@ SOAK_ARGS ?=
 CALLS_ARGS ?=
 
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
-CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
+CORE := mediator/refusal.py,mediator/evidence.py,mediator/because.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
 .PHONY: help demo test check conformance conformance-required real-servers security-harness soak random-calls lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint bench-policies clean
 

@@ -57,6 +57,10 @@ def open_task(
     arguments: Annotated[
         str, typer.Option(metavar="JSON", help='Constraints by pointer: {"/path": {"path_below": "/data"}}.')
     ] = "{}",
+    because: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Why it deletes, sends or executes: the default policies ask for a reason."),
+    ] = None,
     issuer: Annotated[
         str | None, typer.Option(metavar="ISS", help="Whose tokens will name it.", show_default="ours")
     ] = None,
@@ -86,6 +90,7 @@ def open_task(
             arguments=_constraints(arguments),
             max_depth=max_depth,
             may_act=tuple(sorted(may_act)) if may_act else None,
+            because=because,
         )
     )
     parse_task(subject)  # what is wrong is said before anybody signs

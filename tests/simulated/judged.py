@@ -125,7 +125,12 @@ def _facts(definition: JsonObject) -> dict[str, Any]:
     return shared | {"definition": definition, "digest": digest_of(definition)}
 
 
-def a_call(arguments: JsonObject | None = None, answers: JsonObject | None = None, **changed: Any) -> Call:
+def a_call(
+    arguments: JsonObject | None = None,
+    answers: JsonObject | None = None,
+    justification: str | None = None,
+    **changed: Any,
+) -> Call:
     """Return a call of that tool, changed as asked."""
     arguments = {"timezone": "Europe/Oslo"} if arguments is None else arguments
     form: JsonObject = {
@@ -146,7 +151,9 @@ def a_call(arguments: JsonObject | None = None, answers: JsonObject | None = Non
         "dropped": [],
         "source": "127.0.0.1",
     }
-    return recall_call(form | changed, arguments, answers)
+    if justification is not None:
+        form["justification"] = digest_of_bytes(justification.encode())
+    return recall_call(form | changed, arguments, answers, justification)
 
 
 def a_snapshot() -> TrustSnapshot:
