@@ -83,6 +83,8 @@ local = true
 
 [policy]                               # Cedar policies, their cases, and the statement that puts them in force
 # folder = "policies"
+# timezone = "UTC"                     # of what policies read as `context.calendar.local`, such as "Europe/Oslo"
+# novelty_days = 30                    # what an agent was not allowed for so long is new to it: `context.task.novel`
 
 # Tool servers stand in tool_servers.d/, one file each: `mediator manifest import` writes them. By hand it is:
 # [[tool_server]]

@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -36,6 +36,14 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Return milliseconds since 1970 (UTC); never less than before, never less than the ledger's last entry."""
+        ...
+
+
+class Zone(Protocol):
+    """Where the operator's clocks are."""
+
+    def utc_offset_seconds(self, at_ms: int) -> int:
+        """Return how far they are ahead of UTC then; never raises."""
         ...
 
 
@@ -75,6 +83,18 @@ class CircumstancesSource(Protocol):
 
     def gather(self, grant_id: str) -> Circumstances:
         """Return what is true of this grant's task right now, from memory; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
+
+class Familiarity(Protocol):
+    """What each agent was allowed, today or on one of the days before that settings count."""
+
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        """Return which of these marks the agent has, from memory; none that cannot be read. Never raises."""
+        ...
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        """Have the agent have these from now on, also after a restart, if they can be written. Never raises."""
         ...
 
 

@@ -41,6 +41,7 @@ from mediator.settings.values import (
     ToolServerName,
     Url,
     Words,
+    ZoneName,
     bracketed,
     expected,
     host_of_url,
@@ -161,9 +162,11 @@ class ApprovalSettings(Section):
 
 
 class PolicySettings(Section):
-    """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force."""
+    """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force; what they read."""
 
     folder: Text = "policies"
+    timezone: ZoneName = "UTC"  # of `context.calendar.local`
+    novelty_days: Annotated[int, Field(ge=1, le=366)] = 30  # a monthly errand is not new each time
 
 
 class ToolServerSettings(Section):

@@ -128,6 +128,17 @@ approvals_table: Final = Table(
     sqlite_strict=True,
 )
 Index("approvals_by_task", approvals_table.c.task)
+familiar_table: Final = Table(
+    "familiar",
+    metadata,
+    Column("mark", LargeBinary, primary_key=True),  # a keyed digest of tenant, agent and what was allowed
+    Column("tenant", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("day", Integer, nullable=False),  # since 1970, UTC: when it last was
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+Index("familiar_by_agent", familiar_table.c.agent)
 quarantine_table: Final = Table(
     "quarantine",
     metadata,

@@ -25,6 +25,7 @@ from mediator.adapters.store_sqlite.approvals import ApprovalTable
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
 from mediator.adapters.store_sqlite.claiming import take
 from mediator.adapters.store_sqlite.decided import Decided
+from mediator.adapters.store_sqlite.familiarity import FamiliarMarks
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -39,6 +40,7 @@ from mediator.mediation.ports import Claimed, Claiming, Stale
 from mediator.mediation.quarantine import Quarantined
 
 BUSY_TIMEOUT_MS: Final = 50
+NOVELTY_DAYS: Final = 30  # as the settings have it
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
 REMEMBERED_MAX: Final = 10_000  # chains, about 2 kB for each of their links, and tasks' counts
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -60,9 +62,9 @@ def _say_nothing(_alarm: str) -> None:
 
 @final
 class SqliteStore:
-    """Fills the ports `Claims`, `CircumstancesSource` and `QuarantineBook`; a context, which closes the file when it is left.
+    """Fills the ports `Claims`, `CircumstancesSource`, `Familiarity` and `QuarantineBook`.
 
-    `approvals` are the requests for approvals, which people decide.
+    A context, which closes the file when it is left. `approvals` are the requests for approvals, which people decide.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class SqliteStore:
         *,
         tenant: str = "default",
         busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        novelty_days: int = NOVELTY_DAYS,
         alarm: Callable[[str], None] = _say_nothing,
     ) -> None:
         self._path: Final = path
@@ -86,6 +89,7 @@ class SqliteStore:
         self.approvals: Final = ApprovalTable(engine, key, tenant, alarm, self._decided_anew)
         self._decided: Final = Decided(self._hot, tenant, self.approvals.read)
         self._used: Final = UsedOnce(self._hot)
+        self._familiar: Final = FamiliarMarks(self._hot, key, tenant, novelty_days)
         self._highest = 0  # the epoch that was seen last: it only rises
         self._known_at: int | None = None  # the epoch at which the chains were read
         self._frozen: frozenset[str] = _NOTHING
@@ -155,6 +159,14 @@ class SqliteStore:
             self._usage[task] = (calls + 1, now_ms if last_used_ms is None else max(now_ms, last_used_ms))
             self._unsaved.add(task)
         return claiming
+
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        """Return which of these the agent is familiar with; as `FamiliarMarks.find_known`."""
+        return self._familiar.find_known(agent, marks, now_ms)
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        """Have the agent be familiar with these; as `FamiliarMarks.remember`."""
+        self._familiar.remember(agent, marks, now_ms)
 
     def _take(self, task: str, claims: Sequence[Claim], epoch: int) -> Claiming:
         claiming, spent = take(self._hot, self._tenant, claims, epoch, self._taken, self._alarm)

@@ -115,7 +115,7 @@ BAD = {
     "an unknown key far from any": Bad(
         "[policy]\nzzzzzzzz = 1",
         "mediator.toml: unknown key `policy.zzzzzzzz`",
-        "known are `folder` (in mediator.toml)",
+        "known are `folder`, `timezone`, `novelty_days` (in mediator.toml)",
     ),
     "an unknown key in a list of tables": Bad(
         '[[tool_server]]\nname = "a"\ncomand = ["x"]',
@@ -125,7 +125,7 @@ BAD = {
     "a key that hides an escape": Bad(
         '[policy]\n"f\\u001b[31m" = 1',
         "mediator.toml: unknown key `policy.f\N{REPLACEMENT CHARACTER}[31m`",
-        "known are `folder` (in mediator.toml)",
+        "known are `folder`, `timezone`, `novelty_days` (in mediator.toml)",
     ),
     "several errors": Bad(
         "[policy]\nfolder = 1\nfoldr = 2",
