@@ -21,7 +21,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypeVar, final
+from itertools import combinations
+from typing import Any, Final, TypeVar, final
 
 import cedarpy
 
@@ -48,6 +49,8 @@ from mediator.policy.firing import Roster, never_firing
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
 from mediator.policy.request import (
+    BY_AGENT,
+    BY_OWNER,
     PROVEN,
     UNPROVEN,
     AccessRequest,
@@ -57,6 +60,7 @@ from mediator.policy.request import (
     BaseFacts,
     DelegationRequest,
     ItemFacts,
+    JustificationFacts,
     key_of,
 )
 from mediator.policy.schema import (
@@ -87,7 +91,12 @@ _FAILED_POLICY: Final = re.compile(r"\Aerror while evaluating policy `policy([0-
 _PROVE: Final = (
     "get a token that is bound to a key of yours (a DPoP proof at the token endpoint), and send a proof with each call"
 )
+_JUSTIFY: Final = (
+    'say why in `_meta["org.mcp-mediator/justification"]`, or ask the task\'s owner for a task opened with `--because`'
+)
+_HAVE_JUSTIFIED: Final = "ask the task's owner for a task opened with `--because`"
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
+_JUSTIFIED_AT_LENGTH: Final = 500  # bytes: as long as a justification may be in ASCII
 
 _Request = TypeVar("_Request", AccessRequest, DelegationRequest, ApprovalQuestion)
 
@@ -199,6 +208,7 @@ class _Slice:
     read_ask: AskReader
     asks_for_approval: bool
     asks_for_proof: bool
+    asks_for_justification: bool
     looks_at_entities: bool
     first_subject: _Subject
 
@@ -273,7 +283,7 @@ class CedarEngine:
         if decision.reason is Reason.DENIED_BY_POLICY:
             for reason, remedy, turning in _turnings(sliced, base):
                 # The design's one question more: would this fact, were it so, turn the denial?
-                turned, _ = sliced.read(turning, arguments)
+                turned = sliced.read(turning, arguments).attributes
                 if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
                     decision = replace(decision, reason=reason, remedy=remedy)
                     break
@@ -396,21 +406,28 @@ def _attributes_of(request: AccessRequest, sliced: _Slice) -> JsonObject:
 def _turnings(sliced: _Slice, base: BaseFacts) -> list[tuple[Reason, str, BaseFacts]]:
     """Return what might turn a denial, each as a reason, a remedy and the facts as they would be: only what is asked for.
 
-    Where it takes both, the proof is named: an approval is of one request, and would be used up by a call that fails.
+    Where it takes several, fewer come first, and of those together the first is named: a proof, then a justification. An
+    approval is the last, for it is of one request, and would be used up by a call that fails.
     """
-    approved, proven = None, None
+    missing: list[tuple[Reason, str, dict[str, Any]]] = []
+    if sliced.asks_for_proof and base.proof == UNPROVEN:
+        missing.append((Reason.PROOF_REQUIRED, _PROVE, {"proof": PROVEN}))
+    if sliced.asks_for_justification:
+        by = (BY_AGENT, BY_OWNER) if base.justification is None else (BY_OWNER,)
+        for author in by:
+            why = JustificationFacts(by=author, size_bytes=_JUSTIFIED_AT_LENGTH)
+            remedy = _JUSTIFY if author == BY_AGENT else _HAVE_JUSTIFIED
+            if base.justification != why:
+                missing.append((Reason.JUSTIFICATION_REQUIRED, remedy, {"justification": why}))
     if sliced.asks_for_approval and approval_of_this_request(base) is None:
         approval = ApprovalFacts(approver=SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
-        approved = replace(base, approval=approval)
-    if sliced.asks_for_proof and base.proof == UNPROVEN:
-        proven = replace(base, proof=PROVEN)
+        missing.append((Reason.APPROVAL_REQUIRED, _APPROVE, {"approval": approval}))
     turnings: list[tuple[Reason, str, BaseFacts]] = []
-    if proven is not None:
-        turnings.append((Reason.PROOF_REQUIRED, _PROVE, proven))
-    if approved is not None:
-        turnings.append((Reason.APPROVAL_REQUIRED, _APPROVE, approved))
-        if proven is not None:
-            turnings.append((Reason.PROOF_REQUIRED, _PROVE, replace(approved, proof=PROVEN)))
+    for count in range(1, 4):
+        for together in combinations(missing, count):
+            if len({reason for reason, _, _ in together}) == count:
+                facts = {name: fact for _, _, added in together for name, fact in added.items()}
+                turnings.append((together[0][0], together[0][1], replace(base, **facts)))
     return turnings
 
 
@@ -426,6 +443,7 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         read_ask=subject.item.ask_reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),
         asks_for_proof=any(mention.reads("proof") for mention in mentions),
+        asks_for_justification=any(mention.reads("justification") for mention in mentions),
         looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,
     )

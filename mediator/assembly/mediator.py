@@ -30,6 +30,7 @@ from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
+from mediator.adapters.zone_system import SystemZone
 from mediator.assembly.approvals import ApprovalDesk
 from mediator.assembly.credentials import Credentials, resolve_credentials
 from mediator.assembly.decision_points import make_opinions
@@ -179,6 +180,7 @@ async def open_mediator(
                 grants_key,
                 tenant=settings.tenant,
                 busy_timeout_ms=settings.store.busy_timeout_ms,
+                novelty_days=settings.policy.novelty_days,
                 alarm=alarm,
             )
         )
@@ -270,6 +272,8 @@ async def open_mediator(
             handles=SealedHandles(grants_key),
             proofs=proofs,
             opinions=make_opinions(settings, alarm),
+            familiarity=store,
+            zone=SystemZone(settings.policy.timezone),
             issuers=OtherIssuers(
                 settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
             ),

@@ -15,7 +15,11 @@ from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
 from mediator.mediation.approval import Approval, approval_form, parse_approval
 from mediator.mediation.opinion import Opinion, opinion_form, parse_opinion
+from mediator.policy.request import Novel
 from mediator.refusal import Reason, Refused
+
+NOTHING_KNOWN: Final = frozenset(map(str, Novel))
+"""`novel` where it is not known what the agent did before: then everything is new to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,8 @@ class Circumstances:
     `calls` counts what the task was allowed so far, `last_used_ms` when that was (ms since 1970, UTC).
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
     (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `approvals` are those requests of the task that a
-    person has approved or denied. `opinions` is what decision points outside said of this very call.
+    person has approved or denied. `opinions` is what decision points outside said of this very call. `novel` says in which respects
+    this very call is new to its agent, and `utc_offset_seconds` is the operator's zone now.
     """
 
     epoch: int
@@ -38,6 +43,8 @@ class Circumstances:
     frozen: frozenset[str]
     approvals: tuple[Approval, ...] = ()
     opinions: tuple[Opinion, ...] = ()
+    novel: frozenset[str] = NOTHING_KNOWN
+    utc_offset_seconds: int = 0
 
 
 UNKNOWN: Final = Circumstances(
@@ -62,6 +69,8 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "spent": [*sorted(circumstances.spent)],
         "labels": [*sorted(circumstances.labels)],
         "frozen": [*sorted(circumstances.frozen)],
+        "novel": [*sorted(circumstances.novel)],
+        "utc_offset_seconds": circumstances.utc_offset_seconds,
     }
     if circumstances.approvals:  # most calls of most tasks have none
         form["approvals"] = [approval_form(approval) for approval in circumstances.approvals]
@@ -87,6 +96,8 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "spent": list(spent),
             "labels": list(labels),
             "frozen": list(frozen),
+            "novel": list(novel),
+            "utc_offset_seconds": int(utc_offset_seconds),
             **rest,
         } if not rest and isinstance(opinions, list) and isinstance(approvals, list):
             return Circumstances(
@@ -99,6 +110,8 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 frozen=_names(frozen),
                 approvals=tuple(map(parse_approval, approvals)),
                 opinions=tuple(map(parse_opinion, opinions)),
+                novel=_names(novel),
+                utc_offset_seconds=utc_offset_seconds,
             )
         case _:
             raise _unreadable()

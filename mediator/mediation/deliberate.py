@@ -38,6 +38,7 @@ from mediator.mediation.question import (
     ask_question,
     call_question,
     grant_name,
+    is_named,
     list_question,
     opinion_request,
     request_hash,
@@ -45,6 +46,7 @@ from mediator.mediation.question import (
 )
 from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
 from mediator.mediation.scopes import refuse_if_scope_is_missing
+from mediator.mediation.targets import read_targets
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.mediation.unasked import find_unasked
 from mediator.policy.decision import Decision, Verdict
@@ -316,6 +318,7 @@ def _judge(
     findings.request_hash = request_hash(chain, item, call)
     # ... and then: the arguments fit what is pinned, and a call that goes on is the one that was asked back about.
     check_fit(call, item)
+    targets = read_targets(item, call.arguments)
     refuse_if_another(call, item, resumes, now_ms)
 
     # 3. Decide: authority AND policy.
@@ -326,7 +329,9 @@ def _judge(
     subject = Subject(kind=item.kind, server=item.server, name=item.name, links=chain.links)
     approved = find_approved(subject, hashed, circumstances, evaluate_approval, now_ms)
     facts = None if approved is None else approved.facts
-    question = call_question(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=facts)
+    question = call_question(
+        call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=facts, targets=targets
+    )
     decision = findings.decision = decide(snapshot.policies.evaluate, question, chain)
     if not covers:
         refuse_if_scope_is_missing(identity, item)
@@ -392,9 +397,7 @@ def unknown_item(call: Call, detail: str | None = None) -> Refused:
 
 def _not_covered(item: PinnedItem, chain: DelegationChain) -> Refused:
     name = grant_name(item)
-    if all(
-        any(entry.names(item.server, name, item.effect) for entry in link.rights.entries) for link in chain.links
-    ):  # named, so it is the arguments
+    if is_named(chain, item):  # so it is the arguments
         return Refused(
             Reason.NOT_COVERED,
             f"the arguments keep no entry's constraints for `{item.server}/{name}`",

@@ -43,6 +43,7 @@ from mediator.mediation.ports import (
     Claims,
     Clock,
     CredentialBroker,
+    Familiarity,
     Handles,
     IdSource,
     Inspectors,
@@ -54,6 +55,7 @@ from mediator.mediation.ports import (
     ToolServers,
     Tracer,
     TrustSource,
+    Zone,
 )
 from mediator.mediation.proofs import Proofs
 from mediator.mediation.record import Committed, DecisionRecord, Ending, Outcome, OutcomeRecord
@@ -79,6 +81,7 @@ from mediator.mediation.reply import (
 )
 from mediator.mediation.resumption import Resumption
 from mediator.mediation.rounds import Beside, Held, Rounds
+from mediator.mediation.surroundings import Surroundings
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
@@ -119,6 +122,8 @@ class Ports:
     tracer: Tracer
     handles: Handles
     proofs: Proofs
+    familiarity: Familiarity
+    zone: Zone
     opinions: SecondOpinions = NOBODY_ELSES
     issuers: OtherIssuers = NOBODY_ELSE
     approvals: Approvals = NOBODY_APPROVES
@@ -142,11 +147,13 @@ class Corridor:
     _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
     _people: People = field(init=False, repr=False)
+    _surroundings: Surroundings = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ports = self.ports
         abandon = ports.tool_servers.abandon
         self._identities = Identities(ports.proofs)
+        self._surroundings = Surroundings(familiarity=ports.familiarity, zone=ports.zone)
         self._rounds = Rounds(clock=ports.clock, ledger=ports.ledger, handles=ports.handles, abandon=abandon)
         self._people = People(approvals=ports.approvals, handles=ports.handles, ledger=ports.ledger, clock=ports.clock)
 
@@ -326,6 +333,7 @@ class Corridor:
                     deliberation = self._deliberate(arrival, call, ids, lost, resumes, opinions)
                 match committed := await self._commit(deliberation):
                     case Committed():
+                        self._surroundings.remember(deliberation)
                         return self._observed(committed)
                     case Lost():
                         lost |= {committed.claim.key}
@@ -385,9 +393,9 @@ class Corridor:
         try:
             if resumes is None:
                 call, resumes = self._rounds.open(call, identity.claims.grant)
-            circumstances = self._gather(identity, now_ms)
-            if lost:
-                circumstances = replace(circumstances, spent=circumstances.spent | lost)
+            circumstances = self._surroundings.add_to(
+                self._gather(identity, now_ms), call, snapshot, resumes, lost, now_ms
+            )
             if opinions:
                 circumstances = replace(circumstances, opinions=opinions)
             return deliberate(

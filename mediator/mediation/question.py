@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
+from mediator.because import Author, Because
 from mediator.canonical import JsonObject, canonical_bytes
+from mediator.delegation.authority import Entry
 from mediator.delegation.chain import DelegationChain
 from mediator.delegation.grant import Grant
 from mediator.identity.identify import Identified
@@ -20,7 +22,9 @@ from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.opinion import OpinionRequest
+from mediator.mediation.targets import read_targets
 from mediator.policy.request import (
+    NO_TARGETS,
     AccessRequest,
     Action,
     AgentFacts,
@@ -31,6 +35,8 @@ from mediator.policy.request import (
     DelegatedFacts,
     DelegationRequest,
     GrantFacts,
+    JustificationFacts,
+    TargetFacts,
     TaskFacts,
 )
 from mediator.wire.call import Call
@@ -70,15 +76,21 @@ def call_question(
     *,
     covers: bool,
     approval: ApprovalFacts | None = None,
+    targets: TargetFacts = NO_TARGETS,
 ) -> AccessRequest:
-    """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer."""
+    """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer.
+
+    `targets` are those of the call, as `read_targets` found them.
+    """
     return AccessRequest(
         principal=agent_facts(chain.presented),
         action=Action.CALL,
         kind=item.kind,
         server=item.server,
         name=item.name,
-        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=approval),
+        base=_base_facts(
+            call, identity, circumstances, chain, item, hashed, now_ms, targets, covers=covers, approval=approval
+        ),
         arguments=told_arguments(call),
     )
 
@@ -104,7 +116,9 @@ def ask_question(
         kind=item.kind,
         server=item.server,
         name=item.name,
-        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=True),
+        base=_base_facts(
+            call, identity, circumstances, chain, item, hashed, now_ms, read_targets(item, call.arguments), covers=True
+        ),
         arguments=None,
         ask=asked if method is AskMethod.ELICIT else None,
     )
@@ -158,11 +172,13 @@ def _base_facts(
     item: PinnedItem,
     hashed: str,
     now_ms: int,
+    targets: TargetFacts,
     *,
     covers: bool,
     approval: ApprovalFacts | None = None,
 ) -> BaseFacts:
     grant = chain.presented
+    why = find_justification(call, chain, item)
     return BaseFacts(
         chain=_chain_facts(chain),
         grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
@@ -171,13 +187,16 @@ def _base_facts(
             labels=circumstances.labels,
             calls=circumstances.calls,
             age_ms=now_ms - chain.root.opened_ms,
-            novel=frozenset(),
+            novel=circumstances.novel,
         ),
-        destination=frozenset(item.sends_to),
+        destination=item.sends_to,
+        targets=targets,
         proof=identity.proof,
         approval=approval,
-        justified=False,
+        justified=covers or is_named(chain, item),
+        justification=None if why is None else JustificationFacts(by=str(why.by), size_bytes=len(why.text.encode())),
         now_ms=now_ms,
+        utc_offset_seconds=circumstances.utc_offset_seconds,
         protocol=call.version,
         method=str(call.method),
         request_hash=hashed,
@@ -205,6 +224,31 @@ def opinion_request(chain: DelegationChain, item: PinnedItem, call: Call, proof:
         arguments=told_arguments(call),
         request_hash=hashed,
     )
+
+
+def is_named(chain: DelegationChain, item: PinnedItem) -> bool:
+    """Tell whether an intent names this item: an entry of each link, closely enough for its effect (P6)."""
+    return all(_naming(link, item) for link in chain.links)
+
+
+def find_justification(call: Call, chain: DelegationChain, item: PinnedItem) -> Because | None:
+    """Return why this call is made: in the agent's words of now, else in those of the entry that names its item.
+
+    Of several links the last one that says it counts: whoever hands on may say why anew.
+    """
+    if call.justification is not None:
+        return Because(text=call.justification, by=Author.AGENT)
+    arguments = told_arguments(call)
+    for link in reversed(chain.links):
+        for entry in _naming(link, item):
+            if entry.because is not None and entry.admits(arguments):
+                return entry.because
+    return None
+
+
+def _naming(link: Grant, item: PinnedItem) -> list[Entry]:
+    name = grant_name(item)
+    return [entry for entry in link.rights.entries if entry.names(item.server, name, item.effect)]
 
 
 def told_arguments(call: Call) -> JsonObject:

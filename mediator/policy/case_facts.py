@@ -14,6 +14,7 @@ from mediator.kind import ItemKind
 from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.case_fields import Fields, one_of
 from mediator.policy.request import (
+    BY_OWNER,
     PROVEN,
     AgentFacts,
     ApprovalFacts,
@@ -22,6 +23,8 @@ from mediator.policy.request import (
     DelegatedFacts,
     DelegationRequest,
     GrantFacts,
+    JustificationFacts,
+    TargetFacts,
     TaskFacts,
 )
 
@@ -31,6 +34,7 @@ _EXPIRES_MS: Final = 2_000_000
 _NOW_MS: Final = 1_000_000
 _PROOF: Final = PROVEN
 _REQUEST_HASH: Final = "sha256:this-request"
+_JUSTIFICATION_BYTES: Final = 40
 
 
 def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:
@@ -47,15 +51,19 @@ def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:
 
 def base_from(fields: Fields, method: str) -> BaseFacts:
     """Return the circumstances of a call that came by this method, unless the case names another."""
+    grant = _grant(fields.fields("grant"))
     base = BaseFacts(
         chain=_chain(fields.fields("chain")),
-        grant=_grant(fields.fields("grant")),
+        grant=grant,
         task=_task(fields.fields("task")),
         destination=fields.words("destination"),
+        targets=_targets(fields.fields("targets")),
         proof=fields.take("proof", _PROOF),
         approval=_approval(fields.fields("approval")) if fields.has("approval") else None,
-        justified=fields.take("justified", default=False),
+        justified=fields.take("justified", default=grant.covers),
+        justification=None if fields.takes_null("justification") else _justification(fields.fields("justification")),
         now_ms=fields.take("now", _NOW_MS),
+        utc_offset_seconds=60 * fields.take("utc_offset_minutes", 0),
         protocol=fields.take("protocol", "2026-07-28"),
         method=fields.take("method", method),
         request_hash=fields.take("request_hash", _REQUEST_HASH),
@@ -153,6 +161,20 @@ def _task(fields: Fields) -> TaskFacts:
     )
     fields.end()
     return task
+
+
+def _targets(fields: Fields) -> TargetFacts:
+    targets = TargetFacts(hosts=fields.words("hosts"), paths=fields.words("paths"))
+    fields.end()
+    return targets
+
+
+def _justification(fields: Fields) -> JustificationFacts:
+    justification = JustificationFacts(
+        by=fields.take("by", BY_OWNER), size_bytes=fields.take("bytes", _JUSTIFICATION_BYTES)
+    )
+    fields.end()
+    return justification
 
 
 def _approval(fields: Fields) -> ApprovalFacts:

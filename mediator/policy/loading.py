@@ -42,7 +42,7 @@ _REMEDIES: Final = (
     ("not found", "see the attributes in policies/README.md; an item's arguments are under `context.args`"),
     ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
 )
-_EMPTY_SO_FAR: Final = frozenset({("task", "labels"), ("task", "novel"), ("provenance",), ("justified",)})
+_EMPTY_SO_FAR: Final = frozenset({("task", "labels"), ("provenance",)})
 _FAILS_AT_DELEGATIONS: Final = (
     "each delegation that meets it is denied as an error: say `resource is Mediator::Tool` in its scope, "
     "or which actions it is of"

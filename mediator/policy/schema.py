@@ -133,7 +133,8 @@ class ItemSchema:
         def read(base: BaseFacts, arguments: JsonObject) -> CallContext:
             findings = Findings()
             args = read_arguments(arguments, (), findings)
-            opaque = opaque_with_targets(findings.opaque, item) if findings.opaque else frozenset()
+            hidden = [*findings.opaque, *base.targets.unread]
+            opaque = opaque_with_targets(hidden, item) if hidden else frozenset()
             context = read_base(base)
             if wants_args:
                 context["args"] = args

@@ -43,6 +43,7 @@ def server() -> SimulatedToolServer:
 async def at_work(tmp_path: Path, fleet: Fleet | None = None, **more: Any) -> AsyncIterator[Running]:
     before = None if fleet is None else fleet.write
     servers = {"tools": server()}
+    more.setdefault("without_policies", ("novelty.cedar",))  # what is asked here is who acts, not whether it ever did
     async with running(tmp_path, servers, effects={"tools/save": "write"}, before_start=before, **more) as mediator:
         yield mediator
 

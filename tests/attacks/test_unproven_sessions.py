@@ -40,7 +40,8 @@ SECONDS = 10
 @asynccontextmanager
 async def at_work(tmp_path: Path) -> AsyncIterator[Running]:
     servers = {"tools": SimulatedToolServer(tools=[tool("echo"), tool("save")])}
-    async with running(tmp_path, servers, effects={"tools/save": "write"}) as mediator:
+    known = ("novelty.cedar",)  # what is asked here is who acts, not whether it ever did
+    async with running(tmp_path, servers, effects={"tools/save": "write"}, without_policies=known) as mediator:
         await mediator.open_task(tools="tools/*", effects="read,write")
         yield mediator
 

@@ -50,7 +50,7 @@ from mediator.mediation.tasks import Opening, TaskRequest, open_task, task_form
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.settings.sections import AgentSettings, DelegationSettings
 from mediator.wire.arrival import Arrival
-from tests.simulated.clock import FixedClock
+from tests.simulated.clock import FixedClock, FixedZone
 from tests.simulated.ids import CountingIds
 from tests.simulated.memory import MemoryLedger, MemoryStore
 from tests.simulated.memory_approvals import MemoryApprovals
@@ -117,6 +117,7 @@ class SimulatedWorld:
         self, *, deadline_seconds: float = 5, result_bytes_max: int = 1 << 20, close_seconds: float = 5
     ) -> None:
         self.clock = FixedClock(NOW_MS)
+        self.zone = FixedZone()
         self.pauses = Pauses()
         self.store = MemoryStore()
         self.ledger = MemoryLedger(self.store)
@@ -151,6 +152,8 @@ class SimulatedWorld:
                 handles=OpenHandles(),
                 proofs=proofs_of(),
                 approvals=self.approvals,
+                familiarity=self.store,
+                zone=self.zone,
             ),
             facts=ServerFacts(version="0.1.0", metadata_url=f"{BASE_URL}/.well-known/oauth-protected-resource"),
             json_limits=DEFAULT_LIMITS,
@@ -209,6 +212,7 @@ class SimulatedWorld:
         max_calls: int | None = None,
         server: str | None = None,
         arguments: Mapping[str, Constraint] | None = None,
+        because: str | None = None,
     ) -> SimulatedTask:
         """Open a task by its owner's statement, and mint a token; with `server`, one that is good at its endpoint alone."""
         self._tasks += 1
@@ -224,6 +228,7 @@ class SimulatedWorld:
             max_calls=max_calls,
             issuer=None,
             arguments=arguments or {},
+            because=because,
         )
         self.profiles.setdefault(agent, AgentSettings(name=agent, owner=owner))
         self._operator(owner, Role.OWNER)

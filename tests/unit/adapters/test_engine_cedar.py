@@ -27,7 +27,14 @@ from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Obligation, Verdict
-from mediator.policy.request import AccessRequest, Action, AskFacts, DelegationRequest, ItemFacts
+from mediator.policy.request import (
+    AccessRequest,
+    Action,
+    AskFacts,
+    DelegationRequest,
+    ItemFacts,
+    JustificationFacts,
+)
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.unit.policy.facts import (
@@ -137,7 +144,9 @@ def test_policies_may_look_at_agent_tool_and_circumstances() -> None:
       && context.grant.purpose == "tests" && context.grant.expires == 2000 && context.task.id == "task-1"
       && context.task.labels.isEmpty() && context.task.calls == 0 && context.task.age == 10
       && context.task.novel.isEmpty() && context.destination.isEmpty() && context.proof == "bearer"
-      && !(context has approval) && !context.justified && context.now == 1000 && context.protocol == "2026-07-28"
+      && !(context has approval) && !(context has justification) && !context.justified
+      && context.targets.domains.isEmpty() && context.targets.paths.isEmpty() && context.targets.folders.isEmpty()
+      && context.calendar.utc.year == 1970 && context.calendar.local.hour == 1 && context.now == 1000 && context.protocol == "2026-07-28"
       && context.request_hash == "sha256:this" && context.provenance.isEmpty()
       && context.opaque.isEmpty() && context.nulls.isEmpty()
       && context.args.path == "/srv/a" && !(context.args has mode)
@@ -604,7 +613,10 @@ def test_a_send_that_came_over_a_connector_is_forbidden_and_the_same_send_withou
 
     def over(key: str, *connectors: str) -> Decision:
         chain = replace(BASE.chain, depth=1, connectors=frozenset(connectors))
-        return found.evaluate(call(key, arguments={"path": "/srv/a"}, base=base(chain=chain, proof="dpop")))
+        why = JustificationFacts(by="owner", size_bytes=3)
+        return found.evaluate(
+            call(key, arguments={"path": "/srv/a"}, base=base(chain=chain, proof="dpop", justification=why))
+        )
 
     assert over("mail/send").determining == ("calls-that-the-grant-covers",)
     assert over("mail/send", "other-plugin").verdict is Verdict.ALLOW
@@ -642,6 +654,46 @@ def test_a_denial_that_a_proof_would_turn_says_so() -> None:
     assert asked(ALLOW, either).reason is Reason.PROOF_REQUIRED
     only = named("only", f'permit({CALLS}) when {{ context.proof == "bearer" && context has approval }};')
     assert asked(only).reason is Reason.APPROVAL_REQUIRED
+
+
+NEEDS_WHY = named("why", f"forbid({CALLS}) unless {{ context has justification }};")
+NEEDS_OWNERS_WHY = named(
+    "owners-why", f'forbid({CALLS}) unless {{ context has justification && context.justification.by == "owner" }};'
+)
+
+
+@promise("P6", "P11")
+def test_a_denial_that_a_justification_would_turn_says_so() -> None:
+    """Issue 7: and how to give one. A proof comes before it, an approval after it, since that would be used up."""
+
+    def asked(*policies: str, **facts: Any) -> Decision:
+        return ask(ALLOW, *policies, request=call(arguments={"path": "/srv/a"}, base=base(**facts)))
+
+    by_agent = JustificationFacts(by="agent", size_bytes=3)
+    approval = approved(BASE.request_hash)
+    found = asked(NEEDS_WHY)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.JUSTIFICATION_REQUIRED, ("why",))
+    assert "org.mcp-mediator/justification" in (found.remedy or "")
+    assert "--because" in (found.remedy or "")
+    assert asked(NEEDS_WHY, justification=by_agent).verdict is Verdict.ALLOW
+
+    for justification in (None, by_agent):
+        found = asked(NEEDS_OWNERS_WHY, justification=justification)
+        assert found.reason is Reason.JUSTIFICATION_REQUIRED
+        assert "org.mcp-mediator/justification" not in (found.remedy or "")  # the agent's own would not do
+        assert "--because" in (found.remedy or "")
+
+    all_three = (NEEDS_WHY, NEEDS_PROOF, NEEDS_APPROVAL)
+    assert asked(*all_three).reason is Reason.PROOF_REQUIRED
+    assert asked(*all_three, proof="dpop").reason is Reason.JUSTIFICATION_REQUIRED
+    assert asked(*all_three, proof="dpop", approval=approval).reason is Reason.JUSTIFICATION_REQUIRED
+    assert asked(*all_three, proof="dpop", justification=by_agent).reason is Reason.APPROVAL_REQUIRED
+    assert asked(*all_three, proof="dpop", justification=by_agent, approval=approval).verdict is Verdict.ALLOW
+    assert asked(*all_three, named("never", f"forbid({CALLS});")).reason is Reason.DENIED_BY_POLICY
+    at_length = named(
+        "length", f"forbid({CALLS}) unless {{ context has justification && context.justification.bytes >= 900 }};"
+    )
+    assert asked(at_length).reason is Reason.DENIED_BY_POLICY  # nobody can write so much: no false promise
 
 
 def test_a_denial_that_an_approval_would_turn_says_so() -> None:
@@ -1051,7 +1103,9 @@ def test_the_example_beside_the_default_policy_works() -> None:
 
 def decide(effect: Effect, *, covers: bool, arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> Decision:
     facts = tool("files/do", effect=effect, targets=("/to",), input_schema=dict(schema))
-    request = call("files/do", arguments=dict(arguments), base=replace(BASE if covers else uncovered(), proof="dpop"))
+    why = JustificationFacts(by="owner", size_bytes=3)
+    facts_of_call = replace(BASE if covers else uncovered(), proof="dpop", justification=why)
+    request = call("files/do", arguments=dict(arguments), base=facts_of_call)
     return prepare_engine(default_set(), [facts]).evaluate(request)
 
 

@@ -13,6 +13,7 @@ from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.request import (
+    NO_TARGETS,
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
@@ -36,10 +37,13 @@ BASE: Final = BaseFacts(
     grant=GrantFacts(id="grant-1", covers=True, purpose="tests", expires_ms=2_000),
     task=TaskFacts(id="task-1", labels=frozenset(), calls=0, age_ms=10, novel=frozenset()),
     destination=frozenset(),
+    targets=NO_TARGETS,
     proof="bearer",
     approval=None,
     justified=False,
+    justification=None,
     now_ms=1_000,
+    utc_offset_seconds=3_600,
     protocol="2026-07-28",
     method="tools/call",
     request_hash=THIS_REQUEST,

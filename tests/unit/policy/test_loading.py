@@ -396,9 +396,7 @@ def test_a_fault_is_told_in_one_line_with_a_remedy() -> None:
     ("condition", "name"),
     [
         ('context.task.labels.contains("untrusted")', "task.labels"),
-        ('context.task.novel.contains("tool")', "task.novel"),
         ('context.provenance.contains("x")', "provenance"),
-        ("!context.justified", "justified"),
     ],
 )
 def test_a_condition_on_what_nothing_fills_is_warned_of(condition: str, name: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from mediator.canonical import JsonObject
 from mediator.policy.policy import Uid
-from mediator.policy.request import Action, ItemFacts
+from mediator.policy.request import Action, ItemFacts, TargetFacts
 from mediator.policy.schema import prepare_item, prepare_items, text_for_any_item, text_for_delegation
 from mediator.policy.slicing import Entity
 from mediator.policy.types import EVERYTHING, Leaf
@@ -188,7 +188,14 @@ def test_a_call_is_read_as_its_question_declares() -> None:
         "nulls": ["/path"],
     }
     whole = schema.reader(EVERYTHING)(BASE, {}).attributes
-    assert whole.keys() == schema.context.members.keys() - {"approval"}
+    assert whole.keys() == schema.context.members.keys() - {"approval", "justification"}
+
+
+def test_a_target_that_is_no_text_is_opaque_although_its_type_is_known() -> None:
+    """Ours: where data goes was not read from it, so a policy over `destination` has not seen it."""
+    schema = prepare_item(tool(targets=("/path",)))
+    unread = replace(BASE, targets=TargetFacts(unread=frozenset({"/path"})))
+    assert schema.reader(frozenset())(unread, {"path": "x"}).opaque == {"/path"}
 
 
 def test_a_tool_of_untyped_arguments_is_prepared_too() -> None:
