@@ -278,7 +278,7 @@ class CedarEngine:
         base, arguments = request.base, request.arguments
         if base is None or arguments is None:
             return self._denied(Reason.POLICY_ERROR)
-        attributes, opaque = sliced.read(base, arguments)
+        attributes, opaque, secrets = sliced.read(base, arguments)
         decision = self._answer(sliced, subject, attributes)
         if decision.reason is Reason.DENIED_BY_POLICY:
             for reason, remedy, turning in _turnings(sliced, base):
@@ -287,6 +287,10 @@ class CedarEngine:
                 if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
                     decision = replace(decision, reason=reason, remedy=remedy)
                     break
+            else:
+                if secrets and any(self._policies[name].mentions.reads("secrets") for name in decision.determining):
+                    told = ", ".join(f"`{pointer}`" for pointer in secrets)
+                    decision = replace(decision, remedy=f"leave out what looks like a key or a token at {told}")
         return replace(decision, opaque=opaque) if opaque else decision
 
     def _evaluate_other(self, request: AccessRequest, sliced: _Slice, subject: _Subject) -> Decision:

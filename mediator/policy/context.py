@@ -108,6 +108,7 @@ _COMPUTED: Final[Mapping[str, Leaf]] = {
     "pin": Leaf.STRING,
     "opaque": Leaf.STRINGS,
     "nulls": Leaf.STRINGS,
+    "secrets": Leaf.STRINGS,
 }
 
 

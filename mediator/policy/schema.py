@@ -31,6 +31,7 @@ from mediator.policy.context import (
     reader_of_ask,
     reader_of_base,
 )
+from mediator.policy.credentials import find_credentials
 from mediator.policy.entities import ITEM_TYPES, item_entity
 from mediator.policy.policy import Uid
 from mediator.policy.projection import ACTION_TYPE
@@ -71,6 +72,7 @@ class CallContext(NamedTuple):
 
     attributes: JsonObject
     opaque: frozenset[str]
+    secrets: tuple[str, ...] = ()
 
 
 ContextReader: TypeAlias = Callable[[BaseFacts, JsonObject], CallContext]
@@ -125,8 +127,8 @@ class ItemSchema:
         What it returns raises `Refused` (`ARGUMENTS_INVALID`) for arguments that do not fit the pinned schema.
         """
         item, read_base = self.item, reader_of_base(wanted)
-        wants_args, wants_pin, wants_opaque, wants_nulls = (
-            bool(below(wanted, name)) for name in ("args", "pin", "opaque", "nulls")
+        wants_args, wants_pin, wants_opaque, wants_nulls, wants_secrets = (
+            bool(below(wanted, name)) for name in ("args", "pin", "opaque", "nulls", "secrets")
         )
         read_arguments = reader_of(self.arguments, below(wanted, "args"))
 
@@ -144,7 +146,11 @@ class ItemSchema:
                 context["opaque"] = [*sorted(opaque)]
             if wants_nulls:
                 context["nulls"] = [*findings.nulls]
-            return CallContext(context, opaque)
+            secrets: tuple[str, ...] = ()
+            if wants_secrets:
+                secrets = find_credentials(arguments)
+                context["secrets"] = [*secrets]
+            return CallContext(context, opaque, secrets)
 
         return read
 

@@ -148,7 +148,7 @@ def test_policies_may_look_at_agent_tool_and_circumstances() -> None:
       && context.targets.domains.isEmpty() && context.targets.paths.isEmpty() && context.targets.folders.isEmpty()
       && context.calendar.utc.year == 1970 && context.calendar.local.hour == 1 && context.now == 1000 && context.protocol == "2026-07-28"
       && context.request_hash == "sha256:this" && context.provenance.isEmpty()
-      && context.opaque.isEmpty() && context.nulls.isEmpty()
+      && context.opaque.isEmpty() && context.nulls.isEmpty() && context.secrets.isEmpty()
       && context.args.path == "/srv/a" && !(context.args has mode)
     """
     assert ask(named("all", f"permit({ON_READ}) when {{ {condition} }};")).verdict is Verdict.ALLOW

@@ -47,6 +47,7 @@ def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
         '"grant": { "id": String, "covers": Bool, "purpose": String, "expires": Long }, '
         '"justification"?: { "by": String, "bytes": Long }, "justified": Bool, "method": String, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
         '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
+        '"secrets": Set<String>, '
         '"targets": { "domains": Set<String>, "paths": Set<String>, "folders": Set<String> }, '
         '"task": { "id": String, "labels": Set<String>, "calls": Long, "age": Long, "novel": Set<String> } }'
     )
@@ -62,7 +63,7 @@ def test_a_tools_own_action_adds_its_arguments_and_a_group_has_none() -> None:
 def test_what_a_server_asks_has_no_arguments_and_nothing_of_them(action: Action) -> None:
     """Ours: an attribute that would always be empty looks like a guard. How the human is asked is there, if one is."""
     members = context_of_ask(action).members
-    assert BASE.members.keys() - members.keys() == {"opaque", "nulls", "pin"}
+    assert BASE.members.keys() - members.keys() == {"opaque", "nulls", "pin", "secrets"}
     assert members.keys() - BASE.members.keys() == ({"ask"} if action is Action.ELICIT else set())
 
 

@@ -202,4 +202,4 @@ def test_a_tool_of_untyped_arguments_is_prepared_too() -> None:
     """Ours: its arguments are opaque as a whole."""
     schema = prepare_item(tool(input_schema={"type": "object"}))
     assert schema.arguments is Leaf.OPAQUE
-    assert schema.reader(frozenset())(BASE, {"a": 1}) == ({}, frozenset({""}))
+    assert schema.reader(frozenset())(BASE, {"a": 1}) == ({}, frozenset({""}), ())
