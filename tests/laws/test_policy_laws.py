@@ -24,7 +24,17 @@ from mediator.kind import ItemKind
 from mediator.manifest.schema import prepare
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.entities import entities_of
-from mediator.policy.request import AccessRequest, Action, AgentFacts, AskFacts, ItemFacts
+from mediator.policy.request import (
+    BY_AGENT,
+    BY_OWNER,
+    AccessRequest,
+    Action,
+    AgentFacts,
+    AskFacts,
+    ItemFacts,
+    JustificationFacts,
+    TargetFacts,
+)
 from mediator.policy.schema import prepare_item, text_for_any_item
 from mediator.policy.types import EVERYTHING, Array, Leaf, Record, Type
 from mediator.refusal import Reason, Refused
@@ -85,6 +95,13 @@ class Model:
     applies: Callable[[Sight], bool]
 
 
+SECRET: Final = "postgres://app:" + "Xk3pQ9vLm2@db"
+
+
+def local_hour(sight: Sight) -> int:
+    return int((sight.base.now_ms // 1000 + sight.base.utc_offset_seconds) // 3600 % 24)
+
+
 def is_call(sight: Sight) -> bool:
     return sight.request.action is Action.CALL
 
@@ -133,7 +150,7 @@ MODELS: Final = (
     ),
     Model(
         '(principal is Mediator::Agent in Mediator::AgentClass::"worker", action, resource is Mediator::Tool)',
-        lambda s: s.request.principal.agent_class == "worker",
+        lambda s: s.request.principal.agent_class == "worker" and s.item.kind is ItemKind.TOOL,
     ),
     Model(
         '(principal, action in [Mediator::Action::"effect:write", Mediator::Action::"effect:send"], resource)',
@@ -173,7 +190,47 @@ MODELS: Final = (
     ),
     Model(
         f"(principal, {CALL}, resource) when {{ context.opaque.containsAny(resource.targets) }}",
-        lambda s: is_tool_call(s) and s.item.targets != () and bool(s.args.get("free")),
+        lambda s: is_tool_call(s) and s.item.targets != () and bool(s.args.get("free") or s.base.targets.unread),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ context has justification && context.justification.by == "owner" }}',
+        lambda s: is_tool_call(s) and (s.base.justification is None or s.base.justification.by != "owner"),
+    ),
+    Model(
+        f"(principal, {CALL}, resource) unless {{ context has justification && context.justification.bytes > 3 || context.justified }}",
+        lambda s: (
+            is_tool_call(s)
+            and not (s.base.justification is not None and s.base.justification.size_bytes > 3)
+            and not s.base.justified
+        ),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) when {{ context.task.novel.containsAny(["tool", "destination"]) }}',
+        lambda s: is_tool_call(s) and bool(s.base.task.novel & {"tool", "destination"}),
+    ),
+    Model(
+        f"(principal, {CALL}, resource) when {{ context.calendar.local.hour < 8 && context.calendar.utc.weekday == 4 }}",
+        lambda s: (
+            is_tool_call(s) and local_hour(s) < 8 and s.base.now_ms // 86_400_000 % 7 == 0
+        ),  # 1970-01-01: Thursday
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ ["a.example", "disk"].containsAll(context.destination) }}',
+        lambda s: is_tool_call(s) and bool((s.base.destination | s.base.targets.hosts) - {"a.example", "disk"}),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) when {{ context.targets.domains.contains("example") || context.targets.folders.contains("/srv") }}',
+        lambda s: (
+            is_tool_call(s)
+            and (
+                any(host.partition(":")[0].endswith(".example") for host in s.base.targets.hosts)
+                or any(f"{path}/".startswith("/srv/") for path in s.base.targets.paths)
+            )
+        ),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ context.secrets.isEmpty() || context.targets.paths.contains("/srv") }}',
+        lambda s: is_tool_call(s) and SECRET in s.args["path"] and "/srv" not in s.base.targets.paths,
     ),
     Model(
         '(principal, action, resource) when { principal.owner.name == "bob@example.com" && resource.sensitivity < 3 }',
@@ -205,18 +262,38 @@ def text_of(rules: Sequence[Ruled]) -> dict[str, str]:
 
 
 rules = st.lists(st.builds(Ruled, st.booleans(), st.sampled_from(MODELS)), max_size=7)
+targets = st.builds(
+    TargetFacts,
+    hosts=st.frozensets(st.sampled_from(["a.example", "b.a.example:8443", "local"]), max_size=2),
+    paths=st.frozensets(st.sampled_from(["/srv", "/srv/a", "/etc/a", "/srvx"]), max_size=2),
+    unread=st.sampled_from([frozenset(), frozenset({"/free/to"})]),
+)
 bases = st.builds(
-    lambda covers, labels, calls, approval: base(
+    lambda covers, labels, calls, approval, justification, novel, justified, now, offset, targets: base(
         grant=replace(BASE.grant, covers=covers),
-        task=replace(BASE.task, labels=labels, calls=calls),
+        task=replace(BASE.task, labels=labels, calls=calls, novel=novel),
         approval=approval,
+        justification=justification,
+        justified=justified,
+        now_ms=now,
+        utc_offset_seconds=offset,
+        targets=targets,
+        destination=frozenset({"disk"}),
     ),
     st.booleans(),
     st.sampled_from([frozenset(), frozenset({"untrusted"}), frozenset({"untrusted", "x"})]),
     st.integers(0, 5),
     st.sampled_from([None, approved()]),
+    st.sampled_from(
+        [None, *(JustificationFacts(by=by, size_bytes=size) for by in (BY_AGENT, BY_OWNER) for size in (3, 9))]
+    ),
+    st.frozensets(st.sampled_from(["tool", "server", "effect", "destination"])),
+    st.booleans(),
+    st.integers(0, 14 * 24).map(lambda hours: hours * 3_600_000),
+    st.sampled_from([-12 * 3600, -1800, 0, 3600, 14 * 3600]),
+    targets,
 )
-paths = st.sampled_from(["/srv/a", "/etc", ""])
+paths = st.sampled_from(["/srv/a", "/etc", "", f"/srv/{SECRET}"])
 arguments: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"path": paths},
     optional={"count": st.integers(0, 6), "free": st.sampled_from([{}, {"to": 1}, {"x": [2.5]}])},
@@ -327,19 +404,40 @@ def test_one_permit_less_or_one_forbid_more_never_allows(
         assert prepare_engine(text_of(changed), ITEMS).evaluate(request).verdict is Verdict.DENY
 
 
-@promise("P6")
+WAYS: Final[dict[Reason, list[dict[str, Any]]]] = {
+    Reason.JUSTIFICATION_REQUIRED: [
+        {"justification": JustificationFacts(by=by, size_bytes=500)} for by in (BY_AGENT, BY_OWNER)
+    ],
+    Reason.APPROVAL_REQUIRED: [{"approval": approved()}],
+}
+"""What a caller could add to a denied call, by the reason that says so."""
+
+
+@promise("P6", "P11")
 @given(rules, requests())
-def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
+def test_what_would_turn_a_denial_is_said_and_nothing_that_would_not(
     policies: list[Ruled], request: AccessRequest
 ) -> None:
-    """Ours (design 4): the remedy is neither a false promise nor kept back."""
+    """Ours (design 4): the remedy is neither a false promise nor kept back; of two it is the one that comes first."""
     engine = prepare_engine(text_of(policies), ITEMS)
     found = engine.evaluate(request)
-    if request.base is None or request.base.approval is not None or found.verdict is Verdict.ALLOW:
-        assert found.reason is not Reason.APPROVAL_REQUIRED
+    before = request.base
+    if before is None or request.action is not Action.CALL or found.verdict is Verdict.ALLOW:
+        assert found.reason not in WAYS
         return
-    with_one = engine.evaluate(replace(request, base=replace(request.base, approval=approved())))
-    assert (found.reason is Reason.APPROVAL_REQUIRED) == (with_one.verdict is Verdict.ALLOW)
+
+    known = before
+
+    def turns(*added: dict[str, Any]) -> bool:
+        facts = {name: fact for one in added for name, fact in one.items()}
+        is_new = all(getattr(known, name) is None or name == "justification" for name in facts)
+        changed = replace(request, base=replace(known, **facts))
+        return is_new and engine.evaluate(changed).verdict is Verdict.ALLOW
+
+    why, approval = WAYS.values()
+    alone = [reason for reason, ways in WAYS.items() if any(turns(way) for way in ways)]
+    together = [Reason.JUSTIFICATION_REQUIRED] if any(turns(one, *approval) for one in why) else []
+    assert found.reason is next(iter([*alone, *together]), Reason.DENIED_BY_POLICY)
 
 
 # --- real tools ------------------------------------------------------------------------------------------------------
