@@ -21,7 +21,7 @@ _NONE: Final = timedelta()
 class SystemZone:
     """Fills the port `Zone`. Raises `Refused(MALFORMED)` for a name that the machine has no table for."""
 
-    __slots__ = ("_zone",)
+    __slots__ = ("_minute", "_offset_seconds", "_zone")
 
     def __init__(self, name: str) -> None:
         try:
@@ -30,8 +30,13 @@ class SystemZone:
             detail = f"`[policy] timezone`: this machine knows no zone `{name}`"
             remedy = "name one as in `Europe/Oslo`; a machine without any has them from its package `tzdata`"
             raise Refused(Reason.MALFORMED, detail, remedy=remedy) from error
+        self._minute = -1
+        self._offset_seconds = 0
 
     def utc_offset_seconds(self, at_ms: int) -> int:
         """Return how far the zone's clocks are ahead of UTC then."""
-        at = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(self._zone)
-        return int((at.utcoffset() or _NONE).total_seconds())
+        minute = at_ms // 60_000  # no zone changes within one
+        if minute != self._minute:
+            at = (_EPOCH + timedelta(minutes=minute)).astimezone(self._zone)
+            self._minute, self._offset_seconds = minute, int((at.utcoffset() or _NONE).total_seconds())
+        return self._offset_seconds

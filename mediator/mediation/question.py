@@ -228,7 +228,7 @@ def opinion_request(chain: DelegationChain, item: PinnedItem, call: Call, proof:
 
 def is_named(chain: DelegationChain, item: PinnedItem) -> bool:
     """Tell whether an intent names this item: an entry of each link, closely enough for its effect (P6)."""
-    return all(_naming(link, item) for link in chain.links)
+    return all(any(_names(entry, item) for entry in link.rights.entries) for link in chain.links)
 
 
 def find_justification(call: Call, chain: DelegationChain, item: PinnedItem) -> Because | None:
@@ -238,17 +238,15 @@ def find_justification(call: Call, chain: DelegationChain, item: PinnedItem) -> 
     """
     if call.justification is not None:
         return Because(text=call.justification, by=Author.AGENT)
-    arguments = told_arguments(call)
     for link in reversed(chain.links):
-        for entry in _naming(link, item):
-            if entry.because is not None and entry.admits(arguments):
+        for entry in link.rights.entries:
+            if entry.because is not None and _names(entry, item) and entry.admits(told_arguments(call)):
                 return entry.because
     return None
 
 
-def _naming(link: Grant, item: PinnedItem) -> list[Entry]:
-    name = grant_name(item)
-    return [entry for entry in link.rights.entries if entry.names(item.server, name, item.effect)]
+def _names(entry: Entry, item: PinnedItem) -> bool:
+    return entry.names(item.server, grant_name(item), item.effect)
 
 
 def told_arguments(call: Call) -> JsonObject:

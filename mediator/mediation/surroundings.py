@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mediator.mediation.circumstances import NOTHING_KNOWN, Circumstances
 from mediator.mediation.deliberate import Deliberation, Verdict
-from mediator.mediation.novelty import find_marks, marks_of, novel_among
+from mediator.mediation.novelty import find_marks, marks_of, novel_among, touched_by
 from mediator.mediation.ports import Familiarity, Zone
 from mediator.mediation.resumption import Resumption
 from mediator.mediation.trust import TrustSnapshot
@@ -40,8 +40,7 @@ class Surroundings:
         marks = find_marks(call, snapshot, resumes)
         if marks is not None and circumstances.grants:
             agent = circumstances.grants[-1].agent
-            touched = frozenset().union(*marks.values())
-            novel = novel_among(marks, self.familiarity.find_known(agent, touched, now_ms))
+            novel = novel_among(marks, self.familiarity.find_known(agent, touched_by(marks), now_ms))
         return replace(
             circumstances,
             spent=circumstances.spent | lost,
@@ -53,5 +52,5 @@ class Surroundings:
         """Take note of what its agent is familiar with from now on, where the call was allowed and that is on record."""
         chain, item = deliberation.chain, deliberation.item
         if deliberation.verdict is Verdict.ALLOW and chain is not None and item is not None:
-            touched = frozenset().union(*marks_of(deliberation.call, item).values())
+            touched = touched_by(marks_of(deliberation.call, item))
             self.familiarity.remember(chain.presented.agent, touched, deliberation.now_ms)

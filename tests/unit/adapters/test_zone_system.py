@@ -34,6 +34,13 @@ def test_a_zone_says_how_far_its_clocks_are_ahead_at_that_time(name: str, at_ms:
     assert SystemZone(name).utc_offset_seconds(at_ms) == offset_seconds
 
 
+def test_the_same_zone_says_so_of_each_minute_anew() -> None:
+    """Ours: what is kept of the last minute is of no other."""
+    zone, change_ms = SystemZone("Europe/Oslo"), at(2026, 10, 25, 1)  # its clocks are put back
+    offsets = [zone.utc_offset_seconds(change_ms + ms) for ms in (-1, -1, 0, 59_999, -1)]
+    assert offsets == [7_200, 7_200, 3_600, 3_600, 7_200]
+
+
 @pytest.mark.parametrize("name", ["Europe/Nowhere", "Mars", "../etc/passwd", "Europe"])
 def test_a_zone_that_the_machine_does_not_know_stops_the_start(name: str) -> None:
     """P7: a policy of office hours would be off by hours, and nobody would see it."""

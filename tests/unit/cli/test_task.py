@@ -54,6 +54,20 @@ def test_for_a_person_the_token_stands_alone_on_a_line(mediator: Commands) -> No
     assert len(ran.out.splitlines()) == 1
 
 
+@promise("P6")
+@pytest.mark.usefixtures("work")
+def test_an_owner_says_why_and_is_told_where_nobody_did(mediator: Commands) -> None:
+    """Issue 7: `--because`, kept with each line and told with who wrote it; asked for what is not easily undone alone."""
+    sends = (*OPEN, "--tools", "mail/send", "--effects", "send")
+    opened = mediator.well(*sends, "--because", "they wait for it", "--json").printed
+    shown = mediator.well("grant", "show", opened["task"], "--json").printed
+    assert {str(entry["because"]) for entry in shown["entries"]} == {"{'by': 'owner', 'text': 'they wait for it'}"}
+    assert "--because" in mediator.well(*sends).err
+    for words in ((*sends, "--because", "they wait for it"), (*OPEN, "--effects", "write"), OPEN):
+        assert "--because" not in mediator.well(*words).err
+    assert "because" in mediator.refused(*sends, "--because", "two\nlines")
+
+
 @pytest.mark.usefixtures("work")
 @promise("P5")
 def test_a_token_is_bound_to_the_key_that_is_named(mediator: Commands) -> None:

@@ -28,6 +28,8 @@ from mediator.policy.request import (
     ChainFacts,
     DelegatedFacts,
     DelegationRequest,
+    JustificationFacts,
+    TargetFacts,
     prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
@@ -103,7 +105,10 @@ def test_every_fact_can_be_said() -> None:
                 "proof": "dpop",
                 "approval": {"approver": "b", "at": 5, "request_hash": "h"},
                 "justified": True,
+                "justification": {"by": "agent", "bytes": 8},
+                "targets": {"hosts": ["a.example"], "paths": ["/p"]},
                 "now": 6,
+                "utc_offset_minutes": -90,
                 "protocol": "2025-11-25",
                 "request_hash": "h",
                 "provenance": ["w"],
@@ -116,7 +121,21 @@ def test_every_fact_can_be_said() -> None:
     assert (base.chain.depth, base.chain.members, base.grant.covers) == (2, frozenset({"m"}), False)
     assert (base.task.labels, base.task.age_ms, base.now_ms) == (frozenset({"l"}), 4, 6)
     assert base.approval == ApprovalFacts(approver="b", at_ms=5, request_hash="h")
+    assert base.justification == JustificationFacts(by="agent", size_bytes=8)
+    assert base.targets == TargetFacts(hosts=frozenset({"a.example"}), paths=frozenset({"/p"}))
+    assert base.utc_offset_seconds == -5_400
     assert (base.justified, base.provenance, base.protocol) == (True, frozenset({"w"}), "2025-11-25")
+
+
+def test_a_case_is_of_a_call_that_was_justified_unless_it_says_that_nobody_did() -> None:
+    """Ours: a case says only what it is about; and what an entry names is an intent."""
+    plain, unjustified = request_of({}).base, request_of({"context": {"justification": None}}).base
+    uncovered = request_of({"context": {"grant": {"covers": False}}}).base
+    assert plain is not None
+    assert unjustified is not None
+    assert uncovered is not None
+    assert plain.justification == JustificationFacts(by="owner", size_bytes=40)
+    assert (unjustified.justification, plain.justified, uncovered.justified) == (None, True, False)
 
 
 def test_a_listing_has_no_circumstances() -> None:

@@ -191,6 +191,15 @@ def test_a_call_is_read_as_its_question_declares() -> None:
     assert whole.keys() == schema.context.members.keys() - {"approval", "justification"}
 
 
+def test_secrets_are_looked_for_only_where_a_policy_asks() -> None:
+    """P12: it is the one look that grows with the length of a text."""
+    schema = prepare_item(with_arguments({"path": {"type": "string"}}))
+    arguments: JsonObject = {"path": "postgres://app:" + "Xk3pQ9vLm2@db.example/main"}
+    assert schema.reader(frozenset({("pin",)}))(BASE, arguments).secrets == ()
+    found = schema.reader(frozenset({("secrets",)}))(BASE, arguments)
+    assert (found.attributes, found.secrets) == ({"secrets": ["/path"]}, ("/path",))
+
+
 def test_a_target_that_is_no_text_is_opaque_although_its_type_is_known() -> None:
     """Ours: where data goes was not read from it, so a policy over `destination` has not seen it."""
     schema = prepare_item(tool(targets=("/path",)))
