@@ -49,7 +49,6 @@ NAME: Final = f"{SERVER}__{TOOL}"
 CALL_BYTES: Final = 400
 SMALL_MATCHES: Final = 2
 LARGE_BYTES: Final = 16 * 1024
-STARTED_MS: Final = int(time.time() * 1000)
 
 _TEXT: Final[JsonObject] = {"type": "string"}
 DEFINITION: Final[JsonObject] = {
@@ -177,10 +176,13 @@ def more_policies(count: int = 50) -> Mapping[str, str]:
 
 
 class ShiftedClock:
-    """The machine's clock, set to the time in which the simulated world's statements are good."""
+    """The machine's clock, set to the time in which the simulated world's statements are good: it begins when it is made."""
+
+    def __init__(self) -> None:
+        self._started_ms = time.time_ns() // 1_000_000
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 - STARTED_MS + NOW_MS
+        return time.time_ns() // 1_000_000 - self._started_ms + NOW_MS
 
 
 class _NoCollector(SpanExporter):

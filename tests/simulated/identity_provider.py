@@ -118,6 +118,8 @@ class IdentityProvider:
         finally:
             self._open.discard(task)
             with contextlib.suppress(RuntimeError):
+                if writer.transport.get_write_buffer_size():  # nobody reads the rest, and nobody waits for that
+                    writer.transport.abort()
                 writer.close()
 
     def _answer(self, line: str) -> bytes:

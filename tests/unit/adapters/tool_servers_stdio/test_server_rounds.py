@@ -121,7 +121,7 @@ async def test_a_fence_that_has_moved_ends_the_call_that_is_held(tmp_path: Path)
         with pytest.raises(Refused) as caught:
             await side.resume(waiting, a_permit(answers=ANSWERS, number=2))
         assert caught.value.reason is Reason.GRANT_REVOKED
-        await side.server.until(lambda: "notifications/cancelled" in side.server.methods)
+        await side.server.until(lambda: "notifications/cancelled" in side.server.methods and bool(side.answers))
         assert "result" not in side.answers[0]
 
 
