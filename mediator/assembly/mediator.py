@@ -18,7 +18,7 @@ from typing import Final
 import anyio
 
 from mediator import __version__
-from mediator.adapters.clock_system import SystemClock
+from mediator.adapters.clock_system import SystemClock, elapsed_ms
 from mediator.adapters.credentials_brokered.sources import Signer
 from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
@@ -57,6 +57,7 @@ from mediator.manifest.pin import PinProblem
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
 from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.pacing import Meter
 from mediator.mediation.ports import Tracer
 from mediator.mediation.reply import ServerFacts
 from mediator.refusal import Refused
@@ -274,6 +275,7 @@ async def open_mediator(
                 close_seconds=settings.limits.close_seconds,
                 alarm=alarm,
                 fence=fence,
+                meter=Meter(elapsed_ms=elapsed_ms, breaker=settings.breaker),
             ),
             desk=Desk(
                 settings=settings,

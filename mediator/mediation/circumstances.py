@@ -8,12 +8,16 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
 from mediator.refusal import Reason, Refused
+
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,8 @@ class Circumstances:
     `grants` is the chain from the root to the presented grant, as stored (empty: no such grant).
     `calls` counts what the task was allowed so far, `last_used_ms` when that was (ms since 1970, UTC).
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
-    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen.
+    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `exhausted` is what this very call found no place
+    in when it was judged before, each with the milliseconds to wait. `denials` counts what the task was denied so far.
     """
 
     epoch: int
@@ -33,6 +38,12 @@ class Circumstances:
     spent: frozenset[str]
     labels: frozenset[str]
     frozen: frozenset[str]
+    exhausted: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    denials: int = 0
+
+    def without(self, spent: frozenset[str], exhausted: Mapping[str, int]) -> Circumstances:
+        """Return the circumstances of a call that could not take this when it was judged before."""
+        return replace(self, spent=self.spent | spent, exhausted=MappingProxyType({**exhausted}))
 
 
 UNKNOWN: Final = Circumstances(
@@ -48,8 +59,8 @@ UNKNOWN: Final = Circumstances(
 
 
 def circumstances_form(circumstances: Circumstances) -> JsonObject:
-    """Return the JSON form that a record keeps."""
-    return {
+    """Return the JSON form that a record keeps; what is empty mostly, and came later, is left out where it is."""
+    form: JsonObject = {
         "epoch": circumstances.epoch,
         "grants": [grant_form(grant) for grant in circumstances.grants],
         "calls": circumstances.calls,
@@ -58,6 +69,11 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "labels": [*sorted(circumstances.labels)],
         "frozen": [*sorted(circumstances.frozen)],
     }
+    if circumstances.exhausted:
+        form["exhausted"] = {**circumstances.exhausted}
+    if circumstances.denials:
+        form["denials"] = circumstances.denials
+    return form
 
 
 def parse_circumstances(form: JsonObject) -> Circumstances:
@@ -75,7 +91,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "labels": list(labels),
             "frozen": list(frozen),
             **rest,
-        } if not rest:
+        } if rest.keys() <= {"exhausted", "denials"}:
             return Circumstances(
                 epoch=epoch,
                 grants=tuple(map(_grant, grants)),
@@ -84,6 +100,8 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 spent=_names(spent),
                 labels=_names(labels),
                 frozen=_names(frozen),
+                exhausted=_waits(rest),
+                denials=_denials(rest),
             )
         case _:
             raise _unreadable()
@@ -100,6 +118,25 @@ def _names(forms: list[Json]) -> frozenset[str]:
     if len(names) != len(forms):  # something else among them, or one twice: not what was written
         raise _unreadable()
     return names
+
+
+def _waits(rest: JsonObject) -> Mapping[str, int]:
+    if "exhausted" not in rest:
+        return _NOTHING
+    forms = rest["exhausted"]
+    if not isinstance(forms, dict) or not forms:
+        raise _unreadable()
+    return MappingProxyType({key: _count(wait) for key, wait in forms.items()})
+
+
+def _denials(rest: JsonObject) -> int:
+    return _count(rest["denials"]) if "denials" in rest else 0
+
+
+def _count(form: Json) -> int:
+    if not isinstance(form, int) or isinstance(form, bool) or form < 1:  # nought is left out
+        raise _unreadable()
+    return form
 
 
 def _unreadable() -> Refused:

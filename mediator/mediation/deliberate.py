@@ -28,6 +28,7 @@ from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.claims import Claim, Lease
 from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
@@ -41,6 +42,7 @@ from mediator.mediation.question import (
 )
 from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
 from mediator.mediation.scopes import refuse_if_scope_is_missing
+from mediator.mediation.spending import find_claims, find_leases, refuse_if_exhausted
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.mediation.unasked import find_unasked
 from mediator.policy.decision import Decision, Verdict
@@ -107,14 +109,6 @@ class Spans:
     client_span: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One thing to be taken, once, before the act: a unit of `key`, of which there are `limit` in all."""
-
-    key: str
-    limit: int
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliberation:
@@ -136,6 +130,7 @@ class Deliberation:
     claims: tuple[Claim, ...]
     spans: Spans
     resumes: Resumption | None
+    leases: tuple[Lease, ...] = ()
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -179,6 +174,7 @@ class _Findings:
     decision: Decision | None = None
     request_hash: str | None = None
     claims: tuple[Claim, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
 
 def deliberate(
@@ -215,6 +211,7 @@ def deliberate(
         claims=findings.claims,
         spans=_spans(ids, call),
         resumes=resumes,
+        leases=findings.leases,
         seal=_SEAL,
     )
 
@@ -330,8 +327,12 @@ def _judge(
             _refuse_unasked(
                 unasked.method, [decide(snapshot.policies.evaluate, question, chain) for question in questions]
             )
+    refuse_if_exhausted(circumstances)
+    quotas = snapshot.limits.quotas
+    leases = find_leases(chain, item, call, findings.request_hash, quotas)
     if not call.is_of_mcp_task:  # its call was counted
-        findings.claims = _claims(chain, item, circumstances)  # the last thing found: a denial claims nothing
+        findings.claims = find_claims(chain, item, call, quotas, circumstances, now_ms)
+    findings.leases = leases  # the last things found: a denial takes nothing
 
 
 def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:
@@ -395,21 +396,6 @@ def _constrained(item: PinnedItem, chain: DelegationChain) -> str:
     named = [entry for entry in entries if entry.names(item.server, name, item.effect)]
     pointers = sorted({pointer for entry in named for pointer in entry.arguments})
     return ", ".join(f"`{pointer}`" for pointer in pointers[:_TOLD_MAX])
-
-
-def _claims(chain: DelegationChain, item: PinnedItem, circumstances: Circumstances) -> tuple[Claim, ...]:
-    """Return what must be taken for this call: a unit of each link's calls, and of the tool's calls in this task.
-
-    Raises `Refused(BUDGET_SPENT)` where nothing is left.
-    """
-    limits = {f"calls:{link.id}": link.max_calls for link in chain.links}
-    if isinstance(item, PinnedTool):
-        limits[f"calls:{chain.root.id}:{item.server}/{item.name}"] = item.calls_per_task_max
-    claims = tuple(Claim(key=key, limit=limit) for key, limit in limits.items() if limit is not None)
-    for claim in claims:
-        if claim.key in circumstances.spent:
-            raise Refused(Reason.BUDGET_SPENT, f"`{claim.key}`: all {claim.limit} are used")
-    return claims
 
 
 def _spans(ids: Ids, call: Call) -> Spans:

@@ -10,8 +10,8 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 import anyio
@@ -32,6 +32,7 @@ from mediator.mediation.elsewhere import NOBODY_ELSE
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
+from mediator.mediation.pacing import Exhausted, Meter
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
     Aside,
@@ -133,6 +134,7 @@ class Corridor:
     close_seconds: float
     alarm: Callable[[str], None]
     fence: Fence
+    meter: Meter
     _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
 
@@ -275,6 +277,7 @@ class Corridor:
         finally:
             if isinstance(outcome, Waiting) and not isinstance(ending, Asking):
                 self.ports.tool_servers.abandon(permit.item.server, outcome)  # nobody will answer
+            self.meter.ended(permit, ending)
             await self._close(permit, ending)
         return released
 
@@ -297,7 +300,8 @@ class Corridor:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
         lost: frozenset[str] = frozenset()
-        deliberation = self._deliberate(arrival, call, ids, lost, resumes)
+        exhausted: Mapping[str, int] = {}
+        deliberation = self._deliberate(arrival, call, ids, resumes, lost, exhausted)
         for _ in range(_ATTEMPTS):
             try:
                 match committed := await self._commit(deliberation):
@@ -305,12 +309,14 @@ class Corridor:
                         return self._observed(committed)
                     case Lost():
                         lost |= {committed.claim.key}
+                    case Exhausted():
+                        exhausted = {committed.key: committed.wait_ms}
                     case Stale():
                         pass
                     case _:
                         assert_never(committed)
                 deliberation = self._deliberate(
-                    arrival, call, ids, lost, resumes
+                    arrival, call, ids, resumes, lost, exhausted
                 )  # no await until `commit` made its claims
             except Refused as stop:  # claims that could not be made, a credential that ran out: that, too, is recorded
                 if stop.reason is Reason.LEDGER_UNAVAILABLE:
@@ -323,10 +329,15 @@ class Corridor:
             raise Refused(Reason.INTERNAL, "a denial was not recorded")
         return self._observed(committed)
 
-    async def _commit(self, deliberation: Deliberation) -> Committed | Lost | Stale:
+    async def _commit(self, deliberation: Deliberation) -> Committed | Exhausted | Lost | Stale:
         """Have it recorded, shielded from whoever hangs up: an allow on record is an allow that gets its outcome."""
         with anyio.move_on_after(self.close_seconds, shield=True):
-            return await self.ports.ledger.commit(deliberation)
+            if (exhausted := self.meter.take(deliberation)) is not None:
+                return exhausted
+            committed = await self.ports.ledger.commit(deliberation)  # no await until it made its claims
+            if not isinstance(committed, Committed):
+                self.meter.give_back(deliberation)
+            return committed
         raise Refused(Reason.LEDGER_UNAVAILABLE, f"the record was not written within {self.close_seconds} s")
 
     async def _forward(self, permit: Permit, aside: Aside) -> Came:
@@ -345,7 +356,13 @@ class Corridor:
         raise Refused(Reason.DEADLINE_PASSED, f"no answer within {permit.deadline_seconds} s")
 
     def _deliberate(
-        self, arrival: Arrival, call: Call, ids: Ids, lost: frozenset[str], resumes: Resumption | None
+        self,
+        arrival: Arrival,
+        call: Call,
+        ids: Ids,
+        resumes: Resumption | None,
+        lost: frozenset[str],
+        exhausted: Mapping[str, int],
     ) -> Deliberation:
         """Judge; raises `Refused` only while nobody is identified, for whoever is leaves a record."""
         now_ms = self.ports.clock.now_ms()
@@ -356,8 +373,8 @@ class Corridor:
             if resumes is None:
                 call, resumes = self._rounds.open(call, identity.claims.grant)
             circumstances = self._gather(identity, now_ms)
-            if lost:
-                circumstances = replace(circumstances, spent=circumstances.spent | lost)
+            if lost or exhausted:
+                circumstances = circumstances.without(lost, exhausted)
             return deliberate(
                 call=call,
                 identity=identity,

@@ -19,8 +19,9 @@ from mediator.inspection.result import Ask, Came, Waiting
 from mediator.inspection.written import Examined
 from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.claims import Claim
 from mediator.mediation.credential import ToolCredential
-from mediator.mediation.deliberate import Claim, Deliberation, Ids
+from mediator.mediation.deliberate import Deliberation, Ids
 from mediator.mediation.examination import Examination
 from mediator.mediation.message import Message
 from mediator.mediation.permit import Permit

@@ -61,6 +61,28 @@ def test_what_is_limited_to_nothing_is_never_taken(store: Store) -> None:
 
 
 @promise("P7")
+def test_who_takes_several_units_takes_them_all_or_none(store: Store) -> None:
+    """Ours: what is too much for one call is left for a smaller one."""
+    store.open(a_grant())
+    bytes_of = {amount: Claim(key="budget:b:g-1", limit=10, amount=amount) for amount in (2, 4, 7, 11)}
+    assert take(store, bytes_of[11]) == Lost(bytes_of[11])
+    assert [take(store, bytes_of[7]) for _ in range(2)] == [Claimed(), Lost(bytes_of[7])]
+    assert take(store, bytes_of[4]) == Lost(bytes_of[4])
+    assert store.gather("g-1").spent == frozenset()
+    assert [take(store, bytes_of[2]) for _ in range(2)] == [Claimed(), Lost(bytes_of[2])]
+    assert take(store, Claim(key="budget:b:g-1", limit=10)) == Claimed()
+    assert store.gather("g-1").spent == {"budget:b:g-1"}
+
+
+def test_what_is_over_with_its_window_is_not_told_as_spent(store: Store) -> None:
+    """Ours: nobody would take it back; whoever asks again in the same window has lost it again."""
+    store.open(a_grant())
+    window = Claim(key="budget:b:g-1:60/7", limit=1, until_ms=NOW_MS + 1)
+    assert [take(store, window) for _ in range(3)] == [Claimed(), Lost(window), Lost(window)]
+    assert store.gather("g-1").spent == frozenset()
+
+
+@promise("P7")
 def test_all_is_taken_or_none(store: Store) -> None:
     """Ours: a call that lost one thing has taken nothing else."""
     assert take(store, ONE) == Claimed()

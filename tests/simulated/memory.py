@@ -41,7 +41,8 @@ class MemoryStore:
         self.labels: dict[str, set[str]] = {}
         self.calls: Counter[str] = Counter()
         self._last_used: dict[str, int] = {}
-        self._taken: dict[Claim, int] = {}
+        self._taken: Counter[str] = Counter()
+        self._spent: set[str] = set()
         self._epoch = 1
         self._quarantined: dict[QuarantineKey, Quarantined] = {}
 
@@ -91,7 +92,7 @@ class MemoryStore:
             grants=tuple(links),
             calls=self.calls[task],
             last_used_ms=self._last_used.get(task),
-            spent=frozenset(claim.key for claim, taken in self._taken.items() if taken >= claim.limit),
+            spent=frozenset(self._spent),
             labels=frozenset(self.labels.get(task, ())),
             frozen=frozenset(self.frozen),
         )
@@ -100,10 +101,14 @@ class MemoryStore:
         if epoch != self._epoch:
             return Stale()
         for claim in claims:
-            if self._taken.get(claim, 0) >= claim.limit:
+            if self._taken[claim.key] + claim.amount > claim.limit:
+                if claim.amount == 1 and claim.until_ms is None:
+                    self._spent.add(claim.key)
                 return Lost(claim)
         for claim in claims:
-            self._taken[claim] = self._taken.get(claim, 0) + 1
+            self._taken[claim.key] += claim.amount
+            if self._taken[claim.key] >= claim.limit and claim.until_ms is None:
+                self._spent.add(claim.key)
         self.calls[task] += 1
         self._last_used[task] = now_ms
         return Claimed()

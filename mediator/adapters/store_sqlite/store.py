@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
-from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.claiming import forget, take
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -31,7 +31,7 @@ from mediator.adapters.store_sqlite.used_once import UsedOnce
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.mediation.circumstances import Circumstances
-from mediator.mediation.deliberate import Claim
+from mediator.mediation.claims import Claim
 from mediator.mediation.ports import Claimed, Claiming, Stale
 from mediator.mediation.quarantine import Quarantined
 
@@ -86,6 +86,7 @@ class SqliteStore:
         self._spent: dict[str, frozenset[str]] = {}
         self._taken: dict[str, int] = {}  # what was counted while this process lives, whoever empties the table
         self._unsaved: set[str] = set()
+        self._claimed_ms = 0  # when something was claimed last: windows that were over by then are forgotten
         self._reported: set[str] = set()  # grants that are not as we wrote them: said once while the epoch stands
 
     def __enter__(self) -> Self:
@@ -138,6 +139,8 @@ class SqliteStore:
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         """Take all of it or none, if the epoch is still this one; count the call for its task."""
+        if claims:
+            self._claimed_ms = max(self._claimed_ms, now_ms)
         claiming = self._take(task, claims, epoch) if claims else None
         if claiming is None:
             claiming = Claimed() if self.epoch() == epoch else Stale()
@@ -225,6 +228,7 @@ class SqliteStore:
             self._save_usage(connection)
             connection.execute("BEGIN IMMEDIATE")
             self._used.forget(connection)
+            forget(connection, self._claimed_ms)
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.claiming import forget, take
 from mediator.adapters.store_sqlite.schema import connect, open_engine
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Lost, Stale
@@ -80,3 +80,13 @@ def test_what_was_counted_before_is_not_counted_again(connection: sqlite3.Connec
     connection.execute("DELETE FROM claims")
     assert take(connection, "default", [TWICE], 1, known, alarms.append) == (Lost(TWICE), frozenset({"a"}))
     assert len(alarms) == 1
+
+
+def test_windows_that_are_over_are_taken_out_and_nothing_else(connection: sqlite3.Connection) -> None:
+    """Ours: a minute later, for who was judged in a window is counted in it."""
+    claims = [Claim(key=f"w{until}", limit=9, until_ms=until) for until in (1000, 2000)]
+    take(connection, "default", [*claims, TWICE], 1, {}, unheard)
+    forget(connection, 60_999)
+    assert taken(connection) == {"w1000": 1, "w2000": 1, "a": 1}
+    forget(connection, 61_000)
+    assert taken(connection) == {"w2000": 1, "a": 1}
