@@ -74,6 +74,7 @@ Index(
     sqlite_where=grants_table.c.parent.is_(None),
 )
 Index("grants_by_root", grants_table.c.root)
+Index("grants_by_parent", grants_table.c.parent, grants_table.c.state)
 Index("grants_by_agent", grants_table.c.agent, grants_table.c.state)
 claims_table: Final = Table(
     "claims",

@@ -289,6 +289,10 @@ class SqliteStore:
         """Return how many live grants this agent holds."""
         return self._book.count_open(agent, now_ms)
 
+    def count_handed_on(self, grant_id: str, now_ms: int) -> int:
+        """Return how many live grants were made from this one."""
+        return self._book.count_handed_on(grant_id, now_ms)
+
     def use_once(self, key: str, until_ms: int, now_ms: int) -> bool:
         """Tell whether this is the first use of it; as `UsedOnce.use`."""
         return self._used.use(key, until_ms, now_ms)
