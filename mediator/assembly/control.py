@@ -25,8 +25,26 @@ from mediator.edge.control import ControlServer
 from mediator.identity.confirmation import Confirmation, must_be_thumbprint
 from mediator.refusal import Reason, Refused
 
-_STATED: Final = ("task.complete", "task.renew", "grant.revoke", "freeze", "unfreeze", "issuer.rotate")
-_OPS: Final = ("task.open", "task.show", "grant.list", "grant.show", "trust.renew", "drift.check", "status")
+_STATED: Final = (
+    "task.complete",
+    "task.renew",
+    "grant.revoke",
+    "freeze",
+    "unfreeze",
+    "freeze.rule",
+    "unfreeze.rule",
+    "issuer.rotate",
+)
+_OPS: Final = (
+    "task.open",
+    "task.show",
+    "grant.list",
+    "grant.show",
+    "freeze.list",
+    "trust.renew",
+    "drift.check",
+    "status",
+)
 
 
 async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
@@ -41,6 +59,8 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return desk.show(grant)
         case {"op": "grant.list", "after": None | str() as after, "live": bool(live)}:
             return desk.list(after, live=live)
+        case {"op": "freeze.list"}:
+            return desk.frozen()
         case {"op": "trust.renew"}:  # needs no statement of its own: what comes in force carries them
             return await mediator.renewal.renew()
         case {"op": "drift.check", "server": None | str() as server}:
@@ -62,6 +82,12 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
             return task_facts(desk.renew(statement))
         case "grant.revoke":
             return {"ended": [*await desk.revoke(statement)]}
+        case "freeze.rule":
+            rule, changed = desk.keep_rule(statement)
+            return {"rule": rule, "changed": changed}
+        case "unfreeze.rule":
+            rule, changed = desk.drop_rule(statement)
+            return {"rule": rule, "changed": changed}
         case "freeze":
             name, changed = desk.freeze(statement)
         case _:
@@ -105,6 +131,7 @@ def status(mediator: Mediator) -> JsonObject:
         "trust": snapshot.digests(),
         "problems": problems,
         "quarantined": [one.form() for one in snapshot.quarantined.values()],
+        "resting": {**mediator.corridor.meter.resting()},
     }
 
 

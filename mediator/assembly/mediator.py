@@ -42,11 +42,12 @@ from mediator.assembly.mismatches import MismatchNotes
 from mediator.assembly.other_issuers import OtherIssuers
 from mediator.assembly.proving import make_proofs
 from mediator.assembly.published_keys import PublishedKeys, publications, put_keys
-from mediator.assembly.refreezing import freeze_again
+from mediator.assembly.refreezing import freeze_again, keep_rules_again
 from mediator.assembly.renewal import Renewal
 from mediator.assembly.revoking_again import revoke_again
 from mediator.assembly.rotation import Rotation
 from mediator.assembly.servers import hearing_of, make_tool_servers
+from mediator.assembly.tripping import Tripping
 from mediator.assembly.trust import LoadedTrust, load_keys, load_trust
 from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import JsonLimits
@@ -189,6 +190,7 @@ async def open_mediator(
         await published.look()  # once, within its time: whoever cannot be reached is looked at again later
         loaded, list_changes, updates = load(), ListChanges(), ResourceUpdates()
         trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell, book=store)
+        tripping = Tripping(store=store, clock=clock, alarm=alarm, ledger=lambda: ledger)
         ledger = await ending.enter_async_context(
             SegmentLedger(
                 folder.ledger,
@@ -197,11 +199,14 @@ async def open_mediator(
                 clock=clock,
                 segment_bytes_max=settings.ledger.segment_bytes_max,
                 alarm=alarm,
+                watch=tripping.denied,
             )
         )
         if ledger.store_was_older:
             freeze_again(store, folder.ledger, alarm)
+            keep_rules_again(store, folder.ledger, alarm)
             revoke_again(store, folder.ledger, clock.now_ms(), alarm)
+        tripping.look()
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
         instances = Instances(store)
@@ -216,7 +221,15 @@ async def open_mediator(
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         looking = Looking(lambda: tool_servers.look_again(), list_changes.tell)  # noqa: PLW0108 - they are made below
-        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm, hurry=looking.hurry)
+        holding = Holding(
+            trust=trust,
+            quarantine=trust,
+            ledger=ledger,
+            clock=clock,
+            alarm=alarm,
+            hurry=looking.hurry,
+            drifted=tripping.drifted,
+        )
         inspectors: InspectionProcesses | None = None
         if (workers := settings.limits.inspection_workers) > 0:
             limits = ProcessLimits(workers=workers)
@@ -289,6 +302,7 @@ async def open_mediator(
                 workload_keys=workload_keys,
                 proofs=proofs,
                 base_url=base_url,
+                tripping=tripping,
                 ended=partial(_end_task, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),
             ),

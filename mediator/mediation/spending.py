@@ -85,6 +85,12 @@ def refuse_if_exhausted(circumstances: Circumstances) -> None:
         raise Refused(Reason.RATE_LIMITED, detail, remedy=remedy)
 
 
+def find_budget(stop: Refused) -> str | None:
+    """Return the name of the budget that had too little left, if this is that refusal."""
+    key = stop.detail.split("`")[1] if stop.reason is Reason.BUDGET_SPENT and "`" in stop.detail else ""
+    return key.split(":", 2)[1] if key.startswith(BUDGET) else None
+
+
 def _of_budget(
     budget: BudgetSettings, chain: DelegationChain, item: PinnedItem, call: Call, now_ms: int
 ) -> Iterator[Claim]:

@@ -146,6 +146,7 @@ class TaskFacts:
     calls: int
     age_ms: int
     novel: frozenset[str]
+    denials: int = 0
 
 
 @final

@@ -38,6 +38,8 @@ from mediator.mediation.quarantine import Quarantined
 BUSY_TIMEOUT_MS: Final = 50
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
 REMEMBERED_MAX: Final = 10_000  # chains, about 2 kB for each of their links, and tasks' counts
+DENIED_TASK: Final = "denied:task:"  # counted in the table of the tasks' use, each under a name that is no task's
+DENIED_AGENT: Final = "denied:agent:"
 _NOTHING: Final[frozenset[str]] = frozenset()
 _UNREAD: Final[tuple[int | None, tuple[Grant, ...]]] = (None, ())
 
@@ -135,6 +137,7 @@ class SqliteStore:
             spent=self._spent.get(chain[0].id, _NOTHING) if chain else _NOTHING,
             labels=_NOTHING,
             frozen=self._frozen,
+            denials=self._usage_of(DENIED_TASK + chain[0].id)[0] if chain else 0,
         )
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
@@ -310,6 +313,29 @@ class SqliteStore:
     def unfreeze(self, name: str) -> bool:
         """Let this go again, and move the epoch; tell whether it was stopped."""
         return self._freezes.change(name, None)
+
+    def keep_rule(self, rule: str, statement_digest: str) -> bool:
+        """Keep a rule by which somebody is stopped; tell whether it was not kept already."""
+        return self._freezes.change_rule(rule, statement_digest)
+
+    def drop_rule(self, rule: str) -> bool:
+        """Keep it no longer; tell whether it was kept."""
+        return self._freezes.change_rule(rule, None)
+
+    def list_rules(self) -> Mapping[str, str]:
+        """Return every rule that is kept, with the digest of its statement."""
+        return self._freezes.list_rules()
+
+    def count_denial(self, grant: Grant) -> None:
+        """Count a denial for the task, and for the agent, of this grant; beside its calls, and saved with them."""
+        for key in (DENIED_TASK + grant.root, DENIED_AGENT + grant.agent):
+            denials, _ = self._usage_of(key)
+            self._usage[key] = (denials + 1, 0)
+            self._unsaved.add(key)
+
+    def denials_of(self, agent: str) -> int:
+        """Return how often this agent was denied something, in whichever task."""
+        return self._usage_of(DENIED_AGENT + agent)[0]
 
     def bump_epoch(self) -> int:
         """Move the epoch."""

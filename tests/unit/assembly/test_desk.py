@@ -232,7 +232,7 @@ async def test_a_task_is_shown_as_people_read_it(mediator: Mediator) -> None:
     """Ours: what it may do, until when, how much it was used; no token, no salt."""
     grant = mediator.desk.open(asks(mediator, task_subject(tools=["b/*", "a/*"], effects=["write", "read"])))
     shown = mediator.desk.show(grant.id)
-    assert shown == task_facts(grant) | {"calls": 0}
+    assert shown == task_facts(grant) | {"calls": 0, "denials": 0, "agent_denials": 0}
     assert (shown["tools"], shown["effects"], shown["state"]) == (["b/*", "a/*"], ["read", "write"], "open")
     assert shown["expires_ms"] == grant.opened_ms + 60 * MINUTE_MS
     with pytest.raises(Refused) as refused:

@@ -43,7 +43,7 @@ def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
         '"grant": { "id": String, "covers": Bool, "purpose": String, "expires": Long }, '
         '"justified": Bool, "method": String, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
         '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
-        '"task": { "id": String, "labels": Set<String>, "calls": Long, "age": Long, "novel": Set<String> } }'
+        '"task": { "id": String, "labels": Set<String>, "calls": Long, "denials": Long, "age": Long, "novel": Set<String> } }'
     )
 
 
@@ -82,7 +82,7 @@ def test_the_whole_of_the_facts_is_read() -> None:
     assert reader_of_base(EVERYTHING)(FULL) == {
         "chain": {"depth": 0, "root": "planner-1", "members": ["planner-1"], "connectors": []},
         "grant": {"id": "grant-1", "covers": True, "purpose": "tests", "expires": 2_000},
-        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
         "destination": ["a", "b"],
         "proof": "bearer",
         "justified": True,
@@ -102,7 +102,7 @@ def test_only_what_is_wanted_is_read() -> None:
         "grant": {"covers": True},
         "proof": "bearer",
         "approval": {"at": 900},
-        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
     }
     assert reader_of_base(frozenset())(FULL) == {}
 
