@@ -109,7 +109,7 @@ local = true
 # burst = 2000
 
 [loop]                                 # exactly the same request, again and again in one task
-# calls_max = 100                      # at once; 0: never a loop
+# calls_max = 200                      # at once; 0: never a loop
 # window_seconds = 600                 # in which they come back, one by one
 
 [breaker]                              # a tool server that fails again and again is left alone for a while

@@ -64,7 +64,7 @@ class RateSettings(Section):
 class LoopSettings(Section):
     """`[loop]`: how often one task may make exactly the same request."""
 
-    calls_max: Annotated[int, Field(ge=0, le=1_000_000)] = 100  # at once; 0: as often as it likes
+    calls_max: Annotated[int, Field(ge=0, le=1_000_000)] = 200  # at once; 0: as often as it likes
     window_seconds: Annotated[int, Field(ge=1, le=_DAY_SECONDS)] = 600  # in which they come back, one by one
 
 

@@ -292,11 +292,9 @@ def test_a_workloads_issuer_without_its_keys_is_an_error(work: Path, mediator: C
     assert any("spire.json" in one["what"] and one["level"] == "error" for one in found(mediator, 1))
 
 
-def test_a_tool_server_that_is_left_alone_is_a_warning(
-    pinned: Path, mediator: Commands, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("pinned")
+def test_a_tool_server_that_is_left_alone_is_a_warning(mediator: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     """Issue 7: as the mediator that runs tells; where none does, there is nothing to tell."""
-    assert pinned
     assert not [one for one in found(mediator, 0) if "left alone" in one["what"]]
     monkeypatch.setattr(doctor, "ask_control", lambda *_: {"resting": {"clock": 900}})
     told = [one["what"] for one in found(mediator, 0) if "left alone" in one["what"]]

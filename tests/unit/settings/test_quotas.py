@@ -19,7 +19,7 @@ RATE = {"name": "calm", "per": "task", "calls": 60, "burst": 10}
 def test_by_default_nothing_is_scarce_and_nothing_is_boundless() -> None:
     """Issue 7: sane defaults; no budget, one generous rate, a loop that no honest agent makes."""
     settings = parse_settings({})
-    assert settings.quotas == Quotas(rates=(DEFAULT_RATE,), loop=LoopSettings(calls_max=100, window_seconds=600))
+    assert settings.quotas == Quotas(rates=(DEFAULT_RATE,), loop=LoopSettings(calls_max=200, window_seconds=600))
     assert (settings.breaker.failures, settings.breaker.after_seconds, settings.breaker.open_seconds) == (10, 10, 15)
     assert settings.delegation.fan_out_max == 64
 
