@@ -94,7 +94,7 @@ local = true
 # [[budget]]                           # so much and no more: exact, over every process and restart
 # name = "mails"                       # told to the agent that has used it up
 # per = "agent"                        # counted for each "task", "agent" (of a chain: for all), "owner" or "tool" apart
-# of = "calls"                         # or "bytes" (of arguments), or "spend"
+# of = "calls"                         # or "bytes" (arguments and answers), or "spend"
 # max = 200
 # window_seconds = 86400               # none: for good
 # effects = ["send"]                   # none: every effect

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 class Claim:
     """Something to be taken, once, before the act: `amount` units of `key`, of which there are `limit` in all.
 
-    What is counted in a window of time has a key of that window; from `until_ms` on (ms since 1970, UTC) nobody asks for
+    Of one that `counts_result`, what comes back is counted as well, once it is known. What is counted in a window of time has a key of that window; from `until_ms` on (ms since 1970, UTC) nobody asks for
     it any more.
     """
 
@@ -22,6 +22,7 @@ class Claim:
     limit: int
     amount: int = 1
     until_ms: int | None = None
+    counts_result: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

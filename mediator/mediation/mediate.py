@@ -76,6 +76,7 @@ from mediator.mediation.reply import (
 )
 from mediator.mediation.resumption import Resumption
 from mediator.mediation.rounds import Beside, Held, Rounds
+from mediator.mediation.spending import counted_back
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
@@ -278,6 +279,7 @@ class Corridor:
             if isinstance(outcome, Waiting) and not isinstance(ending, Asking):
                 self.ports.tool_servers.abandon(permit.item.server, outcome)  # nobody will answer
             self.meter.ended(permit, ending)
+            self._count_back(permit, ending)
             await self._close(permit, ending)
         return released
 
@@ -418,6 +420,16 @@ class Corridor:
                 self._trace(permit.committed.record, outcome)
                 return
         self._warn(f"decision {permit.decision_id} has no outcome on record: {why}")
+
+    def _count_back(self, permit: Permit, ending: Ending) -> None:
+        """Count what came back; whoever is given it is given it, counted or not."""
+        if isinstance(ending, Released):
+            claims = counted_back(permit.committed.deliberation.claims, ending.size_bytes)
+            try:
+                if claims:
+                    self.ports.claims.count(permit.task, claims)
+            except Exception as error:  # noqa: BLE001 - as with the outcome
+                self._warn(f"the answer of decision {permit.decision_id} was not counted: {error!r}")
 
     def _trace(self, decision: DecisionRecord, outcome: OutcomeRecord | None) -> None:
         try:

@@ -110,6 +110,10 @@ class Claims(Protocol):
         """Take all of it or none, if the epoch is still this one; counts the call for its task either way it is `Claimed`."""
         ...
 
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        """Count what was known only afterwards, also beyond a limit: then nothing is left. Raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
 
 class UsedOnce(Protocol):
     """What may be used once, remembered across restarts and by every process."""

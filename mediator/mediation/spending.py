@@ -4,6 +4,7 @@ Pure: it counts nothing. Whoever is above in a chain has a part in each call bel
 taken for every agent of the chain, so that handing on gains nobody anything. Rules:
 
 - A claim's key names the budget, for whom it is, and for one with a window which window: nothing has to be reset.
+- Bytes are those of the arguments, before the call, and those of what comes back, after it: the last one may go over.
 - What a call would spend is its argument as it stands: what is no whole number of at least nought is refused.
 - What could not be taken stands in the circumstances, and refuses the call when it is judged again.
 
@@ -12,7 +13,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, assert_never
 
@@ -53,6 +55,11 @@ def find_claims(
         if claim.key in circumstances.spent:
             raise _spent(claim, now_ms)
     return tuple(claims)
+
+
+def counted_back(claims: Iterable[Claim], result_bytes: int) -> tuple[Claim, ...]:
+    """Return what is to be counted of these once so many bytes came back: however much, for it cannot be refused any more."""
+    return tuple(replace(claim, amount=result_bytes) for claim in claims if claim.counts_result and result_bytes)
 
 
 def find_leases(chain: DelegationChain, item: PinnedItem, call: Call, hashed: str, quotas: Quotas) -> tuple[Lease, ...]:
@@ -102,7 +109,8 @@ def _of_budget(
     for subject in _subjects(budget.per, chain, item):
         if amount:
             key = f"{BUDGET}{budget.name}:{subject}{window}"
-            yield Claim(key=key, limit=budget.max, amount=amount, until_ms=until_ms)
+            counts_result = budget.of == "bytes"
+            yield Claim(key=key, limit=budget.max, amount=amount, until_ms=until_ms, counts_result=counts_result)
 
 
 def _amount(budget: BudgetSettings, call: Call) -> int:

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,6 +73,23 @@ def test_who_takes_several_units_takes_them_all_or_none(store: Store) -> None:
     assert [take(store, bytes_of[2]) for _ in range(2)] == [Claimed(), Lost(bytes_of[2])]
     assert take(store, Claim(key="budget:b:g-1", limit=10)) == Claimed()
     assert store.gather("g-1").spent == {"budget:b:g-1"}
+
+
+@promise("P7")
+def test_what_is_known_afterwards_is_counted_however_little_is_left(store: Store) -> None:
+    """Issue 7, bytes: it cannot be refused any more; the next call is."""
+    store.open(a_grant())
+    claim = Claim(key="budget:b:g-1", limit=10, counts_result=True)
+    window = Claim(key="budget:c:g-1:60/7", limit=2, until_ms=NOW_MS + 1)
+    assert take(store, claim) == Claimed()
+    store.count("g-1", [replace(claim, amount=3), replace(window, amount=9)])
+    assert store.gather("g-1").spent == frozenset()
+    assert take(store, replace(claim, amount=7)) == Lost(replace(claim, amount=7))
+    assert take(store, replace(claim, amount=5)) == Claimed()
+    assert take(store, window) == Lost(window)
+    store.count("g-1", [replace(claim, amount=70)])
+    assert store.gather("g-1").spent == {"budget:b:g-1"}
+    assert take(store, claim) == Lost(claim)
 
 
 def test_what_is_over_with_its_window_is_not_told_as_spent(store: Store) -> None:

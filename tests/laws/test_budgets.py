@@ -24,7 +24,7 @@ from mediator.mediation.claims import Claim
 from mediator.mediation.deliberate import Deliberation, Verdict, deliberate
 from mediator.mediation.ports import Claimed, Lost
 from mediator.mediation.replay import recorded, replay
-from mediator.refusal import Reason
+from mediator.refusal import Reason, Refused
 from mediator.settings.quotas import BudgetSettings, Quotas
 from tests.contracts.stores import MAC_KEY, sqlite_in
 from tests.laws.test_shared_budgets import SNAPSHOT
@@ -205,3 +205,24 @@ def test_no_order_of_amounts_gets_more_out_of_a_budget_than_is_in_it(taking: lis
         if isinstance(claiming, Claimed):
             through[subject] += amount
     assert all(taken <= most for taken in through.values())
+
+
+@promise("P7", "P11")
+async def test_bytes_that_come_back_are_counted_once_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that goes over is answered, the next one is not made; what cannot be counted is an alarm, and answered."""
+    world = SimulatedWorld(quotas=Quotas(budgets=(BudgetSettings(name="net", per="task", of="bytes", max=1000),)))
+    world.pin(WEATHER_READ)
+    task, other = world.open_task(), world.open_task()
+    world.tool_server.answer_with("weather/read", {"content": [{"type": "text", "text": "x" * 2000}]})
+    told = [
+        refusal_of(await world.answer(tools_call("weather__read", city="Oslo"), bearer=task.token)) for _ in range(2)
+    ]
+    assert (told[0], told[1]["reason"]) == (None, "BUDGET_SPENT")
+    assert len(world.tool_server.calls) == 1
+
+    def fails(*_: object) -> None:
+        raise Refused(Reason.STORE_UNAVAILABLE, "locked")
+
+    monkeypatch.setattr(world.store, "count", fails)
+    assert refusal_of(await world.answer(tools_call("weather__read", city="Oslo"), bearer=other.token)) is None
+    assert ["was not counted" in alarm for alarm in world.alarms] == [True]

@@ -113,6 +113,13 @@ class MemoryStore:
         self._last_used[task] = now_ms
         return Claimed()
 
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        assert task in self.grants
+        for claim in claims:
+            self._taken[claim.key] += claim.amount
+            if self._taken[claim.key] >= claim.limit and claim.until_ms is None:
+                self._spent.add(claim.key)
+
 
 @dataclass(slots=True, kw_only=True)
 class Kept:

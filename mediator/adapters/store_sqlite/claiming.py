@@ -19,6 +19,10 @@ _CLAIM: Final = (
     "INSERT INTO claims (key, tenant, taken, until_ms) VALUES (?1, ?2, ?4, ?5) "
     "ON CONFLICT (key) DO UPDATE SET taken = taken + ?4 WHERE taken + ?4 <= ?3 RETURNING taken"
 )
+_COUNT: Final = (
+    "INSERT INTO claims (key, tenant, taken, until_ms) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (key) DO UPDATE SET taken = taken + ?3 RETURNING taken"
+)
 _LATE_MS: Final = 60_000  # a call that was judged in a window is counted in it, a little later
 _FORGET: Final = "DELETE FROM claims WHERE until_ms <= ?"
 
@@ -68,6 +72,26 @@ def _take_in_transaction(
         if taken[0] >= claim.limit and _is_remembered(claim):
             last.add(claim.key)
     return Claimed(), frozenset(last), counted
+
+
+def count(
+    connection: sqlite3.Connection, tenant: str, claims: Sequence[Claim], known: dict[str, int]
+) -> frozenset[str]:
+    """Count all of it, however little is left, and return which rights have nothing left now; raises as `take`."""
+    last: set[str] = set()
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for claim in claims:
+            values = (claim.key, tenant, claim.amount, claim.until_ms)
+            known[claim.key] = taken = connection.execute(_COUNT, values).fetchone()[0]
+            if taken >= claim.limit and _is_remembered(claim):
+                last.add(claim.key)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise refused(f"nothing can be counted: {error}") from error
+    return frozenset(last)
 
 
 def _is_remembered(claim: Claim) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
-from mediator.adapters.store_sqlite.claiming import forget, take
+from mediator.adapters.store_sqlite.claiming import count, forget, take
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -152,6 +152,11 @@ class SqliteStore:
             self._usage[task] = (calls + 1, now_ms if last_used_ms is None else max(now_ms, last_used_ms))
             self._unsaved.add(task)
         return claiming
+
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        """Count what was known only afterwards, also beyond a limit."""
+        if spent := count(self._hot, self._tenant, claims, self._taken):
+            self._spent[task] = self._spent.get(task, _NOTHING) | spent
 
     def _take(self, task: str, claims: Sequence[Claim], epoch: int) -> Claiming:
         claiming, spent = take(self._hot, self._tenant, claims, epoch, self._taken, self._alarm)

@@ -15,7 +15,7 @@ from mediator.delegation.chain import DelegationChain
 from mediator.effect import Effect
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.claims import Claim, Lease
-from mediator.mediation.spending import find_claims, find_leases, refuse_if_exhausted
+from mediator.mediation.spending import counted_back, find_claims, find_leases, refuse_if_exhausted
 from mediator.refusal import Reason, Refused
 from mediator.settings.quotas import BudgetSettings, LoopSettings, Quotas, RateSettings
 from mediator.wire.call import Call
@@ -90,7 +90,15 @@ def test_a_budget_may_be_of_some_effects_and_tools(members: dict[str, Any], item
 def test_bytes_are_those_of_the_canonical_arguments() -> None:
     """Decided = hashed = forwarded = counted."""
     call = a_call({"b": 1, "a": "x"})
-    assert claimed(budget(of="bytes"), call=call)[0].amount == len('{"a":"x","b":1}')
+    (claim,) = claimed(budget(of="bytes"), call=call)
+    assert (claim.amount, claim.counts_result) == (len('{"a":"x","b":1}'), True)
+
+
+def test_what_comes_back_is_counted_as_bytes_and_as_nothing_else() -> None:
+    """Issue 7: known afterwards; of an empty answer nothing."""
+    claims = claimed(budget(of="bytes"), budget(name="c"))
+    assert [(one.key, one.amount) for one in counted_back(claims, 70)] == [("budget:b:g-1", 70)]
+    assert counted_back(claims, 0) == ()
 
 
 SPEND = budget(of="spend", amount="/order/cents~1all", max=100)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mediator.adapters.store_sqlite.claiming import forget, take
+from mediator.adapters.store_sqlite.claiming import count, forget, take
 from mediator.adapters.store_sqlite.schema import connect, open_engine
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Lost, Stale
@@ -90,3 +91,19 @@ def test_windows_that_are_over_are_taken_out_and_nothing_else(connection: sqlite
     assert taken(connection) == {"w1000": 1, "w2000": 1, "a": 1}
     forget(connection, 61_000)
     assert taken(connection) == {"w2000": 1, "a": 1}
+
+
+@promise("P7")
+def test_what_cannot_be_counted_is_said_and_nothing_of_it_is_counted(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """Ours: all of it, or none."""
+    known: dict[str, int] = {}
+    assert count(connection, "default", [replace(TWICE, amount=5), ONCE], known) == {"a", "b"}
+    assert known == {"a": 5, "b": 1}
+    with closing(connect(tmp_path / "state.sqlite", 1)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as stop:
+            count(connection, "default", [TWICE], known)
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE
+    assert taken(connection) == {"a": 5, "b": 1}
