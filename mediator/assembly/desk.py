@@ -31,6 +31,7 @@ from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStat
 from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until, rule_to_keep
 from mediator.mediation.ports import Clock, Ledger, TrustSource
 from mediator.mediation.proofs import Proofs
+from mediator.mediation.spending import keys_of
 from mediator.mediation.tasks import FRESH_MS, Opening, find_instance_key, may_complete, open_task
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, Settings
@@ -276,7 +277,11 @@ class Desk:
         grant = self._stored(grant_id)
         circumstances = self.store.gather(grant_id)
         counted: JsonObject = {"calls": circumstances.calls, "denials": circumstances.denials}
-        return task_facts(grant) | counted | {"agent_denials": self.store.denials_of(grant.agent)}
+        budgets: list[Json] = [
+            f"{budget.name}: {self.store.taken_of(key)} of {budget.max}"
+            for key, budget in keys_of(grant, self.settings.quotas, self.clock.now_ms()).items()
+        ]
+        return task_facts(grant) | counted | {"agent_denials": self.store.denials_of(grant.agent), "budgets": budgets}
 
     def _live(self, grant_id: str) -> Grant:
         grant = self._stored(grant_id)

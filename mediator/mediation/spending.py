@@ -21,6 +21,7 @@ from typing import Final, assert_never
 from mediator.canonical import Json
 from mediator.delegation.authority import Entry, parse_pattern
 from mediator.delegation.chain import DelegationChain
+from mediator.delegation.grant import Grant
 from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.claims import Claim, Lease
@@ -60,6 +61,12 @@ def find_claims(
 def counted_back(claims: Iterable[Claim], result_bytes: int) -> tuple[Claim, ...]:
     """Return what is to be counted of these once so many bytes came back: however much, for it cannot be refused any more."""
     return tuple(replace(claim, amount=result_bytes) for claim in claims if claim.counts_result and result_bytes)
+
+
+def keys_of(grant: Grant, quotas: Quotas, now_ms: int) -> dict[str, BudgetSettings]:
+    """Return under which keys the budgets are counted now that its holder, its task and its owner have, whatever the tool."""
+    subjects = {"task": grant.root, "agent": grant.agent, "owner": grant.owner}
+    return {_key(one, subjects[one.per], now_ms)[0]: one for one in quotas.budgets if one.per in subjects}
 
 
 def find_leases(chain: DelegationChain, item: PinnedItem, call: Call, hashed: str, quotas: Quotas) -> tuple[Lease, ...]:
@@ -102,15 +109,20 @@ def _of_budget(
     budget: BudgetSettings, chain: DelegationChain, item: PinnedItem, call: Call, now_ms: int
 ) -> Iterator[Claim]:
     amount = _amount(budget, call)
-    window, until_ms = "", None
-    if budget.window_seconds is not None:
-        number = now_ms // (budget.window_seconds * _MS)
-        window, until_ms = f":{budget.window_seconds}/{number}", (number + 1) * budget.window_seconds * _MS
     for subject in _subjects(budget.per, chain, item):
         if amount:
-            key = f"{BUDGET}{budget.name}:{subject}{window}"
+            key, until_ms = _key(budget, subject, now_ms)
             counts_result = budget.of == "bytes"
             yield Claim(key=key, limit=budget.max, amount=amount, until_ms=until_ms, counts_result=counts_result)
+
+
+def _key(budget: BudgetSettings, subject: str, now_ms: int) -> tuple[str, int | None]:
+    """Return under which key it is counted now, and until when."""
+    key = f"{BUDGET}{budget.name}:{subject}"
+    if budget.window_seconds is None:
+        return key, None
+    number = now_ms // (budget.window_seconds * _MS)
+    return f"{key}:{budget.window_seconds}/{number}", (number + 1) * budget.window_seconds * _MS
 
 
 def _amount(budget: BudgetSettings, call: Call) -> int:

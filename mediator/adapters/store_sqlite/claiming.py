@@ -94,6 +94,15 @@ def count(
     return frozenset(last)
 
 
+def find_taken(connection: sqlite3.Connection, key: str) -> int:
+    """Return how much of it was counted so far; raises `Refused(STORE_UNAVAILABLE)`."""
+    try:
+        row = connection.execute("SELECT taken FROM claims WHERE key = ?", (key,)).fetchone()
+    except sqlite3.Error as error:
+        raise refused(f"what was counted cannot be read: {error}") from error
+    return 0 if row is None else int(row[0])
+
+
 def _is_remembered(claim: Claim) -> bool:
     """Tell whether it is worth knowing that nothing is left: of a window, that is over soon, and nobody would forget it."""
     return claim.until_ms is None

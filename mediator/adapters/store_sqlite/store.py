@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
-from mediator.adapters.store_sqlite.claiming import count, forget, take
+from mediator.adapters.store_sqlite.claiming import count, find_taken, forget, take
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -337,6 +337,10 @@ class SqliteStore:
             denials, _ = self._usage_of(key)
             self._usage[key] = (denials + 1, 0)
             self._unsaved.add(key)
+
+    def taken_of(self, key: str) -> int:
+        """Return how much was counted under this key."""
+        return find_taken(self._hot, key)
 
     def denials_of(self, agent: str) -> int:
         """Return how often this agent was denied something, in whichever task."""

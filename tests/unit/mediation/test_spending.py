@@ -15,7 +15,7 @@ from mediator.delegation.chain import DelegationChain
 from mediator.effect import Effect
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.claims import Claim, Lease
-from mediator.mediation.spending import counted_back, find_claims, find_leases, refuse_if_exhausted
+from mediator.mediation.spending import counted_back, find_claims, find_leases, keys_of, refuse_if_exhausted
 from mediator.refusal import Reason, Refused
 from mediator.settings.quotas import BudgetSettings, LoopSettings, Quotas, RateSettings
 from mediator.wire.call import Call
@@ -200,3 +200,12 @@ def test_what_had_no_place_is_told_when_to_come_back(key: str, reason: Reason, r
 def test_who_lacks_nothing_is_not_refused() -> None:
     """Ours."""
     refuse_if_exhausted(circumstances_of(TASK))
+
+
+def test_a_grant_has_the_budgets_of_its_task_its_holder_and_its_owner() -> None:
+    """Ours: for people to see, in the window of now."""
+    budgets = (budget(name="a", window_seconds=3600), budget(name="b", per="agent"), budget(name="c", per="tool"))
+    assert keys_of(CHILD, Quotas(budgets=budgets), NOW_MS) == {
+        f"budget:a:{TASK.id}:3600/{NOW_MS // HOUR_MS}": budgets[0],
+        "budget:b:worker": budgets[1],
+    }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mediator.adapters.store_sqlite.claiming import count, forget, take
+from mediator.adapters.store_sqlite.claiming import count, find_taken, forget, take
 from mediator.adapters.store_sqlite.schema import connect, open_engine
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Lost, Stale
@@ -107,3 +107,13 @@ def test_what_cannot_be_counted_is_said_and_nothing_of_it_is_counted(
             count(connection, "default", [TWICE], known)
     assert stop.value.reason is Reason.STORE_UNAVAILABLE
     assert taken(connection) == {"a": 5, "b": 1}
+
+
+def test_what_was_counted_can_be_read(connection: sqlite3.Connection) -> None:
+    """Ours: and a file that cannot be read is said to be one."""
+    take(connection, "default", [replace(TWICE, amount=2)], 1, {}, unheard)
+    assert [find_taken(connection, key) for key in ("a", "b")] == [2, 0]
+    connection.execute("DROP TABLE claims")
+    with pytest.raises(Refused) as stop:
+        find_taken(connection, "a")
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE
