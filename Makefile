@@ -28,11 +28,12 @@ LOCK_ARGS ?=
 CONFORMANCE_ARGS ?=
 # `make soak SOAK_ARGS='--minutes 1 --sessions 40'` for a try; --help says what else.
 SOAK_ARGS ?=
+CALLS_ARGS ?=
 
 # Floors 1 to 5 of the house (docs/architecture.md): every line and every branch.
-CORE := mediator/refusal.py,mediator/evidence.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
+CORE := mediator/refusal.py,mediator/evidence.py,mediator/because.py,mediator/effect.py,mediator/kind.py,mediator/uri.py,mediator/canonical.py,mediator/settings/*,mediator/identity/*,mediator/wire/*,mediator/manifest/*,mediator/delegation/*,mediator/policy/*,mediator/inspection/*,mediator/mediation/*
 
-.PHONY: help demo test check conformance conformance-required real-servers security-harness soak lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint clean
+.PHONY: help demo test check conformance conformance-required real-servers security-harness soak random-calls lock bench-core bench-delegation bench-identify bench-large bench-manifest bench-lint bench-policies clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +74,10 @@ security-harness: $(VENV)/.dev $(HARNESS)/.ready $(NODE)/.ready ## agent-securit
 soak: $(VENV)/.dev ## 200 sessions of both eras for 30 minutes, tool servers restarted meanwhile: nothing lost, nothing grows
 	@PYTHONPATH=. $(BIN)/python -m tests.soak $(SOAK_ARGS)
 
+# `make random-calls CALLS_ARGS='--calls 100'` for a try.
+random-calls: $(VENV)/.dev ## 10,000 random calls of each of 216 real tools, asked of the policy engine: every one is answered
+	@PYTHONPATH=. $(BIN)/python -m tests.laws.random_calls $(CALLS_ARGS)
+
 bench-core: $(VENV)/.dev ## the cost of each step of a call, beside its budget
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_core.py
 
@@ -90,6 +95,9 @@ bench-lint: $(VENV)/.dev ## what the linter of definitions finds and what it lea
 
 bench-manifest: $(VENV)/.dev ## what 1,000 tools cost to import and verify, and what a pin adds to a call
 	@PYTHONPATH=. $(BIN)/python benchmarks/bench_manifest.py
+
+bench-policies: $(VENV)/.dev ## what a question to policy costs among 10 to 10,000 policies, and as many pinned tools
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench_policies.py
 
 lock: | $(VENV)/bin/python ## resolve the dependencies again and write the locks, hashes and all
 	@echo "resolving" && $(PIP_INSTALL) 'pip-tools>=7.6'

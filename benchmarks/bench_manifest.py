@@ -25,6 +25,7 @@ from mediator.canonical import JsonObject
 from mediator.manifest.pin import PinSet
 from mediator.manifest.signature import verify_manifest
 from mediator.mediation.deliberate import deliberate
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import AccessRequest, DelegationRequest
 from tests.real_tools import definitions
@@ -58,6 +59,9 @@ class Allowing:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        raise AssertionError(question)
 
 
 def real_tools(count: int) -> Sequence[JsonObject]:

@@ -28,6 +28,7 @@ from mediator.adapters.tool_servers_http.server import HttpToolServer
 from mediator.adapters.tool_servers_routed import RoutedToolServers
 from mediator.adapters.tracer_otel.tracer import OtlpTracer
 from mediator.adapters.trust_held import HeldTrust
+from mediator.adapters.zone_system import SystemZone
 from mediator.canonical import DEFAULT_LIMITS, Json, JsonObject, canonical_bytes
 from mediator.evidence import Secret
 from mediator.mediation.fence import Fence
@@ -254,6 +255,8 @@ async def open_core(
                 tracer=tracer,
                 handles=SealedHandles(Secret("0" * 32)),
                 proofs=Proofs(store, KeyHolders({}, lambda *_: None)),
+                familiarity=store,
+                zone=SystemZone("Europe/Oslo"),
                 inspectors=inspectors,
             )
             corridor = Corridor(

@@ -33,6 +33,7 @@ from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import Aside, Claimed, Lost, Stale
 from mediator.mediation.record import Committed, decision_entry, outcome_entry
 from mediator.mediation.reply import effect_of, reply_with
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
 from mediator.policy.request import AccessRequest, Action, DelegationRequest
@@ -94,6 +95,9 @@ class _Answered:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         return self._engine.evaluate_delegation(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        return self._engine.evaluate_approval(question)
 
 
 @asynccontextmanager

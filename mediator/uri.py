@@ -55,6 +55,18 @@ def authority_of(uri: str) -> str | None:
     return (parts[4] or None) if parts is not None else None
 
 
+def host_and_path(uri: str) -> tuple[str, str]:
+    """Return host (with its port, as it is written) and path of a URI in normal form, what is percent-encoded decoded.
+
+    Each is empty where there is none. In normal form nothing is encoded that would end a segment.
+    """
+    parts = _PARTS.fullmatch(uri)
+    if parts is None:
+        return "", ""
+    octets = _ENCODED.sub(lambda found: chr(int(found[1], 16)), parts[5]).encode("latin-1")
+    return parts[4] or "", octets.decode()
+
+
 def why_not_normal(uri: str, length_max: int = LENGTH_MAX) -> str | None:
     """Say what is wrong with a URI, or None where it is in normal form."""
     # 1. Its characters.

@@ -38,6 +38,14 @@ def definitions() -> tuple[JsonObject, ...]:
 
 
 @cache
+def definitions_by_server() -> Mapping[str, tuple[JsonObject, ...]]:
+    """The same, by the name of the server's file."""
+    listings = {file.stem: parse_json(file.read_bytes()) for file in sorted(FOLDER.glob("*.json"))}
+    found = {name: tuple(_tools(listing)) for name, listing in listings.items() if isinstance(listing, dict)}
+    return {name: tools for name, tools in found.items() if tools}
+
+
+@cache
 def snapshots() -> Mapping[str, tuple[JsonObject, ...]]:
     """The tools of 82 releases, by `SERVER-VERSION`: 989 in all."""
     packed = parse_object(gzip.decompress((FOLDER / "versions.json.gz").read_bytes()))

@@ -7,8 +7,9 @@ Rules:
 - Any error in an answer is a denial, even beside an allow: Cedar skips a policy that fails, be it a forbid.
 - Cedar always gets a schema, and a context that holds what the schema declares and nothing else.
 - Of the set, only the policies that can match are asked; of the context, only the attributes that they name. Equal
-  questions have equal answers, so answers are remembered, bounded in number and in size. A delegation is rare beside
-  calls: it is asked about whole, each time.
+  questions have equal answers, so answers are remembered, bounded in number and in size. A delegation or an
+  approval is rare beside calls: it is asked about whole, each time.
+- What is asked for an explanation is asked in the same way, with other attributes, and no call goes by the answer.
 - Cedar's own error texts echo the context: they go nowhere.
 
 SPDX-License-Identifier: Apache-2.0
@@ -20,20 +21,36 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypeVar, final
+from itertools import combinations
+from typing import Any, Final, TypeVar, final
 
 import cedarpy
 
 from mediator.canonical import DEPTH_CEILING, Digest, JsonLimits, JsonObject, canonical_bytes, digest_of, parse_object
 from mediator.kind import ItemKind
-from mediator.policy.cases import CaseResult, parse_cases, result_of
+from mediator.policy.approving import ApprovalQuestion, read_approval
+from mediator.policy.cases import CaseResult, CaseRun, parse_cases, result_of, run_of
 from mediator.policy.context import approval_of_this_request, read_delegation
 from mediator.policy.decision import Decision, Verdict
-from mediator.policy.entities import DELEGATION, agent_entity, entities_of, entities_of_delegation, question_of
+from mediator.policy.entities import (
+    APPROVING,
+    DELEGATION,
+    agent_entity,
+    approver_entity,
+    entities_of,
+    entities_of_approval,
+    entities_of_delegation,
+    question_of,
+)
+from mediator.policy.escapes import escapable_patterns
+from mediator.policy.explanation import SOMEBODY, Sight
 from mediator.policy.finding import PolicyFinding, PolicySetInvalid, Severity
+from mediator.policy.firing import Roster, never_firing
 from mediator.policy.loading import load_policies
 from mediator.policy.policy import Policy
 from mediator.policy.request import (
+    BY_AGENT,
+    BY_OWNER,
     PROVEN,
     UNPROVEN,
     AccessRequest,
@@ -43,15 +60,24 @@ from mediator.policy.request import (
     BaseFacts,
     DelegationRequest,
     ItemFacts,
+    JustificationFacts,
     key_of,
 )
-from mediator.policy.schema import AskReader, ContextReader, ItemSchema, prepare_items, text_for_delegation
+from mediator.policy.schema import (
+    AskReader,
+    ContextReader,
+    ItemSchema,
+    prepare_items,
+    text_for_approval,
+    text_for_delegation,
+)
 from mediator.policy.slicing import Entity, PolicyIndex, named_or_forbidding
+from mediator.policy.types import Paths
 from mediator.refusal import Reason, Refused
 
 __all__ = [
-    "CaseResult", "CedarEngine", "PolicyFinding", "PolicySetInvalid", "Severity",
-    "check_policies", "policy_set_digest", "prepare_engine", "run_cases",
+    "CaseResult", "CaseRun", "CedarEngine", "PolicyFinding", "PolicySetInvalid", "Severity",
+    "check_policies", "policy_set_digest", "prepare_engine", "read_policies", "run_cases",
 ]  # fmt: skip
 
 SUBJECTS_MAX: Final = 65_536  # agent, action and item: five references each
@@ -65,11 +91,14 @@ _FAILED_POLICY: Final = re.compile(r"\Aerror while evaluating policy `policy([0-
 _PROVE: Final = (
     "get a token that is bound to a key of yours (a DPoP proof at the token endpoint), and send a proof with each call"
 )
+_JUSTIFY: Final = (
+    'say why in `_meta["org.mcp-mediator/justification"]`, or ask the task\'s owner for a task opened with `--because`'
+)
+_HAVE_JUSTIFIED: Final = "ask the task's owner for a task opened with `--because`"
 _APPROVE: Final = "ask for a human approval of exactly this request, then send it again unchanged"
-# Asked about, never granted: an approver that no policy can name.
-_SOMEBODY: Final = "(an approver)"
+_JUSTIFIED_AT_LENGTH: Final = 500  # bytes: as long as a justification may be in ASCII
 
-_Request = TypeVar("_Request", AccessRequest, DelegationRequest)
+_Request = TypeVar("_Request", AccessRequest, DelegationRequest, ApprovalQuestion)
 
 
 def policy_set_digest(policy_text: Mapping[str, str]) -> Digest:
@@ -89,13 +118,25 @@ def prepare_engine(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -
     return CedarEngine(digest=policy_set_digest(policy_text), policies=loaded.policies, items=schemas)
 
 
-def check_policies(policy_text: Mapping[str, str], items: Iterable[ItemFacts]) -> list[PolicyFinding]:
-    """Return everything that is wrong with these policies over these items: errors first, then warnings."""
-    loaded = load_policies(policy_text, prepare_items(items), _Compiler())
-    return sorted(loaded.findings, key=lambda finding: finding.severity is not Severity.ERROR)
+def check_policies(
+    policy_text: Mapping[str, str], items: Iterable[ItemFacts], roster: Roster | None = None
+) -> list[PolicyFinding]:
+    """Return everything that is wrong with these policies over these items: errors first, then warnings.
+
+    Beyond what keeps a set from being in force, that is what looks like a guard and is none.
+    """
+    schemas = prepare_items(items)
+    loaded = load_policies(policy_text, schemas, _Compiler())
+    doubts = (*never_firing(loaded.policies, schemas, roster), *escapable_patterns(loaded.policies))
+    return sorted((*loaded.findings, *doubts), key=lambda finding: finding.severity is not Severity.ERROR)
 
 
-def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> list[CaseResult]:
+def read_policies(policy_text: Mapping[str, str]) -> tuple[Policy, ...]:
+    """Return the policies of these files that can be read, whether or not the set is fit."""
+    return load_policies(policy_text, {}, _Compiler()).policies
+
+
+def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> CaseRun:
     """Return what becomes of each case of these files; of a file that cannot be read, one result that says why.
 
     Raises `PolicySetInvalid` if the policies are wrong by themselves.
@@ -110,7 +151,7 @@ def run_cases(policy_text: Mapping[str, str], cases: Mapping[str, bytes]) -> lis
             results.append(CaseResult(file=file, name="", passed=False, expected="a file of cases", got=why))
             continue
         results += [result_of(file, case, engine) for case in parsed.cases]
-    return results
+    return run_of(results, read_policies(policy_text))
 
 
 @final
@@ -162,10 +203,12 @@ class _Slice:
     policies: tuple[Policy, ...]
     handle: cedarpy.PolicySet
     schema: cedarpy.Schema
+    wanted: Paths
     read: ContextReader
     read_ask: AskReader
     asks_for_approval: bool
     asks_for_proof: bool
+    asks_for_justification: bool
     looks_at_entities: bool
     first_subject: _Subject
 
@@ -181,6 +224,7 @@ class CedarEngine:
         self._index: Final = PolicyIndex(self._policies.values())
         self._slices: dict[tuple[ItemKind, str, tuple[str, ...]], _Slice] = {}
         self._delegation: Final = cedarpy.Schema.from_str(text_for_delegation())
+        self._approval: Final = cedarpy.Schema.from_str(text_for_approval())
         self._sliced_for: Final = lru_cache(maxsize=SUBJECTS_MAX)(self._slice_for)
         self._entities: Final = lru_cache(maxsize=ENTITIES_MAX)(self._entities_of)
         self._remembered: Final = lru_cache(maxsize=ANSWERS_MAX)(self._ask)
@@ -198,6 +242,24 @@ class CedarEngine:
         """Answer, whatever is to be handed on to whom."""
         return self._answer_of(self._evaluate_delegation, request)
 
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        """Answer, whoever approves what."""
+        return self._answer_of(self._evaluate_approval, question)
+
+    def sight_of(self, request: AccessRequest) -> Sight:
+        """Return what is looked at to answer; raises `Refused` for arguments that no policy can be shown."""
+        sliced, _ = self._sliced_for(*_subject_of(request))
+        return Sight(
+            item=self._items[request.key].item,
+            policies=sliced.policies,
+            attributes=_attributes_of(request, sliced),
+            shape=self._items[request.key].question_context(request.action, sliced.wanted),
+        )
+
+    def evaluate_with(self, request: AccessRequest, attributes: JsonObject) -> Decision:
+        """Answer the same question with other attributes in its context: an explanation, never a call."""
+        return self._answer_of(lambda asked: self._answer(*self._sliced_for(*_subject_of(asked)), attributes), request)
+
     def _answer_of(self, evaluate: Callable[[_Request], Decision], request: _Request) -> Decision:
         try:
             return evaluate(request)
@@ -210,23 +272,25 @@ class CedarEngine:
             raise
 
     def _evaluate(self, request: AccessRequest) -> Decision:
-        sliced, subject = self._sliced_for(
-            request.principal, request.action, request.kind, request.server, request.name
-        )
+        sliced, subject = self._sliced_for(*_subject_of(request))
         if request.action is not Action.CALL:
             return self._evaluate_other(request, sliced, subject)
         base, arguments = request.base, request.arguments
         if base is None or arguments is None:
             return self._denied(Reason.POLICY_ERROR)
-        attributes, opaque = sliced.read(base, arguments)
+        attributes, opaque, secrets = sliced.read(base, arguments)
         decision = self._answer(sliced, subject, attributes)
         if decision.reason is Reason.DENIED_BY_POLICY:
             for reason, remedy, turning in _turnings(sliced, base):
                 # The design's one question more: would this fact, were it so, turn the denial?
-                turned, _ = sliced.read(turning, arguments)
+                turned = sliced.read(turning, arguments).attributes
                 if self._answer(sliced, subject, turned).verdict is Verdict.ALLOW:
                     decision = replace(decision, reason=reason, remedy=remedy)
                     break
+            else:
+                if secrets and any(self._policies[name].mentions.reads("secrets") for name in decision.determining):
+                    told = ", ".join(f"`{pointer}`" for pointer in secrets)
+                    decision = replace(decision, remedy=f"leave out what looks like a key or a token at {told}")
         return replace(decision, opaque=opaque) if opaque else decision
 
     def _evaluate_other(self, request: AccessRequest, sliced: _Slice, subject: _Subject) -> Decision:
@@ -248,6 +312,19 @@ class CedarEngine:
             self._delegation,
         )
         return self._decided(answer, policies, "no policy allows this delegation")
+
+    def _evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        item = self._item_named(question.kind, question.server, question.name)
+        who, whereon = approver_entity(question.principal), item.resource()
+        policies = tuple(one for one in self._index.slice_for(who, APPROVING, whereon) if one.names_approval)
+        entities = entities_of_approval(question.principal, item.item)
+        answer = cedarpy.is_authorized(
+            question_of(who, APPROVING, whereon) | {"context": canonical_bytes(read_approval(question)).decode()},
+            _handle_of(policies),
+            cedarpy.Entities.from_json_str(canonical_bytes(entities).decode()),
+            self._approval,
+        )
+        return self._decided(answer, policies, "no policy lets this person approve it")
 
     def _answer(self, sliced: _Slice, subject: _Subject, attributes: JsonObject) -> Decision:
         context = canonical_bytes(attributes).decode()
@@ -289,10 +366,7 @@ class CedarEngine:
     def _slice_for(
         self, agent: AgentFacts, action: Action, kind: ItemKind, server: str, name: str
     ) -> tuple[_Slice, _Subject]:
-        item = self._items.get(key := key_of(kind, server, name))
-        if item is None or item.item.kind is not kind:  # a tool that calls itself as prompts are named is no prompt
-            message = f"the engine was not prepared with the {kind} `{key}`"
-            raise LookupError(message)
+        item = self._item_named(kind, server, name)
         who, what, whereon = agent_entity(agent), item.action(action), item.resource()
         policies = self._index.slice_for(who, what, whereon)
         if action.is_ask:
@@ -308,30 +382,56 @@ class CedarEngine:
         # Scopes matched already. If no condition looks at who and what, the answer is the same for all of this slice.
         return sliced, subject if sliced.looks_at_entities else sliced.first_subject
 
+    def _item_named(self, kind: ItemKind, server: str, name: str) -> ItemSchema:
+        item = self._items.get(key := key_of(kind, server, name))
+        if item is None or item.item.kind is not kind:  # a tool that calls itself as prompts are named is no prompt
+            message = f"the engine was not prepared with the {kind} `{key}`"
+            raise LookupError(message)
+        return item
+
     @staticmethod
     def _entities_of(subject: _Subject) -> cedarpy.Entities:
         entities = entities_of(subject.agent, subject.action, subject.item.item)
         return cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
 
 
+def _subject_of(request: AccessRequest) -> tuple[AgentFacts, Action, ItemKind, str, str]:
+    return request.principal, request.action, request.kind, request.server, request.name
+
+
+def _attributes_of(request: AccessRequest, sliced: _Slice) -> JsonObject:
+    if request.base is None:
+        return {}
+    if request.action is Action.CALL:
+        return sliced.read(request.base, request.arguments or {}).attributes
+    return sliced.read_ask(request.base, request.ask)
+
+
 def _turnings(sliced: _Slice, base: BaseFacts) -> list[tuple[Reason, str, BaseFacts]]:
     """Return what might turn a denial, each as a reason, a remedy and the facts as they would be: only what is asked for.
 
-    Where it takes both, the proof is named: an approval is of one request, and would be used up by a call that fails.
+    Where it takes several, fewer come first, and of those together the first is named: a proof, then a justification. An
+    approval is the last, for it is of one request, and would be used up by a call that fails.
     """
-    approved, proven = None, None
-    if sliced.asks_for_approval and approval_of_this_request(base) is None:
-        approval = ApprovalFacts(approver=_SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
-        approved = replace(base, approval=approval)
+    missing: list[tuple[Reason, str, dict[str, Any]]] = []
     if sliced.asks_for_proof and base.proof == UNPROVEN:
-        proven = replace(base, proof=PROVEN)
+        missing.append((Reason.PROOF_REQUIRED, _PROVE, {"proof": PROVEN}))
+    if sliced.asks_for_justification:
+        by = (BY_AGENT, BY_OWNER) if base.justification is None else (BY_OWNER,)
+        for author in by:
+            why = JustificationFacts(by=author, size_bytes=_JUSTIFIED_AT_LENGTH)
+            remedy = _JUSTIFY if author == BY_AGENT else _HAVE_JUSTIFIED
+            if base.justification != why:
+                missing.append((Reason.JUSTIFICATION_REQUIRED, remedy, {"justification": why}))
+    if sliced.asks_for_approval and approval_of_this_request(base) is None:
+        approval = ApprovalFacts(approver=SOMEBODY, at_ms=base.now_ms, request_hash=base.request_hash)
+        missing.append((Reason.APPROVAL_REQUIRED, _APPROVE, {"approval": approval}))
     turnings: list[tuple[Reason, str, BaseFacts]] = []
-    if proven is not None:
-        turnings.append((Reason.PROOF_REQUIRED, _PROVE, proven))
-    if approved is not None:
-        turnings.append((Reason.APPROVAL_REQUIRED, _APPROVE, approved))
-        if proven is not None:
-            turnings.append((Reason.PROOF_REQUIRED, _PROVE, replace(approved, proof=PROVEN)))
+    for count in range(1, 4):
+        for together in combinations(missing, count):
+            if len({reason for reason, _, _ in together}) == count:
+                facts = {name: fact for _, _, added in together for name, fact in added.items()}
+                turnings.append((together[0][0], together[0][1], replace(base, **facts)))
     return turnings
 
 
@@ -342,10 +442,12 @@ def _slice_of(policies: tuple[Policy, ...], subject: _Subject, action: Action) -
         policies=policies,
         handle=_handle_of(policies),
         schema=cedarpy.Schema.from_str(subject.item.question_text(action, wanted)),
+        wanted=wanted,
         read=subject.item.reader(wanted),
         read_ask=subject.item.ask_reader(wanted),
         asks_for_approval=any(mention.reads("approval") for mention in mentions),
         asks_for_proof=any(mention.reads("proof") for mention in mentions),
+        asks_for_justification=any(mention.reads("justification") for mention in mentions),
         looks_at_entities=any(mention.looks_at_entities for mention in mentions),
         first_subject=subject,
     )

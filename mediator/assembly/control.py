@@ -34,6 +34,7 @@ _STATED: Final = (
     "freeze.rule",
     "unfreeze.rule",
     "issuer.rotate",
+    "approval.decide",
 )
 _OPS: Final = (
     "task.open",
@@ -44,6 +45,8 @@ _OPS: Final = (
     "trust.renew",
     "drift.check",
     "status",
+    "approval.list",
+    "approval.show",
 )
 
 
@@ -59,16 +62,26 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return desk.show(grant)
         case {"op": "grant.list", "after": None | str() as after, "live": bool(live)}:
             return desk.list(after, live=live)
-        case {"op": "freeze.list"}:
-            return desk.frozen()
         case {"op": "trust.renew"}:  # needs no statement of its own: what comes in force carries them
             return await mediator.renewal.renew()
         case {"op": "drift.check", "server": None | str() as server}:
             return await check_running(mediator, server)
-        case {"op": "status"}:
-            return status(mediator)
+        case {"op": "approval.show", "approval": str(approval_id)}:
+            return mediator.approvals.page(approval_id)
+        case {"op": "approval.list" | "freeze.list" | "status" as op}:
+            return _listed(mediator, op)
         case _:
             raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join((*_STATED, *_OPS))}")
+
+
+def _listed(mediator: Mediator, op: str) -> JsonObject:
+    match op:
+        case "approval.list":
+            return mediator.approvals.list()
+        case "freeze.list":
+            return mediator.desk.frozen()
+        case _:
+            return status(mediator)
 
 
 async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
@@ -76,6 +89,8 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
     match op:
         case "issuer.rotate":
             return mediator.rotation.rotate(statement)
+        case "approval.decide":
+            return mediator.approvals.facts(mediator.approvals.decide(statement))
         case "task.complete":
             return task_facts(await desk.complete(statement)) | {"state": "completed"}
         case "task.renew":

@@ -30,8 +30,12 @@ from mediator.adapters.store_sqlite.keeping import keep
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.adapters.tool_servers_routed import RoutedToolServers, each_alone
 from mediator.adapters.trust_held import HeldTrust
+from mediator.adapters.zone_system import SystemZone
+from mediator.assembly.approvals import ApprovalDesk
 from mediator.assembly.credentials import Credentials, resolve_credentials
+from mediator.assembly.decision_points import make_opinions
 from mediator.assembly.desk import Desk
+from mediator.assembly.ending_again import end_again
 from mediator.assembly.folder import Folder, read_operators, read_secret
 from mediator.assembly.holders import end_orphans
 from mediator.assembly.instances import Instances
@@ -76,6 +80,7 @@ class Mediator:
     base_url: str
     corridor: Corridor
     desk: Desk
+    approvals: ApprovalDesk
     ports: Ports
     trust: HeldTrust
     store: SqliteStore
@@ -127,7 +132,7 @@ class Mediator:
 
     async def end_task(self, task: str) -> None:
         """End what was started, what is told, and what credentials were made, for this task alone."""
-        await _end_task(self.credentials, self.updates, self.tool_servers, task)
+        await _end_task(self.approvals, self.credentials, self.updates, self.tool_servers, task)
 
     async def keep_house(self) -> None:
         """End dead tasks and keep the store small, until cancelled; what fails once is tried again the next time."""
@@ -142,8 +147,13 @@ class Mediator:
 
 
 async def _end_task(
-    credentials: Credentials, updates: ResourceUpdates, tool_servers: RoutedToolServers, task: str
+    approvals: ApprovalDesk,
+    credentials: Credentials,
+    updates: ResourceUpdates,
+    tool_servers: RoutedToolServers,
+    task: str,
 ) -> None:
+    approvals.end_task(task)
     credentials.end_task(task)
     updates.end_task(task)
     await tool_servers.end_task(task)
@@ -172,6 +182,7 @@ async def open_mediator(
                 grants_key,
                 tenant=settings.tenant,
                 busy_timeout_ms=settings.store.busy_timeout_ms,
+                novelty_days=settings.policy.novelty_days,
                 alarm=alarm,
             )
         )
@@ -206,6 +217,7 @@ async def open_mediator(
             freeze_again(store, folder.ledger, alarm)
             keep_rules_again(store, folder.ledger, alarm)
             revoke_again(store, folder.ledger, clock.now_ms(), alarm)
+        end_again(store, operators, folder.ledger, clock.now_ms(), alarm)
         tripping.look()
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
@@ -252,6 +264,15 @@ async def open_mediator(
         tool_servers = RoutedToolServers(make_servers(settings), alarm)
         ending.push_async_callback(tool_servers.aclose)
         proofs = make_proofs(settings, grants_key, used=store, ledger=ledger, clock=clock, alarm=alarm)
+        approvals = ApprovalDesk(
+            minutes=settings.approvals.minutes,
+            operators=operators,
+            trust=trust,
+            store=store,
+            ledger=ledger,
+            clock=clock,
+            base_url=base_url,
+        )
         ports = Ports(
             clock=clock,
             ids=RandomIds(),
@@ -264,10 +285,14 @@ async def open_mediator(
             tracer=tracer,
             handles=SealedHandles(grants_key),
             proofs=proofs,
+            opinions=make_opinions(settings, alarm),
+            familiarity=store,
+            zone=SystemZone(settings.policy.timezone),
             issuers=OtherIssuers(
                 settings=settings, published=published, trust=trust, store=store, ledger=ledger, base_url=base_url
             ),
             inspectors=inspectors,
+            approvals=approvals,
         )
         yield Mediator(
             folder=folder,
@@ -303,9 +328,10 @@ async def open_mediator(
                 proofs=proofs,
                 base_url=base_url,
                 tripping=tripping,
-                ended=partial(_end_task, credentials, updates, tool_servers),
+                ended=partial(_end_task, approvals, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),
             ),
+            approvals=approvals,
             ports=ports,
             trust=trust,
             store=store,

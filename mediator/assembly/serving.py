@@ -28,6 +28,7 @@ from mediator.assembly.mediator import Mediator, open_mediator
 from mediator.assembly.publishing import make_publishing_desk
 from mediator.assembly.tls import open_tls
 from mediator.assembly.token_desk import TokenDesk
+from mediator.edge.approvals import ApprovalPages
 from mediator.edge.gate import make_gate
 from mediator.edge.http_facts import http_facts
 from mediator.edge.oauth import OAuth
@@ -77,7 +78,8 @@ async def serve(
             has_certificates = settings.server.asks_for_certificates
             oauth = OAuth(TokenDesk(desk=mediator.desk), base_url, door.count, has_certificates=has_certificates)
         sessions = Sessions(time.monotonic, new_outbox=door.new_outbox)
-        app = StreamableHttp(door, sessions, facts, lambda: True, publishing, oauth)
+        pages = ApprovalPages(mediator.approvals, door.count)
+        app = StreamableHttp(door, sessions, facts, lambda: True, publishing, oauth, pages)
         async with anyio.create_task_group() as doors:
             await doors.start(serve_control, mediator)
             unreachable = await mediator.hold_to_pins()

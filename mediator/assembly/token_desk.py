@@ -23,6 +23,7 @@ from mediator.delegation.exchange import Asker, Receiver, delegate
 from mediator.delegation.grant import Grant
 from mediator.delegation.token_request import ACCESS_TOKEN, ClientCredentials, Exchange
 from mediator.evidence import Secret
+from mediator.identity.client_assertion import VerifiedAssertion
 from mediator.identity.confirmation import Confirmation
 from mediator.identity.identify import BEARER, presented
 from mediator.identity.oauth_error import OAuthError, TokenRefused
@@ -161,7 +162,7 @@ class TokenDesk:
             raise told(OAuthError.INVALID_AUTHORIZATION_DETAILS, Reason.MALFORMED, "grant is not for an exchange")
         # 4. splice, depth, cycle, attenuation
         receiver, proofs = self._receiver(actor), evidence_of(client, actor, claims)
-        bound_to = self._bound_to(receiver.agent, proof)  # of the one who is to act: its proof is handed in for it
+        bound_to = self._bound_to_receivers(client, actor, how, proof)
         self._must_have_room(receiver.agent, now_ms)
         self._may_fan_out(chain.presented, now_ms)
         child = delegate(
@@ -274,8 +275,29 @@ class TokenDesk:
         except Refused as stop:
             raise _not_proven(stop) from stop
 
+    def _bound_to_receivers(
+        self, client: ProvenAgent, actor: ProvenAgent, how: str, proof: VerifiedProof | None
+    ) -> Confirmation | None:
+        """Return to which key of its own the receiver's token is to be bound; raises `TokenRefused(invalid_dpop_proof)`.
+
+        Whoever else asks for it sees it: with a key that was its choice, it would be the receiver.
+        """
+        if actor is client:  # a key that was shown for the subject token is that one's holder's
+            return self._bound_to(actor.agent, proof) if how == BEARER else None
+        if proof is None or proof.jkt is None:  # the connection, and its certificate, is not the receiver's
+            return None
+        if not isinstance(actor, VerifiedAssertion) or proof.jkt != actor.jkt:
+            sentence = "the proof is not by the key of the receiver"
+            remedy = (
+                "have it sign proof and actor_token with one key, or name that of the proof in the latter's claim cnf"
+            )
+            raise _not_proven(Refused(Reason.PROOF_INVALID, sentence, sentence=sentence, remedy=remedy))
+        return self._bound_to(actor.agent, proof)
+
     def _answer(self, grant: Grant, seconds_max: int, asked: Confirmation | None) -> JsonObject:
-        now_ms, bound_to = self.desk.clock.now_ms(), asked or self.desk.key_of_instance(grant)
+        now_ms, bound_to = self.desk.clock.now_ms(), asked
+        if asked is None or asked.jkt is None:  # a certificate is a machine's: an instance's own key goes before it
+            bound_to = self.desk.key_of_instance(grant) or asked
         links = self.desk.store.gather(grant.id).grants
         seconds = min(seconds_max, self._token_seconds(), *((link.expires_ms - now_ms) // 1000 for link in links))
         try:

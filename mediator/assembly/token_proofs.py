@@ -14,7 +14,7 @@ from mediator.assembly.token_forms import told
 from mediator.delegation.chain import DelegationChain, must_be_live, prove_chain
 from mediator.delegation.grant import Grant
 from mediator.evidence import Secret
-from mediator.identity.client_assertion import claimed_key, verify_client_assertion
+from mediator.identity.client_assertion import SESSION, claimed_key, verify_client_assertion
 from mediator.identity.dsse import PublicKey
 from mediator.identity.identify import verify_credential
 from mediator.identity.oauth_error import OAuthError, TokenRefused
@@ -40,11 +40,13 @@ Held: TypeAlias = tuple[VerifiedClaims, DelegationChain, Circumstances]
 """What a token says, the live chain that it stands for, and what is true of it now."""
 
 
-def prove_agent(desk: Desk, assertion: Secret, error: OAuthError) -> ProvenAgent:
-    """Return whose assertion, or workload token, this is, and use it up."""
+def prove_agent(
+    desk: Desk, assertion: Secret, error: OAuthError, audiences: frozenset[str] | None = None
+) -> ProvenAgent:
+    """Return whose assertion, or workload token, this is, and use it up; it was made for these, or for the token endpoint."""
     now_ms = desk.clock.now_ms()
     try:
-        proven = _verified(desk, assertion, now_ms)
+        proven = _verified(desk, assertion, audiences or _endpoint(desk), now_ms)
     except Refused as stop:
         raise TokenRefused(
             error,
@@ -81,8 +83,11 @@ def prove_actor(desk: Desk, actor_token: Secret) -> ProvenAgent:
     return actor
 
 
-def _verified(desk: Desk, assertion: Secret, now_ms: int) -> ProvenAgent:
-    audiences = frozenset({desk.local_issuer(), desk.base_url + TOKEN_PATH})
+def _endpoint(desk: Desk) -> frozenset[str]:
+    return frozenset({desk.local_issuer(), desk.base_url + TOKEN_PATH})
+
+
+def _verified(desk: Desk, assertion: Secret, audiences: frozenset[str], now_ms: int) -> ProvenAgent:
     skew = desk.settings.delegation.clock_skew_seconds
     issuer = _find_issuer(desk, assertion)
     if issuer is None:
@@ -170,9 +175,13 @@ def must_not_be_frozen(desk: Desk, links: tuple[Grant, ...]) -> None:
 def join_task(desk: Desk, assertion: Secret) -> tuple[Grant, VerifiedProof]:
     """Return the grant that an agent is to work under in a session, which its assertion names, and what proves its key.
 
+    It is made for this alone: an actor token names a grant, too, which is whatever its receiver was told.
+
     Raises `TokenRefused`: as `prove_agent` and `held_grant`.
     """
-    client = prove_agent(desk, assertion, OAuthError.INVALID_CLIENT)
+    client = prove_agent(desk, assertion, OAuthError.INVALID_CLIENT, frozenset({desk.base_url + SESSION}))
+    if isinstance(client, VerifiedWorkload):
+        raise told(OAuthError.INVALID_CLIENT, Reason.PROOF_INVALID, "a workload has no key that opens a session")
     if client.grant is None:
         raise told(
             OAuthError.INVALID_CLIENT, Reason.MALFORMED, "the assertion does not name a task in its claim `grant`"

@@ -36,6 +36,7 @@ from mediator.manifest.pin import PinProblem, PinSet, load_pins
 from mediator.manifest.pinned import PinnedItem, PinnedPrompt, PinnedResource, PinnedTool, ReviewRule
 from mediator.manifest.put_back import find_put_back, without
 from mediator.manifest.trust import Acceptance, SignerTrust, read_acceptance, verify_trust
+from mediator.mediation.opinion import DecisionPoint
 from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.policy.finding import PolicySetInvalid
 from mediator.policy.request import RESOURCE_INPUT_SCHEMA, ItemFacts, prompt_input_schema
@@ -85,8 +86,14 @@ def load_trust(
         ),
         audience=base_url,
         tenant=settings.tenant,
+        decision_points=decision_points_of(settings),
     )
     return LoadedTrust(snapshot=snapshot, problems=problems)
+
+
+def decision_points_of(settings: Settings) -> tuple[DecisionPoint, ...]:
+    """Return who is to be heard beside our own policies."""
+    return tuple(DecisionPoint(name=one.name, effects=frozenset(one.effects)) for one in settings.decision_points)
 
 
 def load_keys(

@@ -79,8 +79,13 @@ local = true
 # publications_per_key_per_hour_max = 30  # a published manifest is an entry of the ledger for ever
 # freshness_seconds = 60               # then all that a tool server offers is compared again, before its next call
 
+[approvals]                            # what a person must approve
+# minutes = 15                         # from the first call on, in which it is approved and made
+
 [policy]                               # Cedar policies, their cases, and the statement that puts them in force
 # folder = "policies"
+# timezone = "UTC"                     # of what policies read as `context.calendar.local`, such as "Europe/Oslo"
+# novelty_days = 30                    # what an agent was not allowed for so long is new to it: `context.task.novel`
 
 # Tool servers stand in tool_servers.d/, one file each: `mediator manifest import` writes them. By hand it is:
 # [[tool_server]]

@@ -1,4 +1,4 @@
-"""`mediator policy`: check the policies, run their cases, put them in force.
+"""`mediator policy`: check the policies, run their cases, put them in force. `explain` stands in `policy_explain.py`.
 
 A set of policies is in force when an operator's statement names its digest; an edited file is not, until somebody
 activates the set again. A mediator that runs obeys the set that it started with.
@@ -25,26 +25,37 @@ from mediator.assembly.folder import find_file, read_file, read_operators, repla
 from mediator.assembly.seen import Signed, read_seen, remember
 from mediator.assembly.trust import ACTIVATION_FILE, item_facts, load_pin_set, read_policies
 from mediator.canonical import Digest, Json
-from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say
+from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, note, print_json, say, show_table
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, about, next_serial, now_ms, open_set_up
 from mediator.cli.keys import operator_key
+from mediator.cli.policy_explain import explain_decision
 from mediator.cli.renewal import renew_running
 from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, Operators, sign_statement, verify_statement
 from mediator.policy.finding import PolicySetInvalid
+from mediator.policy.firing import Roster
+from mediator.policy.policy import Policy
 from mediator.refusal import Reason, Refused
+from mediator.settings.sections import Settings
 
-group = typer.Typer(no_args_is_help=True, help="Check the policies, run their cases, put them in force.")
+group = typer.Typer(
+    no_args_is_help=True, help="Check the policies, run their cases, explain an answer, put them in force."
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the command."""
+    group.command("explain")(explain_decision)
     app.add_typer(group, name="policy")
 
 
 @group.command("check")
-def check(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
-    """Check every policy against the pinned tools; exit 1 if the set cannot be put in force."""
+def check(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on warnings too.")] = False,
+    as_json: JsonOption = False,
+    folder: FolderOption = HERE,
+) -> None:
+    """Check every policy against the pinned tools and the known agents; exit 1 if the set cannot be put in force."""
     set_up = open_set_up(folder)
     texts = read_policies(set_up.policies)
     findings = _findings(set_up, texts)
@@ -55,12 +66,18 @@ def check(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
     else:
         _show_findings(findings)
         _say_check(texts, findings, in_force)
-    if _errors(findings):
+    if _errors(findings) or (strict and findings):
         raise typer.Exit(1)
 
 
 @group.command("test")
-def run_policy_cases(as_json: JsonOption = False, folder: FolderOption = HERE) -> None:
+def run_policy_cases(
+    require_decisive: Annotated[
+        bool, typer.Option("--require-decisive", help="Exit 1 also if a policy decides no case.")
+    ] = False,
+    as_json: JsonOption = False,
+    folder: FolderOption = HERE,
+) -> None:
     """Run the cases in `cases/` beside the policies; exit 1 if one comes out otherwise than it says."""
     set_up = open_set_up(folder)
     files = sorted((set_up.policies / "cases").glob("*.json"))
@@ -69,17 +86,19 @@ def run_policy_cases(as_json: JsonOption = False, folder: FolderOption = HERE) -
         detail = f"there are no cases in `{where}`"
         raise Refused(Reason.MALFORMED, detail, remedy="write one: `policies/README.md` shows the form")
     try:
-        results = run_cases(read_policies(set_up.policies), {file.name: read_file(file) for file in files})
+        ran = run_cases(read_policies(set_up.policies), {file.name: read_file(file) for file in files})
     except PolicySetInvalid as error:
         raise _invalid(error.findings) from error
-    failed = [result for result in results if not result.passed]
+    failed = [result for result in ran.results if not result.passed]
     if as_json:
-        print_json([_result_form(result) for result in results])
+        idle: list[Json] = [_policy_form(policy) for policy in ran.never_decisive]
+        print_json({"cases": [_result_form(result) for result in ran.results], "never_decisive": idle})
     else:
-        for result in results:
+        for result in ran.results:
             _show_result(result)
-        say((f"{len(results) - len(failed)} of {len(results)} as expected", BAD if failed else GOOD))
-    if failed:
+        say((f"{len(ran.results) - len(failed)} of {len(ran.results)} as expected", BAD if failed else GOOD))
+        _show_never_decisive(ran.never_decisive)
+    if failed or (require_decisive and ran.never_decisive):
         raise typer.Exit(1)
 
 
@@ -122,7 +141,20 @@ def _findings(set_up: SetUp, texts: Mapping[str, str]) -> list[PolicyFinding]:
     for problem in problems:
         tool = f"{problem.server}/{problem.tool}" if problem.tool is not None else problem.server
         note(("warning: ", WARN), f"`{tool}` is not pinned: {problem.detail}")
-    return check_policies(texts, [item_facts(item) for item in pins.items])
+    return check_policies(texts, [item_facts(item) for item in pins.items], _roster(set_up.settings, operators))
+
+
+def _roster(settings: Settings, operators: Operators) -> Roster | None:
+    """Return everybody whom policies can mean; nothing where tokens of another issuer may name anybody."""
+    if any(issuer.opens_tasks for issuer in settings.issuers):
+        return None
+    agents = settings.agents
+    return Roster(
+        agents=frozenset(agent.name for agent in agents),
+        classes=frozenset(agent.agent_class for agent in agents),
+        teams=frozenset(agent.team for agent in agents),
+        owners=frozenset(agent.owner for agent in agents) | {operator.name for operator in operators.values()},
+    )
 
 
 def _is_in_force(set_up: SetUp, digest: Digest) -> bool:
@@ -171,6 +203,18 @@ def _show_result(result: CaseResult) -> None:
     if not result.passed:
         say(f"         expected {result.expected}")
         say(f"         got      {result.got}")
+
+
+def _show_never_decisive(policies: Sequence[Policy]) -> None:
+    if not policies:
+        return
+    rows = [((policy.id, NAME), f"{policy.source.file}:{policy.source.line}") for policy in policies]
+    show_table(("never decisive", "where"), rows)
+    say((" next: ", NAME), "write a case that comes out otherwise without it")
+
+
+def _policy_form(policy: Policy) -> Json:
+    return {"policy": policy.id, "file": policy.source.file, "line": policy.source.line}
 
 
 def _finding_form(finding: PolicyFinding) -> Json:

@@ -12,7 +12,7 @@ from mediator.assembly.folder import read_key
 from mediator.canonical import JsonObject
 from mediator.cli.folder import SetUp, now_ms
 from mediator.evidence import Secret
-from mediator.identity.client_assertion import sign_client_assertion
+from mediator.identity.client_assertion import SESSION, sign_client_assertion
 from mediator.identity.dsse import PublicKey
 from mediator.identity.statement import Act, sign_statement
 from mediator.mediation.tasks import TaskRequest, task_form
@@ -52,10 +52,10 @@ def completing_of(set_up: SetUp, agent: str, task: str) -> bytes:
     return _signed(set_up, agent, Act.TASK_COMPLETE, {"id": task})
 
 
-def joining_of(set_up: SetUp, agent: str, task: str, audience: str) -> Secret:
+def joining_of(set_up: SetUp, agent: str, task: str, mediator: str) -> Secret:
     """Return the assertion by which this agent says that it works under a task that was opened for it, in this session."""
     key = read_key(set_up.folder.key_file("agent", agent))
-    return sign_client_assertion(key, agent, audience, secrets.token_hex(16), now_ms(), grant=task)
+    return sign_client_assertion(key, agent, mediator + SESSION, secrets.token_hex(16), now_ms(), grant=task)
 
 
 def _signed(set_up: SetUp, agent: str, act: Act, subject: JsonObject) -> bytes:

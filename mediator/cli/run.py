@@ -99,6 +99,11 @@ def environment_of(settings: Settings, environment: Mapping[str, str]) -> dict[s
         for one in (*server.environment.values(), *secrets_of(server.credential))
         if isinstance(one, SecretReference) and one.kind == "env"
     ]
+    references += [
+        one.credential
+        for one in settings.decision_points
+        if one.credential is not None and one.credential.kind == "env"
+    ]
     secrets = {TOKEN, TOKEN_FILE, *(reference.place for reference in references)}
     return {
         name: value

@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -28,6 +28,7 @@ from mediator.refusal import Reason, Refused
 group = typer.Typer(no_args_is_help=True, help="Tasks: open one for an agent, see it, renew it, complete it.")
 
 _BIND = "have the agent ask the token endpoint for one of its own, or open its session with `mediator stdio --task`"
+_ACTS: Final = frozenset({Effect.DELETE, Effect.SEND, Effect.EXEC})
 _OwnerOption = Annotated[str, typer.Option(metavar="WHO", help="The person who answers for it, and whose key signs.")]
 
 
@@ -57,6 +58,10 @@ def open_task(
     arguments: Annotated[
         str, typer.Option(metavar="JSON", help='Constraints by pointer: {"/path": {"path_below": "/data"}}.')
     ] = "{}",
+    because: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Why it deletes, sends or executes: the default policies ask for a reason."),
+    ] = None,
     issuer: Annotated[
         str | None, typer.Option(metavar="ISS", help="Whose tokens will name it.", show_default="ours")
     ] = None,
@@ -86,6 +91,7 @@ def open_task(
             arguments=_constraints(arguments),
             max_depth=max_depth,
             may_act=tuple(sorted(may_act)) if may_act else None,
+            because=because,
         )
     )
     parse_task(subject)  # what is wrong is said before anybody signs
@@ -101,6 +107,11 @@ def open_task(
         note((f"the token lives {opened['expires_in']} s{how}:", QUIET))
         if dpop_jkt is None and any(Effect(one).is_privileged for one in effects.replace(",", " ").split()):
             note(("it is a bearer token, which the default policies let read and no more: ", WARN), _BIND)
+        if because is None and not _ACTS.isdisjoint(effects.replace(",", " ").split()):
+            note(
+                ("nobody said why: ", WARN),
+                "the default policies ask the agent to, in each call, or you, by `--because`",
+            )
         say(token)
     else:
         note((f"its tokens are made by {issuer}, with the claim `grant` set to the task", QUIET))

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, assert_never, final
 
+from mediator.because import EXPECTED, Because, is_because
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.constraint import Constraint, Reading, holds_of, is_within
 from mediator.effect import Effect
@@ -46,11 +47,15 @@ _UNCONSTRAINED: Final[Mapping[str, Constraint]] = MappingProxyType({})
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of authority: items that match the pattern, to these effects, with arguments that keep the constraints."""
+    """One line of authority: items that match the pattern, to these effects, with arguments that keep the constraints.
+
+    `because` says why what is called by it is called. It is no part of the authority: no line is wider for it, or narrower.
+    """
 
     pattern: str
     effects: frozenset[Effect]
     arguments: Mapping[str, Constraint] = field(default_factory=lambda: _UNCONSTRAINED)
+    because: Because | None = None
 
     def __hash__(self) -> int:
         # Constraints count: a fleet's grants differ in these alone, and are looked up by their hashes (`narrowing.py`).
@@ -229,6 +234,13 @@ def _is_match(pattern: str, text: str) -> bool:
             return False
         start = found + len(literal)
     return True
+
+
+def parse_because(value: Json, where: str) -> str:
+    """Return the words of a justification; raises `Refused(MALFORMED)` for what nobody could read as such."""
+    if not is_because(value):
+        raise Refused(Reason.MALFORMED, f"`{where}`: expected {EXPECTED}", sentence=f"`{where}`: expected {EXPECTED}")
+    return value
 
 
 def parse_pointer(text: str, where: str) -> str:

@@ -3,7 +3,7 @@
 Pure. It is a list of objects. Each gives lines of authority; what holds for the grant as a whole stands in one of them:
 
     [{"type": "mcp_tool_grant", "tools": ["files/read_*"], "effects": ["read"],
-      "arguments": {"/path": {"path_below": "/data"}},
+      "arguments": {"/path": {"path_below": "/data"}}, "because": "the reports are to be summarised",
       "purpose": "summarise the reports", "expires_in": 300, "max_calls": 20, "max_depth": 1,
       "locations": ["https://mediator.example/servers/files/mcp"], "may_act": ["gateway"]}]
 
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonLimits, JsonObject, parse_json, pointer_to
-from mediator.delegation.authority import Entry, parse_pattern, parse_pointer
+from mediator.delegation.authority import Entry, parse_because, parse_pattern, parse_pointer
 from mediator.delegation.constraint import Constraint, count_of
 from mediator.delegation.constraint_form import parse_constraint
 from mediator.effect import Effect
@@ -40,7 +41,7 @@ _OBJECTS_MAX: Final = 16
 _NAMES_MAX: Final = 32
 _TEXT_MAX: Final = 256
 _AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # as a profile is named
-_OF_ENTRIES: Final = frozenset({"type", "tools", "effects", "arguments"})
+_OF_ENTRIES: Final = frozenset({"type", "tools", "effects", "arguments", "because"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +94,13 @@ def read_entries(form: JsonObject, where: str) -> Iterator[Entry]:
         _effect(effect, f"{where}/effects") for effect in _list(form.get("effects"), f"{where}/effects", len(Effect))
     )
     constraints = parse_arguments(form.get("arguments", {}), f"{where}/arguments")
+    because: Because | None = None
+    if "because" in form:  # whoever asks here is an agent
+        because = Because(text=parse_because(form["because"], f"authorization_details{where}/because"), by=Author.AGENT)
     for index, tool in enumerate(_list(form.get("tools"), f"{where}/tools", ENTRIES_MAX)):
         if not isinstance(tool, str):
             raise _expected(f"{where}/tools/{index}", "a tool pattern")
-        yield Entry(pattern=parse_pattern(tool), effects=effects, arguments=constraints)
+        yield Entry(pattern=parse_pattern(tool), effects=effects, arguments=constraints, because=because)
 
 
 def parse_arguments(form: Json, where: str) -> dict[str, Constraint]:

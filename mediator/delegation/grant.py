@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum, unique
 from typing import Final
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonObject
-from mediator.delegation.authority import Entry, Rights, parse_pattern, parse_pointer
+from mediator.delegation.authority import Entry, Rights, parse_because, parse_pattern, parse_pointer
 from mediator.delegation.constraint_form import constraint_form, parse_constraint
 from mediator.effect import Effect
 from mediator.refusal import Reason, Refused
@@ -107,6 +108,7 @@ def entries_form(entries: Iterable[Entry]) -> list[Json]:
             "pattern": entry.pattern,
             "effects": [*sorted(map(str, entry.effects))],
             "arguments": {pointer: constraint_form(constraint) for pointer, constraint in entry.arguments.items()},
+            **({} if entry.because is None else {"because": {"text": entry.because.text, "by": str(entry.because.by)}}),
         }
         for entry in entries
     ]
@@ -153,7 +155,7 @@ def parse_grant(form: JsonObject) -> Grant:
 
 
 def _entry(form: Json) -> Entry:
-    if not isinstance(form, dict) or set(form) != {"pattern", "effects", "arguments"}:
+    if not isinstance(form, dict) or form.keys() - {"because"} != {"pattern", "effects", "arguments"}:
         raise _not("an entry of authority", form)
     effects, arguments = frozenset(Effect(_text(effect)) for effect in _list(form["effects"])), form["arguments"]
     if not isinstance(arguments, dict):
@@ -165,7 +167,14 @@ def _entry(form: Json) -> Entry:
             parse_pointer(pointer, "arguments"): parse_constraint(constraint, pointer)
             for pointer, constraint in arguments.items()
         },
+        because=_because(form["because"]) if "because" in form else None,
     )
+
+
+def _because(form: Json) -> Because:
+    if not isinstance(form, dict) or set(form) != {"text", "by"}:
+        raise _not("a justification", form)
+    return Because(text=parse_because(form["text"], "because"), by=Author(_text(form["by"])))
 
 
 def _text(value: Json) -> str:

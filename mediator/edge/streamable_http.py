@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from mediator.edge.approvals import PATH as APPROVALS
+from mediator.edge.approvals import ApprovalPages
 from mediator.edge.asgi import Disconnected, Exchange, Head, Receive, Scope, Send, read_head
 from mediator.edge.at_the_door import (
     AtTheDoor,
@@ -60,10 +62,12 @@ class StreamableHttp:
         is_ready: Callable[[], bool],
         publishing: Publishing | None = None,
         oauth: OAuth | None = None,
+        approvals: ApprovalPages | None = None,
     ) -> None:
         self._door = door
         self._publishing = publishing
         self._oauth = oauth
+        self._approvals = approvals
         self._sessions = sessions
         self._facts = facts
         self._is_ready = is_ready
@@ -136,6 +140,9 @@ class StreamableHttp:
             return
         if self._oauth is not None and path in OAUTH:
             await self._oauth.serve(exchange)
+            return
+        if self._approvals is not None and path.startswith(APPROVALS):
+            await self._approvals.serve(exchange)
             return
         endpoint = _ENDPOINT.fullmatch(path)
         if endpoint is None:

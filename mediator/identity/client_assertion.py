@@ -9,7 +9,8 @@ The order of checks:
    the signature is that key's
 4. time: `exp` is ahead, by five minutes at most; `nbf` and `iat`, where there are any, are not; all within the skew
 5. audience: ours and nobody else's (draft-ietf-oauth-rfc7523bis): who else receives it could come with it first
-6. `jti`, by which it is used once; `grant`, where there is one: the grant under which this agent agrees to act
+6. `jti`, by which it is used once; `grant`, where there is one: the grant under which this agent agrees to act; `cnf`,
+   where there is one: by which key it will prove its token there, if not by the one that signs
 
 That an assertion is used once is for the caller to see to, who remembers the agent and `token_id` until `expires_ms`.
 The same form is the workload credential of a delegatee, as the `actor_token` of an exchange.
@@ -29,11 +30,16 @@ from mediator.canonical import Digest, JsonLimits, JsonObject
 from mediator.evidence import Seal, Secret
 from mediator.identity.claims import audience_of, seconds_of, text_of
 from mediator.identity.compact import must_be_signed, must_bring_nothing, parse_compact, sign_compact
+from mediator.identity.confirmation import CLAIM, Confirmation, confirmation_of
 from mediator.identity.dsse import PublicKey, SigningKey
+from mediator.identity.proof import thumbprint_of
 from mediator.identity.token import digest_of_credential
 from mediator.refusal import Reason, Refused
 
 _SEAL: Final = Seal("mediator.identity.client_assertion")
+
+SESSION: Final = "#stdio"
+"""What stands behind our name as the audience of an assertion that opens a session, which no other one does (RFC 8725 §3.12)."""
 
 TYPE: Final = "client-authentication+jwt"  # draft-ietf-oauth-rfc7523bis
 LIFE_SECONDS_MAX: Final = 300  # what the protocol's own SDK makes; RFC 7523 §3 lets one that lives longer be refused
@@ -47,7 +53,10 @@ _NOBODY: Final = "not signed with the key of the agent that it names"  # which o
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedAssertion:
-    """That this agent, by its own key, asks us something, now; `grant` is what it agrees to act under, if it says so."""
+    """That this agent, by its own key, asks us something, now; `grant` is what it agrees to act under, if it says so.
+
+    `jkt` is the key of its proofs, by its own word: whoever else asks for its token has no other one to name.
+    """
 
     agent: str
     keyid: str
@@ -55,6 +64,7 @@ class VerifiedAssertion:
     expires_ms: int
     """From then on the assertion is refused for its age, and need not be remembered."""
     grant: str | None
+    jkt: str
     digest: Digest
     seal: InitVar[Seal]
 
@@ -63,9 +73,19 @@ class VerifiedAssertion:
 
 
 def sign_client_assertion(
-    key: SigningKey, agent: str, audience: str, token_id: str, now_ms: int, *, grant: str | None = None
+    key: SigningKey,
+    agent: str,
+    audience: str,
+    token_id: str,
+    now_ms: int,
+    *,
+    grant: str | None = None,
+    jkt: str | None = None,
 ) -> Secret:
-    """Return the assertion with which this agent proves itself to `audience`, an issuer, for a minute."""
+    """Return the assertion with which this agent proves itself to `audience`, an issuer, for a minute.
+
+    `jkt` names the key of its proofs, where that is another than the one that signs this.
+    """
     now = now_ms // 1000
     claims: JsonObject = {
         "iss": agent,
@@ -75,7 +95,11 @@ def sign_client_assertion(
         "exp": now + _LIFE_SECONDS,
         "jti": token_id,
     }
-    return sign_compact(key, {"typ": TYPE}, claims if grant is None else {**claims, "grant": grant})
+    if grant is not None:
+        claims["grant"] = grant
+    if jkt is not None:
+        claims[CLAIM] = Confirmation(jkt=jkt).form()
+    return sign_compact(key, {"typ": TYPE}, claims)
 
 
 def claimed_key(token: Secret) -> tuple[str | None, str | None]:
@@ -146,6 +170,7 @@ def _verified(
         token_id=_printable(claims, "jti"),
         expires_ms=(expires + skew_seconds) * 1000,
         grant=_printable(claims, "grant") if "grant" in claims else None,
+        jkt=_key_of_proofs(claims, key),
         digest=digest_of_credential(token),
         seal=_SEAL,
     )
@@ -164,6 +189,15 @@ def _must_hold_now(claims: JsonObject, now: int, skew_seconds: int) -> int:
     if "iat" in claims and not seconds_of(claims, "iat") <= min(now + skew_seconds, expires):
         raise _bad("it was issued in the future, or after it had expired (`iat`)")
     return expires
+
+
+def _key_of_proofs(claims: JsonObject, key: PublicKey) -> str:
+    bound_to = confirmation_of(claims)
+    if bound_to is None:
+        return thumbprint_of(key)
+    if bound_to.jkt is None or bound_to.certificate is not None:
+        raise _bad(f"`{CLAIM}` of an assertion names the key of DPoP proofs (`jkt`), and nothing else")
+    return bound_to.jkt
 
 
 def _printable(claims: JsonObject, name: str) -> str:

@@ -54,9 +54,13 @@ class Identified:
     def holder(self) -> str:
         """Whose this is, in one string: a session belongs to one holder and is not found by any other.
 
+        Who proves a key is another holder than a bearer of the same grant: what is asked in the course of a call that takes
+        a proof is answered, and heard, by nobody without. Which key is left open, for it may be another with the next token.
+
         JSON, because a subject may hold any character: two holders never come to the same string.
         """
-        return canonical_bytes([self.claims.issuer, self.claims.subject, self.claims.grant]).decode()
+        claims, is_proven = self.claims, self.proof != BEARER
+        return canonical_bytes([claims.issuer, claims.subject, claims.grant, is_proven]).decode()
 
 
 def identify(

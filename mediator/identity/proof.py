@@ -46,7 +46,8 @@ _LIMITS: Final = JsonLimits(bytes_max=4096, depth_max=4)
 _MEMBERS: Final = {"EdDSA": ("crv", "kty", "x"), "ES256": ("crv", "kty", "x", "y")}  # RFC 7638 §3.2, RFC 8037 §2
 _TOKEN_ID_MAX: Final = 256
 _PORT_ANYWAY: Final = {"http": ":80", "https": ":443"}
-_KEYS_REMEMBERED: Final = 4096  # headers of proofs, 1 kB each with its key: of one client they are all the same
+_KEYS_REMEMBERED: Final = 4096  # headers of proofs, 4 kB each with its key: of one client they are all the same
+_HEADER_MAX: Final = 1024  # three times what libraries write; strangers have it remembered, too
 
 NONCE_HEADER: Final = "dpop-nonce"
 """In which header a client is told the nonce (RFC 9449 §8)."""
@@ -225,8 +226,10 @@ def _place(url: str) -> str:
 
 
 @lru_cache(maxsize=_KEYS_REMEMBERED)
-def _key_of(head: str, header: bytes) -> tuple[jwt.PyJWK, str]:  # noqa: ARG001 - the short name of the other
+def _key_of(head: str, header: bytes) -> tuple[jwt.PyJWK, str]:
     """Return the key that a header brings, and its thumbprint: pure, so that it is worth remembering."""
+    if len(head) > _HEADER_MAX:
+        raise _bad(f"the header is longer than {_HEADER_MAX} characters")
     fields = _parsed(header)
     algorithm, form = fields.get("alg"), fields.get("jwk")
     if fields.keys() != {"typ", "alg", "jwk"} or fields["typ"] != TYPE:

@@ -49,6 +49,8 @@ class Act(StrEnum):
     UNFREEZE_RULE = "unfreeze.rule"
     TRUST_ACCEPT = "trust.accept"
     ISSUER_ROTATE = "issuer.rotate"
+    APPROVE = "approve"
+    DENY = "deny"
 
 
 @unique
@@ -63,8 +65,11 @@ class Role(StrEnum):
 _ACTS: Final[Mapping[Role, frozenset[Act]]] = MappingProxyType(
     {
         Role.OPERATOR: frozenset(Act),
-        Role.REVIEWER: frozenset({Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE}),
-        Role.OWNER: frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE, Act.TASK_RENEW, Act.GRANT_REVOKE}),
+        # Everybody here can be let approve: which role may, and of what, is policy's to say.
+        Role.REVIEWER: frozenset({Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE, Act.APPROVE, Act.DENY}),
+        Role.OWNER: frozenset(
+            {Act.TASK_OPEN, Act.TASK_COMPLETE, Act.TASK_RENEW, Act.GRANT_REVOKE, Act.APPROVE, Act.DENY}
+        ),
     }
 )
 _PROFILE_ACTS: Final = frozenset({Act.TASK_OPEN, Act.TASK_COMPLETE})

@@ -12,6 +12,7 @@ Kubernetes cluster, a CI provider. The order of checks:
    are any, are not; all within the skew
 6. audience: ours and nobody else's, for who else receives it could come with it
 7. subject: exactly that of one agent; and every claim that its settings name is there, with a value that they name
+8. no `cnf`: what is bound to a key would be nobody's without it
 
 It is a bearer's: what the platform has issued proves whoever holds it. So it is used once, remembered by what was signed
 (a signature may have two spellings), unless its issuer's tokens are reusable. Whose it claims to be, which chooses the
@@ -31,6 +32,7 @@ from mediator.evidence import Seal, Secret
 from mediator.identity.claims import audience_of, seconds_of, text_of
 from mediator.identity.client_assertion import VerifiedAssertion
 from mediator.identity.compact import must_be_signed, must_bring_nothing, parse_compact
+from mediator.identity.confirmation import CLAIM
 from mediator.identity.keys import TrustedIssuer, key_set
 from mediator.identity.token import digest_of_credential
 from mediator.refusal import Reason, Refused
@@ -197,6 +199,10 @@ def _verified(
     if workload is None:
         raise _bad(f"no agent is this workload of `{issuer.name}`", "have `workload` of its `[[agent]]` name it")
     _must_fulfil(claims, workload)
+
+    # 8. its key
+    if CLAIM in claims:
+        raise _bad(f"it is bound to a key (`{CLAIM}`), and is taken as a bearer's here", "have one issued without")
 
     return VerifiedWorkload(
         agent=workload.agent,

@@ -119,6 +119,12 @@ def release_ask(ask: Ask) -> ReleasedAsk:
     return ReleasedAsk(method=ask.method, params=params, seal=_SEAL)
 
 
+def answer_action(answer: Json) -> str | None:
+    """Return what a person did with an elicitation, as an answer says it; None for what says none of it."""
+    action = answer.get("action") if isinstance(answer, dict) else None
+    return action if isinstance(action, str) and action in _ACTIONS else None
+
+
 def release_asking(result: ToolResult) -> Asking:
     """Return what a modern server asks in the place of a result; raises `Refused(TOOL_SERVER_INVALID)`."""
     body = result.result

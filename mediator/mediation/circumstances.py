@@ -15,9 +15,14 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import Grant, grant_form, parse_grant
+from mediator.mediation.approval import Approval, approval_form, parse_approval
+from mediator.mediation.opinion import Opinion, opinion_form, parse_opinion
+from mediator.policy.request import Novel
 from mediator.refusal import Reason, Refused
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+NOTHING_KNOWN: Final = frozenset(map(str, Novel))
+"""`novel` where it is not known what the agent did before: then everything is new to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +32,10 @@ class Circumstances:
     `grants` is the chain from the root to the presented grant, as stored (empty: no such grant).
     `calls` counts what the task was allowed so far, `last_used_ms` when that was (ms since 1970, UTC).
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
-    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `exhausted` is what this very call found no place
-    in when it was judged before, each with the milliseconds to wait. `denials` counts what the task was denied so far.
+    (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `approvals` are those requests of the task that a
+    person has approved or denied. `opinions` is what decision points outside said of this very call. `novel` says in which respects
+    this very call is new to its agent, and `utc_offset_seconds` is the operator's zone now. `exhausted` is what this very call
+    found no place in when it was judged before, each with the milliseconds to wait. `denials` counts what the task was denied so far.
     """
 
     epoch: int
@@ -38,6 +45,10 @@ class Circumstances:
     spent: frozenset[str]
     labels: frozenset[str]
     frozen: frozenset[str]
+    approvals: tuple[Approval, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+    novel: frozenset[str] = NOTHING_KNOWN
+    utc_offset_seconds: int = 0
     exhausted: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     denials: int = 0
 
@@ -68,7 +79,13 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         "spent": [*sorted(circumstances.spent)],
         "labels": [*sorted(circumstances.labels)],
         "frozen": [*sorted(circumstances.frozen)],
+        "novel": [*sorted(circumstances.novel)],
+        "utc_offset_seconds": circumstances.utc_offset_seconds,
     }
+    if circumstances.approvals:  # most calls of most tasks have none
+        form["approvals"] = [approval_form(approval) for approval in circumstances.approvals]
+    if circumstances.opinions:
+        form["opinions"] = [opinion_form(opinion) for opinion in circumstances.opinions]
     if circumstances.exhausted:
         form["exhausted"] = {**circumstances.exhausted}
     if circumstances.denials:
@@ -81,7 +98,10 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
 
     Raises `Refused(MALFORMED)` for any other form, and as `parse_grant`.
     """
-    match form:
+    opinions, approvals = form.get("opinions", []), form.get("approvals", [])
+    if approvals == [] and "approvals" in form:  # it would not have been written
+        raise _unreadable()
+    match {name: value for name, value in form.items() if name not in {"opinions", "approvals"}}:
         case {
             "epoch": int(epoch),
             "grants": list(grants),
@@ -90,8 +110,10 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "spent": list(spent),
             "labels": list(labels),
             "frozen": list(frozen),
+            "novel": list(novel),
+            "utc_offset_seconds": int(utc_offset_seconds),
             **rest,
-        } if rest.keys() <= {"exhausted", "denials"}:
+        } if rest.keys() <= {"exhausted", "denials"} and isinstance(opinions, list) and isinstance(approvals, list):
             return Circumstances(
                 epoch=epoch,
                 grants=tuple(map(_grant, grants)),
@@ -100,6 +122,10 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 spent=_names(spent),
                 labels=_names(labels),
                 frozen=_names(frozen),
+                approvals=tuple(map(parse_approval, approvals)),
+                opinions=tuple(map(parse_opinion, opinions)),
+                novel=_names(novel),
+                utc_offset_seconds=utc_offset_seconds,
                 exhausted=_waits(rest),
                 denials=_denials(rest),
             )

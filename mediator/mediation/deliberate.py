@@ -8,8 +8,9 @@ The steps, in this order, first refusal wins:
 1. delegation  the stored chain that this identity holds is live, and what authority it comes to
 2. resolve     the item is pinned and visible to this caller; then: the arguments fit what is pinned, and what the call
                goes on with is what this caller was given
-3. decide      authority AND policy; an engine error is a denial. Answers to what was not asked are decided as if it
-               were: whether the server may ask it
+3. decide      authority AND policy, with the approval of exactly this request where there is one; an engine error is a
+               denial. Answers to what was not asked are decided as if it were: whether the server may ask it. And whoever
+               else is to be heard allows it, too
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -27,22 +28,27 @@ from mediator.evidence import Seal
 from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem, PinnedTool
+from mediator.mediation.approving import Subject, find_approved
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.claims import Claim, Lease
 from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
+from mediator.mediation.opinion import OpinionRequest, find_awaited, refuse_unless_all_allow
 from mediator.mediation.question import (
     ask_question,
     call_question,
     grant_name,
+    is_named,
     list_question,
+    opinion_request,
     request_hash,
     told_arguments,
 )
 from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
 from mediator.mediation.scopes import refuse_if_scope_is_missing
 from mediator.mediation.spending import find_claims, find_leases, refuse_if_exhausted
+from mediator.mediation.targets import read_targets
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.mediation.unasked import find_unasked
 from mediator.policy.decision import Decision, Verdict
@@ -131,6 +137,8 @@ class Deliberation:
     spans: Spans
     resumes: Resumption | None
     leases: tuple[Lease, ...] = ()
+    awaits: tuple[str, ...] = ()
+    """Decision points that are to be heard about this call, which is denied until then."""
     seal: InitVar[Seal]
 
     def __post_init__(self, seal: Seal) -> None:
@@ -158,6 +166,14 @@ class Deliberation:
         """Whether what is asked for does more than read; what does not exist does nothing."""
         return self.item is not None and self.item.effect.is_privileged
 
+    @property
+    def opinion_request(self) -> OpinionRequest:
+        """What is told of this call to whom it `awaits`."""
+        assert self.chain is not None  # whoever is heard is heard last
+        assert self.item is not None
+        assert self.request_hash is not None
+        return opinion_request(self.chain, self.item, self.call, self.identity.proof, self.request_hash)
+
     def refusal(self) -> Refused:
         """Return the stop of a denial, naming its decision."""
         stop = self.stop or Refused(Reason.INTERNAL, "an allow was taken for a denial")
@@ -175,6 +191,7 @@ class _Findings:
     request_hash: str | None = None
     claims: tuple[Claim, ...] = ()
     leases: tuple[Lease, ...] = ()
+    awaits: tuple[str, ...] = ()
 
 
 def deliberate(
@@ -212,6 +229,7 @@ def deliberate(
         spans=_spans(ids, call),
         resumes=resumes,
         leases=findings.leases,
+        awaits=findings.awaits,
         seal=_SEAL,
     )
 
@@ -297,13 +315,20 @@ def _judge(
     findings.request_hash = request_hash(chain, item, call)
     # ... and then: the arguments fit what is pinned, and a call that goes on is the one that was asked back about.
     check_fit(call, item)
+    targets = read_targets(item, call.arguments)
     refuse_if_another(call, item, resumes, now_ms)
 
     # 3. Decide: authority AND policy.
     findings.step = Step.DECIDE
     refuse_if_item_frozen(item, circumstances)
     covers = chain.authority.covers(item.server, grant_name(item), item.effect, told_arguments(call), item.pin_serial)
-    question = call_question(call, identity, circumstances, chain, item, findings.request_hash, now_ms, covers=covers)
+    hashed, evaluate_approval = findings.request_hash, snapshot.policies.evaluate_approval
+    subject = Subject(kind=item.kind, server=item.server, name=item.name, links=chain.links)
+    approved = find_approved(subject, hashed, circumstances, evaluate_approval, now_ms)
+    facts = None if approved is None else approved.facts
+    question = call_question(
+        call, identity, circumstances, chain, item, hashed, now_ms, covers=covers, approval=facts, targets=targets
+    )
     decision = findings.decision = decide(snapshot.policies.evaluate, question, chain)
     if not covers:
         refuse_if_scope_is_missing(identity, item)
@@ -319,20 +344,22 @@ def _judge(
         asked = {} if resumes is None else resumes.asked
         for unasked in find_unasked(call.answers, asked):
             questions = [
-                ask_question(
-                    unasked.method, way, call, identity, circumstances, chain, item, findings.request_hash, now_ms
-                )
+                ask_question(unasked.method, way, call, identity, circumstances, chain, item, hashed, now_ms)
                 for way in unasked.ways
             ]
             _refuse_unasked(
                 unasked.method, [decide(snapshot.policies.evaluate, question, chain) for question in questions]
             )
+    heard = (snapshot.decision_points, item.effect, circumstances.opinions, findings.request_hash)
+    findings.awaits = find_awaited(*heard)
+    refuse_unless_all_allow(*heard)
     refuse_if_exhausted(circumstances)
     quotas = snapshot.limits.quotas
     leases = find_leases(chain, item, call, findings.request_hash, quotas)
-    if not call.is_of_mcp_task:  # its call was counted
-        findings.claims = find_claims(chain, item, call, quotas, circumstances, now_ms)
-    findings.leases = leases  # the last things found: a denial takes nothing
+    # The last things found: a denial takes nothing. The call of an mcp task was counted.
+    counted = () if call.is_of_mcp_task else find_claims(chain, item, call, quotas, circumstances, now_ms)
+    findings.claims = counted + (() if approved is None else (Claim(key=approved.claim, limit=1),))
+    findings.leases = leases
 
 
 def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:
@@ -371,9 +398,7 @@ def unknown_item(call: Call, detail: str | None = None) -> Refused:
 
 def _not_covered(item: PinnedItem, chain: DelegationChain) -> Refused:
     name = grant_name(item)
-    if all(
-        any(entry.names(item.server, name, item.effect) for entry in link.rights.entries) for link in chain.links
-    ):  # named, so it is the arguments
+    if is_named(chain, item):  # so it is the arguments
         return Refused(
             Reason.NOT_COVERED,
             f"the arguments keep no entry's constraints for `{item.server}/{name}`",

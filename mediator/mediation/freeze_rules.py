@@ -9,7 +9,7 @@ Pure: it says what a rule comes to; the freeze is made, and put on record, elsew
     drift of server
 
 WHAT is `denials`, `loop`, `drift` or `budget NAME`; WHOM says which name is frozen: of who acted, or of what was asked for.
-What is refused because it is frozen already, or because something of ours is not to be had, is nobody's denial.
+What is refused because it is frozen already, waits for a person's approval, or lacks something of ours, is nobody's denial.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -42,6 +42,7 @@ _OFFERED: Final = frozenset({"server", "tool", "everything"})
 _NOBODYS: Final = frozenset(
     {
         Reason.FROZEN,
+        Reason.APPROVAL_REQUIRED,
         Reason.TRY_AGAIN,
         Reason.INTERNAL,
         Reason.OVERLOADED,

@@ -32,18 +32,27 @@ class KeyHolders:
         self._told: set[tuple[str, str]] = set()
 
     def must_be_own(self, bound_to: Confirmation, agent: str) -> None:
-        """Return if the key to which a token of this agent is bound is no other's; raises `Refused(PROOF_INVALID)`.
+        """Return if the key to which a token of this agent is bound is no other's, and take note that it is this agent's.
 
         Where that is the key of its proofs, the certificate may be that of a gateway through which others come, too.
+
+        Raises `Refused(PROOF_INVALID)`.
         """
-        key = bound_to.certificate if bound_to.jkt is None else bound_to.jkt
-        assert key is not None  # one of the two is there
-        holder = self._known.get(key)
-        if holder is None:
-            holder = self._shown.setdefault(key, agent)
+        key = _key_in(bound_to)
+        if key not in self._known:
+            self._shown.setdefault(key, agent)
             self._shown.move_to_end(key)
             if len(self._shown) > _REMEMBERED_MAX:
                 self._shown.popitem(last=False)
+        self.must_be_no_others(bound_to, agent)
+
+    def must_be_no_others(self, bound_to: Confirmation, agent: str) -> None:
+        """Return if no other agent has proven this key, of which no note is taken; raises `Refused(PROOF_INVALID)`.
+
+        For a proof that names no token: one hands it to another for an exchange, and does not lose its key to that one.
+        """
+        key = _key_in(bound_to)
+        holder = self._known.get(key, self._shown.get(key, agent))
         if holder == agent:
             return
         if (key, agent) not in self._told and len(self._told) < _REMEMBERED_MAX:
@@ -55,3 +64,9 @@ class KeyHolders:
             sentence="this key is another agent's, and each has its own",
             remedy="make a fresh key for each instance",
         )
+
+
+def _key_in(bound_to: Confirmation) -> str:
+    key = bound_to.certificate if bound_to.jkt is None else bound_to.jkt
+    assert key is not None  # one of the two is there
+    return key

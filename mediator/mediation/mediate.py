@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 import anyio
@@ -28,19 +28,23 @@ from mediator.mediation.apart import inspect_apart
 from mediator.mediation.caller import DEAF
 from mediator.mediation.circumstances import UNKNOWN, Circumstances
 from mediator.mediation.deliberate import Deliberation, Ids, Verdict, deliberate, unjudged, withdraw
-from mediator.mediation.elsewhere import NOBODY_ELSE
+from mediator.mediation.elsewhere import NOBODY_APPROVES, NOBODY_ELSE
 from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
+from mediator.mediation.opinion import NOBODY_ELSES, Opinion, SecondOpinions
 from mediator.mediation.pacing import Exhausted, Meter
+from mediator.mediation.people import Come, People
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
+    Approvals,
     Aside,
     Caller,
     CircumstancesSource,
     Claims,
     Clock,
     CredentialBroker,
+    Familiarity,
     Handles,
     IdSource,
     Inspectors,
@@ -52,6 +56,7 @@ from mediator.mediation.ports import (
     ToolServers,
     Tracer,
     TrustSource,
+    Zone,
 )
 from mediator.mediation.proofs import Proofs
 from mediator.mediation.record import Committed, DecisionRecord, Ending, Outcome, OutcomeRecord
@@ -65,6 +70,7 @@ from mediator.mediation.reply import (
     effect_of,
     refuse,
     reply_with,
+    reply_with_approval,
     reply_with_asking,
     reply_with_discovery,
     reply_with_handshake,
@@ -77,6 +83,7 @@ from mediator.mediation.reply import (
 from mediator.mediation.resumption import Resumption
 from mediator.mediation.rounds import Beside, Held, Rounds
 from mediator.mediation.spending import counted_back
+from mediator.mediation.surroundings import Surroundings
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival
@@ -117,8 +124,32 @@ class Ports:
     tracer: Tracer
     handles: Handles
     proofs: Proofs
+    familiarity: Familiarity
+    zone: Zone
+    opinions: SecondOpinions = NOBODY_ELSES
     issuers: OtherIssuers = NOBODY_ELSE
+    approvals: Approvals = NOBODY_APPROVES
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
+
+
+@dataclass(slots=True)
+class _Learnt:
+    """What was learnt of a call since it was judged first: what it could not take, and what others think of it."""
+
+    lost: frozenset[str] = frozenset()
+    exhausted: Mapping[str, int] = field(default_factory=dict)
+    opinions: tuple[Opinion, ...] = ()
+
+    def note(self, missed: Exhausted | Lost | Stale) -> None:
+        match missed:
+            case Lost():
+                self.lost |= {missed.claim.key}
+            case Exhausted():
+                self.exhausted = {missed.key: missed.wait_ms}
+            case Stale():
+                pass
+            case _:
+                assert_never(missed)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,12 +169,16 @@ class Corridor:
     meter: Meter
     _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
+    _people: People = field(init=False, repr=False)
+    _surroundings: Surroundings = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ports = self.ports
         abandon = ports.tool_servers.abandon
         self._identities = Identities(ports.proofs)
+        self._surroundings = Surroundings(familiarity=ports.familiarity, zone=ports.zone)
         self._rounds = Rounds(clock=ports.clock, ledger=ports.ledger, handles=ports.handles, abandon=abandon)
+        self._people = People(approvals=ports.approvals, handles=ports.handles, ledger=ports.ledger, clock=ports.clock)
 
     async def answer(self, arrival: Arrival, caller: Caller = DEAF) -> Reply:
         """Answer one arrival. Whatever goes wrong is a refusal; whatever was begun has an outcome.
@@ -234,9 +269,14 @@ class Corridor:
     async def _mediate(self, arrival: Arrival, call: Call, caller: Caller) -> Reply:
         """Take one call down the corridor, and again for each answer that its tool server asks for in between."""
         resumes: Resumption | None = None
+        come = await self._come(arrival, call)
+        call = come.call
         try:
             for _ in range(_ROUNDS_MAX):
-                permit = enforce(await self._decide(arrival, call, resumes))  # a denial stops here, on record
+                committed = await self._decide(arrival, call, resumes)
+                if (question := self._people.ask(committed, come.rounds)) is not None:
+                    return reply_with_approval(call.frame, question, self.facts)
+                permit = enforce(committed)  # a denial stops here, on record
                 ending = await self._act(permit, caller)
                 if isinstance(ending, Released):
                     handle = self._rounds.mcp_task_handle(permit, ending)
@@ -247,6 +287,13 @@ class Corridor:
         finally:
             self._rounds.let_go(resumes)  # nothing, where the call went on
         raise Refused(Reason.TOOL_SERVER_INVALID, f"it asked {_ROUNDS_MAX} times, and asks on")
+
+    async def _come(self, arrival: Arrival, call: Call) -> Come:
+        """Return the call as it is decided; one that comes back from a person waits for what that decides."""
+        if not self._people.is_ours(call):
+            return Come(call=call)
+        identity = self._identities.identify(arrival, self.ports.trust.snapshot(), self.ports.clock.now_ms())
+        return await self._people.wait(call, identity.claims.grant)
 
     async def _act(self, permit: Permit, caller: Caller) -> Released | Held:
         """Do what is permitted: forward; inspect; close. What was begun has an outcome, whatever comes."""
@@ -301,25 +348,20 @@ class Corridor:
     async def _decide(self, arrival: Arrival, call: Call, resumes: Resumption | None) -> Committed:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
-        lost: frozenset[str] = frozenset()
-        exhausted: Mapping[str, int] = {}
-        deliberation = self._deliberate(arrival, call, ids, resumes, lost, exhausted)
+        learnt = _Learnt()
+        deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
         for _ in range(_ATTEMPTS):
             try:
-                match committed := await self._commit(deliberation):
-                    case Committed():
-                        return self._observed(committed)
-                    case Lost():
-                        lost |= {committed.claim.key}
-                    case Exhausted():
-                        exhausted = {committed.key: committed.wait_ms}
-                    case Stale():
-                        pass
-                    case _:
-                        assert_never(committed)
-                deliberation = self._deliberate(
-                    arrival, call, ids, resumes, lost, exhausted
-                )  # no await until `commit` made its claims
+                if deliberation.awaits:
+                    learnt.opinions = await self.ports.opinions.ask(deliberation.awaits, deliberation.opinion_request)
+                    deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
+                committed = await self._commit(deliberation)
+                if isinstance(committed, Committed):
+                    self._surroundings.remember(deliberation)
+                    return self._observed(committed)
+                learnt.note(committed)
+                # No await until `commit` made its claims.
+                deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
             except Refused as stop:  # claims that could not be made, a credential that ran out: that, too, is recorded
                 if stop.reason is Reason.LEDGER_UNAVAILABLE:
                     raise
@@ -363,8 +405,7 @@ class Corridor:
         call: Call,
         ids: Ids,
         resumes: Resumption | None,
-        lost: frozenset[str],
-        exhausted: Mapping[str, int],
+        learnt: _Learnt,
     ) -> Deliberation:
         """Judge; raises `Refused` only while nobody is identified, for whoever is leaves a record."""
         now_ms = self.ports.clock.now_ms()
@@ -374,9 +415,13 @@ class Corridor:
         try:
             if resumes is None:
                 call, resumes = self._rounds.open(call, identity.claims.grant)
-            circumstances = self._gather(identity, now_ms)
-            if lost or exhausted:
-                circumstances = circumstances.without(lost, exhausted)
+            circumstances = self._surroundings.add_to(
+                self._gather(identity, now_ms), call, snapshot, resumes, learnt.lost, now_ms
+            )
+            if learnt.opinions:
+                circumstances = replace(circumstances, opinions=learnt.opinions)
+            if learnt.exhausted:
+                circumstances = circumstances.without(learnt.lost, learnt.exhausted)
             return deliberate(
                 call=call,
                 identity=identity,
@@ -406,6 +451,7 @@ class Corridor:
     def _observed(self, committed: Committed) -> Committed:
         if committed.deliberation.stop is not None:  # a denial is its own outcome
             self._trace(committed.record, None)
+        self._people.note_use(committed)
         return committed
 
     async def _close(self, permit: Permit, ending: Ending) -> None:

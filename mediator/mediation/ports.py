@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -37,6 +37,14 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Return milliseconds since 1970 (UTC); never less than before, never less than the ledger's last entry."""
+        ...
+
+
+class Zone(Protocol):
+    """Where the operator's clocks are."""
+
+    def utc_offset_seconds(self, at_ms: int) -> int:
+        """Return how far they are ahead of UTC then; never raises."""
         ...
 
 
@@ -76,6 +84,18 @@ class CircumstancesSource(Protocol):
 
     def gather(self, grant_id: str) -> Circumstances:
         """Return what is true of this grant's task right now, from memory; raises `Refused(STORE_UNAVAILABLE)`."""
+        ...
+
+
+class Familiarity(Protocol):
+    """What each agent was allowed, today or on one of the days before that settings count."""
+
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        """Return which of these marks the agent has, from memory; none that cannot be read. Never raises."""
+        ...
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        """Have the agent have these from now on, also after a restart, if they can be written. Never raises."""
         ...
 
 
@@ -152,6 +172,25 @@ class Ledger(Protocol):
 
     def note(self, kind: str, body: JsonObject, now_ms: int) -> None:
         """Write an entry that is no decision (drift found, task opened or completed, policies put in force)."""
+        ...
+
+
+class Approvals(Protocol):
+    """Where calls wait for a person that were denied for want of an approval."""
+
+    def request(self, committed: Committed) -> str | None:
+        """Keep what was denied, and return under which id, that of the same request where it waits already.
+
+        None where as many of its task wait as may. Raises `Refused`: `STORE_UNAVAILABLE`, `LEDGER_UNAVAILABLE`.
+        """
+        ...
+
+    async def until_decided(self, approval_id: str) -> None:
+        """Return once this request was approved or denied; at once, where it was, or nobody will."""
+        ...
+
+    def url(self, approval_id: str) -> str:
+        """Return where a person is shown it."""
         ...
 
 

@@ -75,6 +75,10 @@ class Proofs:
 
         Raises `Refused(PROOF_INVALID)` for a key that is another agent's.
         """
-        bound_to = Confirmation(certificate=proof.certificate) if proof.jkt is None else Confirmation(jkt=proof.jkt)
-        self._holders.must_be_own(bound_to, agent)
+        if proof.jkt is None:  # a connection is of who asks, and is handed on to nobody
+            bound_to = Confirmation(certificate=proof.certificate)
+            self._holders.must_be_own(bound_to, agent)
+        else:
+            bound_to = Confirmation(jkt=proof.jkt)
+            self._holders.must_be_no_others(bound_to, agent)
         return bound_to

@@ -12,23 +12,31 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
+from mediator.because import Author, Because
 from mediator.canonical import JsonObject, canonical_bytes
+from mediator.delegation.authority import Entry
 from mediator.delegation.chain import DelegationChain
 from mediator.delegation.grant import Grant
 from mediator.identity.identify import Identified
 from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.opinion import OpinionRequest
+from mediator.mediation.targets import read_targets
 from mediator.policy.request import (
+    NO_TARGETS,
     AccessRequest,
     Action,
     AgentFacts,
+    ApprovalFacts,
     AskFacts,
     BaseFacts,
     ChainFacts,
     DelegatedFacts,
     DelegationRequest,
     GrantFacts,
+    JustificationFacts,
+    TargetFacts,
     TaskFacts,
 )
 from mediator.wire.call import Call
@@ -67,15 +75,22 @@ def call_question(
     now_ms: int,
     *,
     covers: bool,
+    approval: ApprovalFacts | None = None,
+    targets: TargetFacts = NO_TARGETS,
 ) -> AccessRequest:
-    """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer."""
+    """Return the question whether this call may be made: all that a policy may read, and `covers`, our own answer.
+
+    `targets` are those of the call, as `read_targets` found them.
+    """
     return AccessRequest(
         principal=agent_facts(chain.presented),
         action=Action.CALL,
         kind=item.kind,
         server=item.server,
         name=item.name,
-        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=covers),
+        base=_base_facts(
+            call, identity, circumstances, chain, item, hashed, now_ms, targets, covers=covers, approval=approval
+        ),
         arguments=told_arguments(call),
     )
 
@@ -101,7 +116,9 @@ def ask_question(
         kind=item.kind,
         server=item.server,
         name=item.name,
-        base=_base_facts(call, identity, circumstances, chain, item, hashed, now_ms, covers=True),
+        base=_base_facts(
+            call, identity, circumstances, chain, item, hashed, now_ms, read_targets(item, call.arguments), covers=True
+        ),
         arguments=None,
         ask=asked if method is AskMethod.ELICIT else None,
     )
@@ -155,10 +172,13 @@ def _base_facts(
     item: PinnedItem,
     hashed: str,
     now_ms: int,
+    targets: TargetFacts,
     *,
     covers: bool,
+    approval: ApprovalFacts | None = None,
 ) -> BaseFacts:
     grant = chain.presented
+    why = find_justification(call, chain, item)
     return BaseFacts(
         chain=_chain_facts(chain),
         grant=GrantFacts(id=grant.id, covers=covers, purpose=grant.purpose, expires_ms=grant.expires_ms),
@@ -168,18 +188,66 @@ def _base_facts(
             calls=circumstances.calls,
             denials=circumstances.denials,
             age_ms=now_ms - chain.root.opened_ms,
-            novel=frozenset(),
+            novel=circumstances.novel,
         ),
-        destination=frozenset(item.sends_to),
+        destination=item.sends_to,
+        targets=targets,
         proof=identity.proof,
-        approval=None,
-        justified=False,
+        approval=approval,
+        justified=covers or is_named(chain, item),
+        justification=None if why is None else JustificationFacts(by=str(why.by), size_bytes=len(why.text.encode())),
         now_ms=now_ms,
+        utc_offset_seconds=circumstances.utc_offset_seconds,
         protocol=call.version,
         method=str(call.method),
         request_hash=hashed,
         provenance=frozenset(),
     )
+
+
+def opinion_request(chain: DelegationChain, item: PinnedItem, call: Call, proof: str, hashed: str) -> OpinionRequest:
+    """Return what decision points outside are told of a call."""
+    grant = chain.presented
+    return OpinionRequest(
+        agent=grant.agent,
+        agent_class=grant.agent_class,
+        team=grant.team,
+        owner=grant.owner,
+        server=item.server,
+        name=item.name,
+        kind=str(item.kind),
+        effect=str(item.effect),
+        method=str(call.method),
+        task=chain.root.id,
+        purpose=grant.purpose,
+        chain=tuple(link.agent for link in chain.links),
+        proof=proof,
+        arguments=told_arguments(call),
+        request_hash=hashed,
+    )
+
+
+def is_named(chain: DelegationChain, item: PinnedItem) -> bool:
+    """Tell whether an intent names this item: an entry of each link, closely enough for its effect (P6)."""
+    return all(any(_names(entry, item) for entry in link.rights.entries) for link in chain.links)
+
+
+def find_justification(call: Call, chain: DelegationChain, item: PinnedItem) -> Because | None:
+    """Return why this call is made: in the agent's words of now, else in those of the entry that names its item.
+
+    Of several links the last one that says it counts: whoever hands on may say why anew.
+    """
+    if call.justification is not None:
+        return Because(text=call.justification, by=Author.AGENT)
+    for link in reversed(chain.links):
+        for entry in link.rights.entries:
+            if entry.because is not None and _names(entry, item) and entry.admits(told_arguments(call)):
+                return entry.because
+    return None
+
+
+def _names(entry: Entry, item: PinnedItem) -> bool:
+    return entry.names(item.server, grant_name(item), item.effect)
 
 
 def told_arguments(call: Call) -> JsonObject:

@@ -152,9 +152,9 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
 
 
 def decision_values(deliberation: Deliberation) -> JsonObject:
-    """Return what is kept apart, by decision id: arguments and answers, what was asked, and of each grant the values.
+    """Return what is kept apart, by decision id: arguments and answers, why, what was asked, and of each grant the values.
 
-    Those are its purpose, its salt, and its entries with their constraints.
+    Those are its purpose, its salt, and its entries with their constraints and why they are there.
     """
     resumes = deliberation.resumes
     asked: JsonObject = {} if resumes is None else {"asked": asked_form(resumes.asked)}
@@ -162,6 +162,7 @@ def decision_values(deliberation: Deliberation) -> JsonObject:
         "id": deliberation.ids.decision_id,
         "arguments": deliberation.call.arguments,
         "answers": deliberation.call.answers,
+        **({} if deliberation.call.justification is None else {"justification": deliberation.call.justification}),
         **asked,
         "grants": {grant.id: _values_of(grant) for grant in deliberation.circumstances.grants},
     }
@@ -216,7 +217,7 @@ def _values_of(grant: Grant) -> JsonObject:
 
 
 def _without_values(form: JsonObject) -> JsonObject:
-    """Return a grant's form as an entry keeps it: of its constraints, which hold values, the pointers are left.
+    """Return a grant's form as an entry keeps it: of its constraints the pointers are left, of why, who wrote it.
 
     The form was made for this entry, and is changed in place: a chain has many of them, at each call.
     """
@@ -224,6 +225,8 @@ def _without_values(form: JsonObject) -> JsonObject:
         constraints = entry["arguments"]
         assert isinstance(constraints, dict)  # `grant_form`
         entry["arguments"] = [*sorted(constraints)]
+        if isinstance(because := entry.get("because"), dict):
+            entry["because"] = because["by"]
     for key in _APART:
         del form[key]
     return form

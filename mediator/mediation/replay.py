@@ -32,9 +32,12 @@ def replay(entry: JsonObject, values: JsonObject, snapshot: TrustSnapshot) -> Js
     spans, now_ms, decision_id = _object(entry, "spans"), entry.get("at"), entry.get("id")
     if not isinstance(now_ms, int) or not isinstance(decision_id, str):
         raise Refused(Reason.MALFORMED, "a recorded decision without an id or a time")
-    answers = values.get("answers")
+    answers, why = values.get("answers"), values.get("justification")
     call = recall_call(
-        _object(entry, "call"), _object(values, "arguments"), answers if isinstance(answers, dict) else None
+        _object(entry, "call"),
+        _object(values, "arguments"),
+        answers if isinstance(answers, dict) else None,
+        why if isinstance(why, str) else None,
     )
     kept, asked = entry.get("resumes"), values.get("asked")
     resumes = recall_resumption(kept if isinstance(kept, dict) else None, asked if isinstance(asked, dict) else {})

@@ -19,7 +19,7 @@ from typing import Final, final
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.evidence import Seal
 from mediator.identity.proof import ALGORITHMS, NONCE_HEADER, find_nonce
-from mediator.inspection.asking import Asking
+from mediator.inspection.asking import ASKS, Asking
 from mediator.inspection.meta import OUR_PREFIX
 from mediator.inspection.release import Released
 from mediator.inspection.written import Written
@@ -33,7 +33,7 @@ from mediator.refusal import Reason, Refused, Told
 from mediator.wire.arrival import Transport
 from mediator.wire.call_params import TASK_ID
 from mediator.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY, RequestId
-from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, CallMethod, Era, ListMethod, LogLevel
+from mediator.wire.methods import LEGACY_VERSIONS, MODERN_VERSIONS, AskMethod, CallMethod, Era, ListMethod, LogLevel
 from mediator.wire.reading import Frame, Initialize, Listen, ListItems, SetLevel
 from mediator.wire.receiver import EXTENSIONS, NO_CAPABILITIES, Capabilities
 
@@ -41,6 +41,9 @@ _SEAL: Final = Seal("mediator.mediation.reply")
 
 REFUSAL_KEY: Final = OUR_PREFIX + "refusal"
 SERVER_NAME: Final = "mcp-mediator"
+APPROVAL_KEY: Final = OUR_PREFIX + "approval"
+"""The key of our own question among what is asked of a client."""
+
 _JSON: Final = (("content-type", "application/json"),)
 _LIST_TTL_MS: Final = 0  # what is visible can change with the next act of an operator
 _LISTED: Final = MappingProxyType(
@@ -170,6 +173,28 @@ def reply_with_asking(frame: Frame, asking: Asking, handle: str, facts: ServerFa
     result: JsonObject = {**own, "resultType": "input_required", "requestState": handle}
     if asking.asks:
         result["inputRequests"] = {key: ask.form() for key, ask in asking.asks.items()}
+    return _reply(200, message_bytes(frame.request_id, "result", canonical_bytes(result)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalQuestion:
+    """Where a person is sent to approve a call, and the handle with which the call comes back."""
+
+    url: str
+    approval_id: str
+    handle: str
+
+
+def reply_with_approval(frame: Frame, question: ApprovalQuestion, facts: ServerFacts) -> Reply:
+    """Return the mediator's own question, as the answer of the modern era to a call that a person must approve."""
+    params: JsonObject = {
+        "mode": "url",
+        "url": question.url,
+        "message": f"A person must approve this call: `{question.approval_id}`. The page shows what is asked for, and how.",
+    }
+    asked: JsonObject = {APPROVAL_KEY: {"method": str(AskMethod.ELICIT), "params": params}}
+    own = stamp(facts.identity())
+    result: JsonObject = {**own, "resultType": "input_required", "requestState": question.handle, ASKS: asked}
     return _reply(200, message_bytes(frame.request_id, "result", canonical_bytes(result)))
 
 

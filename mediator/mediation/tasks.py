@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonObject
-from mediator.delegation.authority import Entry, Rights, find_wider, parse_pattern
+from mediator.delegation.authority import Entry, Rights, find_wider, parse_because, parse_pattern
 from mediator.delegation.constraint import Constraint
 from mediator.delegation.constraint_form import constraint_form
 from mediator.delegation.details import (
@@ -47,6 +48,7 @@ _MEMBERS: Final = (
     "id", "agent", "owner", "purpose", "tools", "effects", "minutes", "idle_minutes", "max_calls", "issuer", "arguments",
     "max_depth", "may_act",
 )  # fmt: skip
+_OPTIONAL: Final = frozenset({"instance_key", "because"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class TaskRequest:
     """What is asked for. `issuer` is whose tokens will name the grant; nothing means ours.
 
     `instance_key` is the key of the one process that the task is for: it, and no other of that agent, gets fresh tokens.
+    `because` says why what is privileged in it is done: `justified` by whoever signs.
     """
 
     id: str
@@ -70,6 +73,7 @@ class TaskRequest:
     max_depth: int = 0
     may_act: tuple[str, ...] | None = None
     instance_key: str | None = None
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ def task_form(request: TaskRequest) -> JsonObject:
         "max_depth": request.max_depth,
         "may_act": None if request.may_act is None else [*request.may_act],
         **({} if request.instance_key is None else {"instance_key": request.instance_key}),
+        **({} if request.because is None else {"because": request.because}),
     }
 
 
@@ -119,7 +124,7 @@ def parse_task(subject: JsonObject) -> TaskRequest:
     Raises `Refused(MALFORMED)` naming the member that does not fit and what would.
     """
     instance_key = find_instance_key(subject)
-    match {name: value for name, value in subject.items() if name != "instance_key"}:
+    match {name: value for name, value in subject.items() if name not in _OPTIONAL}:
         case {
             "id": str(task_id),
             "agent": str(agent),
@@ -166,6 +171,7 @@ def parse_task(subject: JsonObject) -> TaskRequest:
         max_depth=max_depth,
         may_act=None if may_act is None else parse_agents(may_act, "/may_act"),
         instance_key=None if instance_key is None else instance_key.text,
+        because=parse_because(subject["because"], "/because") if "because" in subject else None,
     )
     require_few_constraints(_entries(request), "/arguments")
     return request
@@ -195,15 +201,17 @@ def open_task(statement: VerifiedStatement, opening: Opening) -> Grant:
     require_fresh(statement, opening.now_ms)
     request = parse_task(statement.subject)
     profile = opening.profile(request.agent)
+    author = Author.OWNER
     if _is_signed_by_an_agent(statement, opening.profiles):
         if not _is_signed_by(statement, profile):  # A4: an agent's key speaks for no other agent, and for no owner
             raise Refused(Reason.NOT_COVERED, f"`{statement.who}` cannot open a task for `{profile.name}`")
         _must_be_within(request, _entries(request), profile, opening.limits)
+        author = Author.AGENT
     elif statement.who != request.owner:
         raise Refused(Reason.NOT_COVERED, f"`{statement.who}` cannot open a task in the name of `{request.owner[:64]}`")
     instance_key = find_instance_key(statement.subject)
     keyid = instance_key.keyid if instance_key is not None else next(iter(keyids_of(profile)), None)
-    return _root(request, profile, opening, statement.digest, keyid)
+    return _root(request, profile, opening, statement.digest, keyid, author)
 
 
 def open_for_client(
@@ -237,7 +245,7 @@ def open_for_client(
     _must_be_within(request, entries, profile, opening.limits)
     if not request.purpose:
         raise Refused(Reason.NOT_COVERED, f"neither the request nor the profile of `{agent}` says what the task is for")
-    grant = _root(request, profile, opening, statement_digest, keyid)
+    grant = _root(request, profile, opening, statement_digest, keyid, Author.AGENT)
     expires_ms = grant.expires_ms if seconds is None else opening.now_ms + seconds * 1000
     rights = Rights(entries=entries, pin_serial=opening.pin_serial)
     audience = opening.audience if asked is None or asked.locations is None else _audience(asked.locations, opening)
@@ -251,9 +259,12 @@ def _audience(locations: tuple[str, ...], opening: Opening) -> str:
     return audience
 
 
-def _entries(request: TaskRequest) -> tuple[Entry, ...]:
+def _entries(request: TaskRequest, author: Author = Author.AGENT) -> tuple[Entry, ...]:
     effects, arguments = frozenset(request.effects), dict(request.arguments)
-    return tuple(Entry(pattern=pattern, effects=effects, arguments=arguments) for pattern in request.tools)
+    because = None if request.because is None else Because(text=request.because, by=author)
+    return tuple(
+        Entry(pattern=pattern, effects=effects, arguments=arguments, because=because) for pattern in request.tools
+    )
 
 
 def _profile_entries(profile: AgentSettings) -> tuple[Entry, ...]:
@@ -261,7 +272,12 @@ def _profile_entries(profile: AgentSettings) -> tuple[Entry, ...]:
 
 
 def _root(
-    request: TaskRequest, profile: AgentSettings, opening: Opening, statement_digest: str, keyid: str | None
+    request: TaskRequest,
+    profile: AgentSettings,
+    opening: Opening,
+    statement_digest: str,
+    keyid: str | None,
+    author: Author,
 ) -> Grant:
     limits = opening.limits
     if request.minutes > limits.session_minutes:
@@ -278,7 +294,7 @@ def _root(
         owner=request.owner,
         issuer=request.issuer or opening.issuer,
         purpose=request.purpose,
-        rights=Rights(entries=_entries(request), pin_serial=opening.pin_serial),
+        rights=Rights(entries=_entries(request, author), pin_serial=opening.pin_serial),
         audience=opening.audience,
         opened_ms=opening.now_ms,
         expires_ms=opening.now_ms + request.minutes * _MINUTE_MS,

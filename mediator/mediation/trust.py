@@ -16,6 +16,7 @@ from mediator.delegation.chain import DelegationChain
 from mediator.identity.keys import KeySet
 from mediator.kind import ItemKind
 from mediator.manifest.pin import PinSet
+from mediator.mediation.opinion import DecisionPoint
 from mediator.mediation.quarantine import Quarantined, QuarantineKey, keys_of
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
@@ -47,6 +48,8 @@ class TrustSnapshot:
     audience: str
     tenant: str
     quarantined: Mapping[QuarantineKey, Quarantined] = field(default_factory=lambda: MappingProxyType({}))
+    decision_points: tuple[DecisionPoint, ...] = ()
+    """Who is to be heard, beside our own policies, about calls of which effects."""
     reviewed: PinSet | None = None
     """The pins with what is quarantined, where that is anything: what offers are compared with."""
 
@@ -62,10 +65,14 @@ class TrustSnapshot:
         return None if held is None else held.why
 
     def digests(self) -> JsonObject:
-        """Return what a record says of the trust that it was judged under; of budgets, where there are any."""
+        """Return what a record says of the trust that it was judged under; of budgets and decision points, where there are any."""
         digests: JsonObject = {"keys": self.keys.digest, "pins": self.pins.digest, "policies": self.policies.digest}
         if (budgets := self.limits.quotas.budgets_digest) is not None:
             digests["budgets"] = budgets
+        if self.decision_points:
+            digests["decision_points"] = digest_of(
+                {point.name: [*sorted(map(str, point.effects))] for point in self.decision_points}
+            )
         return digests
 
     @property

@@ -10,8 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from mediator.effect import Effect
+from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.case_fields import Fields, one_of
 from mediator.policy.request import (
+    BY_OWNER,
     PROVEN,
     AgentFacts,
     ApprovalFacts,
@@ -20,6 +23,8 @@ from mediator.policy.request import (
     DelegatedFacts,
     DelegationRequest,
     GrantFacts,
+    JustificationFacts,
+    TargetFacts,
     TaskFacts,
 )
 
@@ -28,6 +33,8 @@ _PURPOSE: Final = "a case"
 _EXPIRES_MS: Final = 2_000_000
 _NOW_MS: Final = 1_000_000
 _PROOF: Final = PROVEN
+_REQUEST_HASH: Final = "sha256:this-request"
+_JUSTIFICATION_BYTES: Final = 40
 
 
 def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:
@@ -44,18 +51,22 @@ def agent_from(fields: Fields, plain_id: str = "agent-1") -> AgentFacts:
 
 def base_from(fields: Fields, method: str) -> BaseFacts:
     """Return the circumstances of a call that came by this method, unless the case names another."""
+    grant = _grant(fields.fields("grant"))
     base = BaseFacts(
         chain=_chain(fields.fields("chain")),
-        grant=_grant(fields.fields("grant")),
+        grant=grant,
         task=_task(fields.fields("task")),
         destination=fields.words("destination"),
+        targets=_targets(fields.fields("targets")),
         proof=fields.take("proof", _PROOF),
         approval=_approval(fields.fields("approval")) if fields.has("approval") else None,
-        justified=fields.take("justified", default=False),
+        justified=fields.take("justified", default=grant.covers),
+        justification=None if fields.takes_null("justification") else _justification(fields.fields("justification")),
         now_ms=fields.take("now", _NOW_MS),
+        utc_offset_seconds=60 * fields.take("utc_offset_minutes", 0),
         protocol=fields.take("protocol", "2026-07-28"),
         method=fields.take("method", method),
-        request_hash=fields.take("request_hash", "sha256:this-request"),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
         provenance=fields.words("provenance"),
     )
     fields.end()
@@ -79,6 +90,29 @@ def delegation_from(fields: Fields, principal: AgentFacts, receiver: AgentFacts)
     grant.end()
     fields.end()
     return request
+
+
+def approval_from(
+    fields: Fields, approver: Fields, requester: AgentFacts, kind: ItemKind, server: str, name: str
+) -> ApprovalQuestion:
+    """Return the question whether this person may approve what the agent asks of this item, in these circumstances."""
+    question = ApprovalQuestion(
+        principal=ApproverFacts(
+            name=approver.take("name", "operator@example.com"),
+            roles=approver.words("roles", frozenset({"operator"})),
+        ),
+        kind=kind,
+        server=server,
+        name=name,
+        requester=requester,
+        chain=_chain(fields.fields("chain")),
+        purpose=fields.take("purpose", _PURPOSE),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
+        now_ms=fields.take("now", _NOW_MS),
+    )
+    approver.end()
+    fields.end()
+    return question
 
 
 def _delegated(fields: Fields) -> DelegatedFacts:
@@ -130,11 +164,25 @@ def _task(fields: Fields) -> TaskFacts:
     return task
 
 
+def _targets(fields: Fields) -> TargetFacts:
+    targets = TargetFacts(hosts=fields.words("hosts"), paths=fields.words("paths"))
+    fields.end()
+    return targets
+
+
+def _justification(fields: Fields) -> JustificationFacts:
+    justification = JustificationFacts(
+        by=fields.take("by", BY_OWNER), size_bytes=fields.take("bytes", _JUSTIFICATION_BYTES)
+    )
+    fields.end()
+    return justification
+
+
 def _approval(fields: Fields) -> ApprovalFacts:
     approval = ApprovalFacts(
         approver=fields.take("approver", "reviewer@example.com"),
         at_ms=fields.take("at", _NOW_MS),
-        request_hash=fields.take("request_hash", "sha256:this-request"),
+        request_hash=fields.take("request_hash", _REQUEST_HASH),
     )
     fields.end()
     return approval

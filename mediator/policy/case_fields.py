@@ -69,6 +69,13 @@ class Fields:
         """Tell whether the member is there and was not taken yet."""
         return name in self._left
 
+    def takes_null(self, name: str) -> bool:
+        """Tell whether the member is null, and take it if it is: what is plain otherwise is not there."""
+        is_null = name in self._left and self._left[name] is None
+        if is_null:
+            del self._left[name]
+        return is_null
+
     def end(self) -> None:
         """Raise `Refused` if anything is left."""
         for name in sorted(self._left):

@@ -3,7 +3,8 @@
 A file is `{"tools": [...], "prompts": [...], "resources": [...], "cases": [...]}`: it carries the facts of its own items
 and needs no pins. Whatever a case leaves out has a plain value, so that a case says only what it is about: a covered call
 of one bearer agent's task. A case names its item by `tool`, `prompt` or `resource`; or, with `delegate`, the agent to
-which the case's agent hands a part of its authority, and then the context is that of a delegation.
+which the case's agent hands a part of its authority, and then the context is that of a delegation; or, with `approve`, the
+person who approves a request of the case's agent about that item, and then the context is that of an approval.
 A word that is not known is an error: a misspelt fact would test something else.
 
 SPDX-License-Identifier: Apache-2.0
@@ -11,7 +12,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, assert_never, final
@@ -19,16 +20,19 @@ from typing import Final, assert_never, final
 from mediator.canonical import JsonObject, parse_object
 from mediator.effect import Effect
 from mediator.kind import ItemKind
-from mediator.policy.case_facts import agent_from, base_from, delegation_from
+from mediator.policy.approving import APPROVE, ApprovalQuestion
+from mediator.policy.case_facts import agent_from, approval_from, base_from, delegation_from
 from mediator.policy.case_fields import SEP, Fields, one_of, wrong
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.engine import PolicyEngine
+from mediator.policy.policy import Policy
 from mediator.policy.request import (
     CALL_GROUPS,
     DELEGATE,
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
+    AgentFacts,
     AskFacts,
     DelegationRequest,
     ItemFacts,
@@ -36,6 +40,7 @@ from mediator.policy.request import (
 )
 from mediator.refusal import Reason
 
+_MINUTES_MS: Final = 15 * 60_000
 _PLAIN_NAMES: Final[Mapping[ItemKind, str]] = MappingProxyType(
     {ItemKind.TOOL: "read", ItemKind.PROMPT: "summarise", ItemKind.RESOURCE: "file:///srv/"}
 )
@@ -71,7 +76,7 @@ class PolicyCase:
     """One case."""
 
     name: str
-    request: AccessRequest | DelegationRequest
+    request: AccessRequest | DelegationRequest | ApprovalQuestion
     expected: Expected
 
 
@@ -94,6 +99,24 @@ class CaseResult:
     passed: bool
     expected: str
     got: str
+    decisive: tuple[str, ...] = ()
+    """The policies that made the answer; none where the answer is an error."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRun:
+    """What became of all cases, and which policies of the set decided none of them."""
+
+    results: tuple[CaseResult, ...]
+    never_decisive: tuple[Policy, ...]
+
+
+def run_of(results: Iterable[CaseResult], policies: Iterable[Policy]) -> CaseRun:
+    """Return the run of these results: what no case turns on could be lost without a case that fails."""
+    results = tuple(results)
+    decisive = {policy for result in results for policy in result.decisive}
+    return CaseRun(results=results, never_decisive=tuple(policy for policy in policies if policy.id not in decisive))
 
 
 def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
@@ -105,15 +128,18 @@ def result_of(file: str, case: PolicyCase, engine: PolicyEngine) -> CaseResult:
         passed=case.expected.is_met_by(decision),
         expected=str(case.expected),
         got=_told(decision.verdict, decision.reason, decision.determining),
+        decisive=() if decision.reason is Reason.POLICY_ERROR else decision.determining,
     )
 
 
-def _asked(engine: PolicyEngine, request: AccessRequest | DelegationRequest) -> Decision:
+def _asked(engine: PolicyEngine, request: AccessRequest | DelegationRequest | ApprovalQuestion) -> Decision:
     match request:
         case AccessRequest():
             return engine.evaluate(request)
         case DelegationRequest():
             return engine.evaluate_delegation(request)
+        case ApprovalQuestion():
+            return engine.evaluate_approval(request)
         case _:
             assert_never(request)
 
@@ -134,6 +160,31 @@ def parse_cases(raw: bytes) -> CaseFile:
     if not cases:
         wrong("the file", "holds no case")
     return CaseFile(items=items, cases=cases)
+
+
+def call_of(
+    agent: AgentFacts, item: ItemFacts, arguments: JsonObject, context: JsonObject, now_ms: int
+) -> AccessRequest:
+    """Return a call of this item by this agent at this time, in circumstances that are said as those of a case are.
+
+    Plain is a covered call under a task of the agent's own, with a proof of its key. Raises `Refused` (`MALFORMED`),
+    which says where.
+    """
+    plain: JsonObject = {
+        "chain": {"root": agent.id, "members": [agent.id]},
+        "grant": {"expires": now_ms + _MINUTES_MS},
+        "destination": [*sorted(item.sends_to)],
+        "now": now_ms,
+    }
+    return AccessRequest(
+        principal=agent,
+        action=Action.CALL,
+        kind=item.kind,
+        server=item.server,
+        name=item.name,
+        base=base_from(Fields({**plain, **context}, "the context"), _PLAIN_METHODS[item.kind]),
+        arguments=arguments,
+    )
 
 
 def _item(kind: ItemKind, fields: Fields) -> ItemFacts:
@@ -171,10 +222,22 @@ def _case(fields: Fields) -> PolicyCase:
     name = fields.take("name", "")
     if not name:
         wrong("a case", "has no name")
-    request = _delegation(fields) if fields.has(DELEGATE) else _access(fields)
+    request = _request(fields)
     expected = _expected(fields.fields("expect"))
     fields.end()
     return PolicyCase(name=name, request=request, expected=expected)
+
+
+def _request(fields: Fields) -> AccessRequest | DelegationRequest | ApprovalQuestion:
+    if fields.has(DELEGATE):
+        return _delegation(fields)
+    return _approval(fields) if fields.has(APPROVE) else _access(fields)
+
+
+def _approval(fields: Fields) -> ApprovalQuestion:
+    kind, server, item = _named(fields)
+    agent = agent_from(fields.fields("agent"))
+    return approval_from(fields.fields("context"), fields.fields(APPROVE), agent, kind, server, item)
 
 
 def _delegation(fields: Fields) -> DelegationRequest:
@@ -183,8 +246,7 @@ def _delegation(fields: Fields) -> DelegationRequest:
 
 
 def _access(fields: Fields) -> AccessRequest:
-    kind = next((kind for kind in ItemKind if fields.has(kind.value)), ItemKind.TOOL)
-    server, _, item = fields.take(kind.value, f"files/{_PLAIN_NAMES[kind]}").partition("/")
+    kind, server, item = _named(fields)
     action = _action(kind, fields.take("action", CALL_GROUPS[kind]))
     return AccessRequest(
         principal=agent_from(fields.fields("agent")),
@@ -196,6 +258,12 @@ def _access(fields: Fields) -> AccessRequest:
         arguments=fields.object("arguments") if action is Action.CALL else None,
         ask=_ask(fields.fields("ask")) if action is Action.ELICIT else None,
     )
+
+
+def _named(fields: Fields) -> tuple[ItemKind, str, str]:
+    kind = next((kind for kind in ItemKind if fields.has(kind.value)), ItemKind.TOOL)
+    server, _, item = fields.take(kind.value, f"files/{_PLAIN_NAMES[kind]}").partition("/")
+    return kind, server, item
 
 
 def _action(kind: ItemKind, word: str) -> Action:

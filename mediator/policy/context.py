@@ -24,8 +24,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
-from mediator.policy.request import Action, ApprovalFacts, AskFacts, BaseFacts, DelegationRequest, ItemFacts
+from mediator.policy.calendar import PARTS, part_of
+from mediator.policy.reach import destination_of, domains_of, folders_of
+from mediator.policy.request import (
+    Action,
+    ApprovalFacts,
+    AskFacts,
+    BaseFacts,
+    DelegationRequest,
+    ItemFacts,
+    JustificationFacts,
+)
 from mediator.policy.types import Leaf, Member, Path, Paths, Record, Type, below
+
+
+def _reader_of_time(zone: str, part: str) -> Callable[[BaseFacts], Json]:
+    if zone == "utc":
+        return lambda base: part_of(part, base.now_ms, 0)
+    return lambda base: part_of(part, base.now_ms, base.utc_offset_seconds)
+
 
 _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
     ("chain", "depth"): (Leaf.LONG, lambda base: base.chain.depth),
@@ -42,7 +59,10 @@ _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
     ("task", "denials"): (Leaf.LONG, lambda base: base.task.denials),
     ("task", "age"): (Leaf.LONG, lambda base: base.task.age_ms),
     ("task", "novel"): (Leaf.STRINGS, lambda base: _sorted(base.task.novel)),
-    ("destination",): (Leaf.STRINGS, lambda base: _sorted(base.destination)),
+    ("destination",): (Leaf.STRINGS, lambda base: _sorted(destination_of(base))),
+    ("targets", "domains"): (Leaf.STRINGS, lambda base: _sorted(domains_of(destination_of(base)))),
+    ("targets", "paths"): (Leaf.STRINGS, lambda base: _sorted(base.targets.paths)),
+    ("targets", "folders"): (Leaf.STRINGS, lambda base: _sorted(folders_of(base.targets.paths))),
     ("proof",): (Leaf.STRING, lambda base: base.proof),
     ("justified",): (Leaf.BOOL, lambda base: base.justified),
     ("now",): (Leaf.LONG, lambda base: base.now_ms),
@@ -50,11 +70,20 @@ _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
     ("method",): (Leaf.STRING, lambda base: base.method),
     ("request_hash",): (Leaf.STRING, lambda base: base.request_hash),
     ("provenance",): (Leaf.STRINGS, lambda base: _sorted(base.provenance)),
+    **{
+        ("calendar", zone, part): (Leaf.LONG, _reader_of_time(zone, part))
+        for zone in ("utc", "local")
+        for part in PARTS
+    },
 }
 _APPROVAL: Final[Mapping[str, tuple[Leaf, Callable[[ApprovalFacts], Json]]]] = {
     "approver": (Leaf.STRING, lambda approval: approval.approver),
     "at": (Leaf.LONG, lambda approval: approval.at_ms),
     "request_hash": (Leaf.STRING, lambda approval: approval.request_hash),
+}
+_JUSTIFICATION: Final[Mapping[str, tuple[Leaf, Callable[[JustificationFacts], Json]]]] = {
+    "by": (Leaf.STRING, lambda justification: justification.by),
+    "bytes": (Leaf.LONG, lambda justification: justification.size_bytes),
 }
 _READ_OF_DELEGATION: Final[Mapping[Path, tuple[Leaf, Callable[[DelegationRequest], Json]]]] = {
     ("chain", "depth"): (Leaf.LONG, lambda asked: asked.chain.depth),
@@ -74,25 +103,31 @@ _READ_OF_DELEGATION: Final[Mapping[Path, tuple[Leaf, Callable[[DelegationRequest
     ("now",): (Leaf.LONG, lambda asked: asked.now_ms),
     ("proof",): (Leaf.STRING, lambda asked: asked.proof),
 }
-_OPTIONAL: Final = frozenset({("delegated", "max_calls")})
+_OPTIONAL: Final = frozenset({("delegated", "max_calls"), ("approval",), ("justification",)})
 # What no fact holds: the item's pin, and what reading the arguments brought to light.
-_COMPUTED: Final[Mapping[str, Leaf]] = {"pin": Leaf.STRING, "opaque": Leaf.STRINGS, "nulls": Leaf.STRINGS}
+_COMPUTED: Final[Mapping[str, Leaf]] = {
+    "pin": Leaf.STRING,
+    "opaque": Leaf.STRINGS,
+    "nulls": Leaf.STRINGS,
+    "secrets": Leaf.STRINGS,
+}
 
 
-def _record_of(leaves: Mapping[Path, Leaf], **more: Member) -> Record:
-    members, nested = more, dict[str, dict[str, Member]]()
-    for path, leaf in leaves.items():
-        siblings = members if len(path) == 1 else nested.setdefault(path[0], {})
-        siblings[path[-1]] = Member(type=leaf, required=path not in _OPTIONAL)
-    members |= {name: Member(type=Record(members=inner)) for name, inner in nested.items()}
-    return Record(members=dict(sorted(members.items())))
+def _record_of(leaves: Mapping[Path, Leaf], above: Path = ()) -> Record:
+    """Return the record of these paths; they stand beneath what is `above`."""
+    members: dict[str, Member] = {}
+    for name in dict.fromkeys(path[0] for path in leaves):
+        inner = {path[1:]: leaf for path, leaf in leaves.items() if path[0] == name}
+        kind = inner.get(()) or _record_of(inner, (*above, name))
+        members[name] = Member(type=kind, required=(*above, name) not in _OPTIONAL)
+    return Record(members=members if above else dict(sorted(members.items())))
 
 
 def _record_of_base() -> Record:
-    approval = Record(members={name: Member(type=leaf) for name, (leaf, _) in _APPROVAL.items()})
-    computed = {name: Member(type=leaf) for name, leaf in _COMPUTED.items()}
     leaves = {path: leaf for path, (leaf, _) in _READ.items()}
-    return _record_of(leaves, approval=Member(type=approval, required=False), **computed)
+    for name, read in {"approval": _APPROVAL, "justification": _JUSTIFICATION}.items():
+        leaves |= {(name, inner): leaf for inner, (leaf, _) in read.items()}
+    return _record_of(leaves | {(name,): leaf for name, leaf in _COMPUTED.items()})
 
 
 BASE: Final = _record_of_base()
@@ -119,7 +154,10 @@ def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
     """Return a function that reads the wanted attributes, prepared once for many calls. Computed ones are not its."""
     read = [(path, get) for path, (_, get) in _READ.items() if _is_wanted(path, wanted)]
     approval = [(name, get) for name, (_, get) in _APPROVAL.items() if _is_wanted(("approval", name), wanted)]
-    wants_approval = bool(below(wanted, "approval"))
+    justification = [
+        (name, get) for name, (_, get) in _JUSTIFICATION.items() if _is_wanted(("justification", name), wanted)
+    ]
+    wants_approval, wants_justification = bool(below(wanted, "approval")), bool(below(wanted, "justification"))
 
     def of(base: BaseFacts) -> JsonObject:
         context: JsonObject = {}
@@ -127,6 +165,8 @@ def reader_of_base(wanted: Paths) -> Callable[[BaseFacts], JsonObject]:
             _put(context, path, get(base))
         if wants_approval and (found := approval_of_this_request(base)) is not None:
             context["approval"] = {name: get(found) for name, get in approval}
+        if wants_justification and base.justification is not None:
+            context["justification"] = {name: get(base.justification) for name, get in justification}
         return context
 
     return of

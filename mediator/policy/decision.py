@@ -30,6 +30,9 @@ class Obligation(StrEnum):
     RECORD_RESULT_DIGEST = "record-result-digest"
     """The outcome record holds the digest of the result. It always does: the duty is kept by keeping records."""
 
+    TWO_APPROVERS = "two-approvers"
+    """On a permit of `approve`: the request is approved once two people have, each with a key of their own."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

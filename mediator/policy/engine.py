@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision
 from mediator.policy.request import AccessRequest, DelegationRequest
 
@@ -34,5 +35,12 @@ class PolicyEngine(Protocol):
         """Answer, likewise, whether one agent may hand this much of its authority to another.
 
         Only a permit whose scope names `delegate` permits it. A denial never asks for an approval.
+        """
+        ...
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        """Answer, likewise, whether this person may approve this request of that agent.
+
+        Only policies whose scope names `approve` have a say: a call that is approved is decided by all of them anyway.
         """
         ...

@@ -1,6 +1,6 @@
 """The entities of a question, as policies name them: who asks, for which action, of which item; and what each is in.
 
-Of a delegation both are agents, and each is in its class and its team.
+Of a delegation both are agents, and each is in its class and its team. Of an approval the principal is a person.
 
 Slicing and the engine are told the same here, so that a policy is left out only where the engine would not match it.
 What the entities may hold is declared in `schema.py`.
@@ -16,6 +16,7 @@ from typing import Final
 
 from mediator.canonical import Json, JsonObject
 from mediator.kind import ItemKind
+from mediator.policy.approving import APPROVE, OPERATOR_TYPE, ROLE_TYPE, ApproverFacts
 from mediator.policy.policy import Uid
 from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.request import DELEGATE, AgentFacts, ItemFacts
@@ -29,6 +30,9 @@ ITEM_TYPES: Final[Mapping[ItemKind, str]] = MappingProxyType(
 DELEGATION: Final = Entity(uid=Uid(ACTION_TYPE, DELEGATE), within=frozenset())
 """The action of handing authority on. It is in no group: no policy over calls speaks of it."""
 
+APPROVING: Final = Entity(uid=Uid(ACTION_TYPE, APPROVE), within=frozenset())
+"""The action of approving a request, likewise."""
+
 
 def item_entity(item: ItemFacts) -> Entity:
     """Return the item in its server in its domain."""
@@ -41,27 +45,26 @@ def agent_entity(agent: AgentFacts) -> Entity:
     return Entity(uid=Uid("Mediator::Agent", agent.id), within=frozenset(uid for uid in groups if uid.id))
 
 
+def approver_entity(approver: ApproverFacts) -> Entity:
+    """Return the person in each of their roles."""
+    roles = frozenset(Uid(f"Mediator::{ROLE_TYPE}", role) for role in approver.roles)
+    return Entity(uid=Uid(f"Mediator::{OPERATOR_TYPE}", approver.name), within=roles)
+
+
 def entities_of(agent: AgentFacts, action: Entity, item: ItemFacts) -> list[Json]:
     """Return the entities of an evaluation, in the engine's JSON form: agent, action and item, and what they are in."""
-    own: JsonObject = {
-        "server": item.server,
-        "name": item.name,
-        "domain": item.domain,
-        "effect": str(item.effect),
-        "sensitivity": item.sensitivity,
-        "reads_from": [*sorted(item.reads_from)],
-        "sends_to": [*sorted(item.sends_to)],
-        "result_labels": [*sorted(item.result_labels)],
-        "targets": [*sorted(item.targets)],
-        "digest": item.digest,
-    }
-    domains = _domain_uids(item)
+    return [*_entities_of_agent(agent), _entity(action.uid, {}, action.within), *_entities_of_item(item)]
+
+
+def entities_of_approval(approver: ApproverFacts, item: ItemFacts) -> list[Json]:
+    """Return the entities of the question whether this person may approve a request about this item."""
+    itself = approver_entity(approver)
+    roles = sorted(itself.within)
     return [
-        *_entities_of_agent(agent),
-        _entity(action.uid, {}, action.within),
-        _entity(_item_uid(item), own, [_server_uid(item)]),
-        _entity(_server_uid(item), {}, domains),
-        *(_entity(domain) for domain in domains),
+        _entity(itself.uid, {"name": approver.name}, roles),
+        *(_entity(role) for role in roles),
+        _entity(APPROVING.uid),
+        *_entities_of_item(item),
     ]
 
 
@@ -87,6 +90,27 @@ def _entities_of_agent(agent: AgentFacts) -> list[JsonObject]:
         _entity(itself.uid, {"owner": {"__entity": _uid_json(owner)}}, groups),
         _entity(owner, {"name": agent.owner}),
         *(_entity(group) for group in groups),
+    ]
+
+
+def _entities_of_item(item: ItemFacts) -> list[JsonObject]:
+    own: JsonObject = {
+        "server": item.server,
+        "name": item.name,
+        "domain": item.domain,
+        "effect": str(item.effect),
+        "sensitivity": item.sensitivity,
+        "reads_from": [*sorted(item.reads_from)],
+        "sends_to": [*sorted(item.sends_to)],
+        "result_labels": [*sorted(item.result_labels)],
+        "targets": [*sorted(item.targets)],
+        "digest": item.digest,
+    }
+    domains = _domain_uids(item)
+    return [
+        _entity(_item_uid(item), own, [_server_uid(item)]),
+        _entity(_server_uid(item), {}, domains),
+        *(_entity(domain) for domain in domains),
     ]
 
 

@@ -10,6 +10,7 @@ What the engine alone can do (compile a text, validate a type) it is asked for t
 - one that names `delegate` is validated against what a delegation is asked with, and if it names nothing else against
   that alone. A forbid over any action at all counts there too; if it looks at what only items have, that is a warning:
   no set that was fit stops being so, and a delegation that meets such a policy is denied as an error
+- one that names `approve` is validated against what an approval is asked with; no other has a say there
 - what is named and not pinned cannot match anything: a warning, so that a forbid can be in place before its item is,
   and an item that is gone does not take the whole set with it
 
@@ -20,16 +21,18 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from mediator.canonical import JsonObject
+from mediator.policy.approving import APPROVE
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.policy import OPEN_GROUPS, Policy, Uid, finding_of, is_item_action, policy_from
 from mediator.policy.projection import ACTION_TYPE
 from mediator.policy.request import DELEGATE, Action
-from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item, text_for_delegation
+from mediator.policy.schema import ANY_ITEM, ItemSchema, text_for_any_item, text_for_approval, text_for_delegation
 from mediator.policy.slicing import may_matter
 from mediator.policy.source import Source, excess_of, split_policies
 from mediator.policy.types import quoted
@@ -39,11 +42,12 @@ _REMEDIES: Final = (
     ("not found", "see the attributes in policies/README.md; an item's arguments are under `context.args`"),
     ("applicable action", "its scope matches no call at all: look at the types of principal, action and resource"),
 )
-_EMPTY_SO_FAR: Final = frozenset({("task", "labels"), ("task", "novel"), ("provenance",), ("justified",)})
+_EMPTY_SO_FAR: Final = frozenset({("task", "labels"), ("provenance",)})
 _FAILS_AT_DELEGATIONS: Final = (
     "each delegation that meets it is denied as an error: say `resource is Mediator::Tool` in its scope, "
     "or which actions it is of"
 )
+_NAMED: Final = re.compile(r"""@id\s*\(\s*"([a-z0-9._-]{1,80})"\s*\)""")  # as its author calls what cannot be read
 _REMEDY: Final = "see policies/README.md for what a policy may read"
 
 
@@ -105,7 +109,12 @@ def _policy_of(source: Source, compiler: PolicyCompiler) -> Policy | list[Policy
             return policy_from(compiled, source)
     message = f"this is no policy: {fault}"
     remedy = "see https://docs.cedarpolicy.com/policies/syntax-policy.html, and the default set for examples"
-    return [PolicyFinding(file=source.file, line=source.line, policy_id="", message=message, remedy=remedy)]
+    named = _NAMED.search(source.text)
+    return [
+        PolicyFinding(
+            file=source.file, line=source.line, policy_id=named[1] if named else "", message=message, remedy=remedy
+        )
+    ]
 
 
 def _same_ids(policies: Iterable[Policy]) -> Iterator[PolicyFinding]:
@@ -142,6 +151,8 @@ def _ill_typed(
 def _schema_for(checked_for: str, actions: frozenset[str], items: Mapping[str, ItemSchema]) -> str:
     if checked_for == DELEGATE:
         return text_for_delegation(actions)
+    if checked_for == APPROVE:
+        return text_for_approval(actions)
     return items[checked_for].text(actions) if checked_for else _text_for_any_item(actions)
 
 
@@ -153,7 +164,11 @@ def _ill_typed_finding(policy: Policy, text: str, checked_for: str) -> PolicyFin
 
 
 def _checked_for(policy: Policy, items: Mapping[str, ItemSchema]) -> Iterator[str]:
-    """Yield for what the policy must be well typed: items, `delegate`; the empty name stands for any item."""
+    """Yield for what the policy must be well typed: items, `delegate`, `approve`; the empty name stands for any item."""
+    if policy.names_approval:
+        yield APPROVE
+        if policy.names_approval_only:
+            return
     if policy.may_decide_delegations:
         yield DELEGATE
     is_of_agents = policy.names_delegation_only or (policy.may_decide_delegations and policy.is_done_to_agents_only)

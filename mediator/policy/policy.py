@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, final
 
 from mediator.canonical import Json, JsonObject
 from mediator.effect import Effect
+from mediator.policy.approving import APPROVE
 from mediator.policy.decision import Obligation
 from mediator.policy.finding import PolicyFinding, Severity
 from mediator.policy.projection import ACTION_TYPE, Mentions, mentions_of
@@ -25,7 +26,7 @@ REASON_MAX: Final = 300  # characters: one sentence, which an agent reads
 _KNOWN_ANNOTATIONS: Final = frozenset({"id", "reason", "obligation"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
 OPEN_GROUPS: Final = ("effect:", "server:", "domain:")  # of actions, of items of every kind
-_SHARED_ACTIONS: Final = (*(action.value for action in Action if action is not Action.CALL), DELEGATE)
+_SHARED_ACTIONS: Final = (*(action.value for action in Action if action is not Action.CALL), DELEGATE, APPROVE)
 _KNOWN_ACTIONS: Final = (*CALL_GROUPS.values(), *_SHARED_ACTIONS)
 _TYPES_OF_AGENTS: Final = frozenset({"Mediator::Agent", "Mediator::AgentClass", "Mediator::Team"})
 
@@ -61,6 +62,8 @@ class Policy:
     action: Scope
     resource: Scope
     mentions: Mentions
+    conditions: Json = field(default=None, hash=False, repr=False)
+    """As the engine read them: a list of `{kind, body}`."""
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -81,6 +84,16 @@ class Policy:
     def names_delegation_only(self) -> bool:
         """Tell whether it applies to delegations and to nothing else."""
         return self.names_delegation and all(uid.id == DELEGATE for uid in self.action.uids)
+
+    @property
+    def names_approval(self) -> bool:
+        """Tell whether the scope names `approve`: nothing else decides who may approve."""
+        return any(uid.id == APPROVE for uid in self.action.uids)
+
+    @property
+    def names_approval_only(self) -> bool:
+        """Tell whether it applies to approvals and to nothing else."""
+        return self.names_approval and all(uid.id == APPROVE for uid in self.action.uids)
 
     @property
     def is_done_to_agents_only(self) -> bool:
@@ -120,6 +133,7 @@ def policy_from(compiled: JsonObject, source: Source) -> Policy | list[PolicyFin
         action=_scope_from(compiled.get("action")),
         resource=_scope_from(compiled.get("resource")),
         mentions=mentions_of(compiled.get("conditions")),
+        conditions=compiled.get("conditions"),
     )
     return list(_faults_of(policy, texts)) or policy
 
@@ -152,6 +166,12 @@ def _faults_of(policy: Policy, annotations: dict[str, str]) -> Iterator[PolicyFi
         yield finding_of(policy, f"the obligation `{annotations['obligation']}` is not known", f"known are {known}")
     if "obligation" in annotations and policy.forbids:
         yield finding_of(policy, "an obligation stands on a forbid, which leaves nothing to do", "put it on a permit")
+    if policy.obligation is Obligation.TWO_APPROVERS and not policy.names_approval_only:
+        yield finding_of(
+            policy,
+            f"the obligation `{policy.obligation}` is a duty of who approves, and stands on a policy of something else",
+            f'put it on a permit with `action == {ACTION_TYPE}::"{APPROVE}"`',
+        )
     yield from _faults_of_scope(policy)
 
 

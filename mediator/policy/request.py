@@ -136,10 +136,20 @@ class GrantFacts:
     expires_ms: int
 
 
+@unique
+class Novel(StrEnum):
+    """In which respect a call is new to its agent: nothing like it was allowed to that agent for so many days."""
+
+    TOOL = "tool"
+    SERVER = "server"
+    EFFECT = "effect"
+    DESTINATION = "destination"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFacts:
-    """What this task has seen and done so far; `novel` names what it meets for the first time."""
+    """What this task has seen and done so far; `novel` says in which respects (`Novel`) the call is new to its agent."""
 
     id: str
     labels: frozenset[str]
@@ -147,6 +157,38 @@ class TaskFacts:
     age_ms: int
     novel: frozenset[str]
     denials: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFacts:
+    """What the declared targets of a call name: hosts (with their ports) or names of where data goes, and paths.
+
+    The path of a URL stands behind its host. `unread` are pointers to targets that are no text, in which nothing is seen.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+
+
+BY_AGENT: Final = "agent"
+"""`by` of a justification that an agent wrote: the one that calls, or one that handed its authority on."""
+
+BY_OWNER: Final = "owner"
+"""`by` of one that the task's owner signed when the task was opened."""
+
+NO_TARGETS: Final = TargetFacts()
+"""Of what has no targets."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JustificationFacts:
+    """Why the call is made: whose words those are (`BY_AGENT`, `BY_OWNER`), in how many bytes. What they say is for people."""
+
+    by: str
+    size_bytes: int
 
 
 @final
@@ -181,18 +223,23 @@ class BaseFacts:
     """The circumstances that every policy may read, whatever the item.
 
     `method` is the agent's, also where a server asks for something in the course of it.
+    `destination` are the domains that the item is declared to send to, `targets` what this call's own arguments name.
     `proof` says how the credential was presented: `UNPROVEN`, or which key was proven beside it. `justified` tells whether an intent
-    names this call (P6). `provenance` names where the arguments' values came from.
+    names this call (P6). `provenance` names where the arguments' values came from. `utc_offset_seconds` is the operator's
+    zone at `now_ms`.
     """
 
     chain: ChainFacts
     grant: GrantFacts
     task: TaskFacts
     destination: frozenset[str]
+    targets: TargetFacts
     proof: str
     approval: ApprovalFacts | None
     justified: bool
+    justification: JustificationFacts | None
     now_ms: int
+    utc_offset_seconds: int
     protocol: str
     method: str
     request_hash: str

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias, assert_never, final
 
 from mediator.canonical import JsonObject
 from mediator.kind import ItemKind
+from mediator.policy.approving import APPROVAL, APPROVE, OPERATOR_TYPE, ROLE_TYPE
 from mediator.policy.arguments import Findings, reader_of
 from mediator.policy.context import (
     BASE,
@@ -30,6 +31,7 @@ from mediator.policy.context import (
     reader_of_ask,
     reader_of_base,
 )
+from mediator.policy.credentials import find_credentials
 from mediator.policy.entities import ITEM_TYPES, item_entity
 from mediator.policy.policy import Uid
 from mediator.policy.projection import ACTION_TYPE
@@ -50,17 +52,19 @@ ANY_ITEM: Final[Mapping[ItemKind, str]] = MappingProxyType({kind: f"any-{kind}" 
 """What stands for every item of a kind in validation; no policy can name it."""
 
 _SERVER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)  # a local name: the item's action stays unambiguous
-_ENTITIES: Final = """\
-  entity User { name: String };
+_ENTITIES: Final = f"""\
+  entity User {{ name: String }};
+  entity {ROLE_TYPE};
+  entity {OPERATOR_TYPE} in [{ROLE_TYPE}] {{ name: String }};
   entity AgentClass;
   entity Team;
-  entity Agent in [AgentClass, Team] { owner: User };
+  entity Agent in [AgentClass, Team] {{ owner: User }};
   entity Domain;
   entity Server in [Domain];
-  entity Tool, Prompt, Resource in [Server, Domain] {
+  entity Tool, Prompt, Resource in [Server, Domain] {{
     server: String, name: String, domain: String, effect: String, sensitivity: Long, reads_from: Set<String>,
     sends_to: Set<String>, result_labels: Set<String>, targets: Set<String>, digest: String
-  };"""
+  }};"""
 
 
 class CallContext(NamedTuple):
@@ -68,6 +72,7 @@ class CallContext(NamedTuple):
 
     attributes: JsonObject
     opaque: frozenset[str]
+    secrets: tuple[str, ...] = ()
 
 
 ContextReader: TypeAlias = Callable[[BaseFacts, JsonObject], CallContext]
@@ -98,8 +103,12 @@ class ItemSchema:
     def question_text(self, action: Action, wanted: Paths = EVERYTHING) -> str:
         """Return the schema to ask with: of the context, what is wanted; of all else, the names alone."""
         kind = ITEM_TYPES[self.item.kind]
-        asked = _Applied(self.action(action).uid.id, (), (kind,), pruned(self._context_of(action), wanted))
+        asked = _Applied(self.action(action).uid.id, (), (kind,), self.question_context(action, wanted))
         return f"namespace Mediator {{ entity Agent; entity {kind}; action {quoted(asked.action)} {_application(asked)}; }}\n"
+
+    def question_context(self, action: Action, wanted: Paths = EVERYTHING) -> Record:
+        """Return the type of the context that `question_text` declares."""
+        return pruned(self._context_of(action), wanted)
 
     def _context_of(self, action: Action) -> Record:
         match action:
@@ -118,15 +127,16 @@ class ItemSchema:
         What it returns raises `Refused` (`ARGUMENTS_INVALID`) for arguments that do not fit the pinned schema.
         """
         item, read_base = self.item, reader_of_base(wanted)
-        wants_args, wants_pin, wants_opaque, wants_nulls = (
-            bool(below(wanted, name)) for name in ("args", "pin", "opaque", "nulls")
+        wants_args, wants_pin, wants_opaque, wants_nulls, wants_secrets = (
+            bool(below(wanted, name)) for name in ("args", "pin", "opaque", "nulls", "secrets")
         )
         read_arguments = reader_of(self.arguments, below(wanted, "args"))
 
         def read(base: BaseFacts, arguments: JsonObject) -> CallContext:
             findings = Findings()
             args = read_arguments(arguments, (), findings)
-            opaque = opaque_with_targets(findings.opaque, item) if findings.opaque else frozenset()
+            hidden = [*findings.opaque, *base.targets.unread]
+            opaque = opaque_with_targets(hidden, item) if hidden else frozenset()
             context = read_base(base)
             if wants_args:
                 context["args"] = args
@@ -136,7 +146,11 @@ class ItemSchema:
                 context["opaque"] = [*sorted(opaque)]
             if wants_nulls:
                 context["nulls"] = [*findings.nulls]
-            return CallContext(context, opaque)
+            secrets: tuple[str, ...] = ()
+            if wants_secrets:
+                secrets = find_credentials(arguments)
+                context["secrets"] = [*secrets]
+            return CallContext(context, opaque, secrets)
 
         return read
 
@@ -208,13 +222,19 @@ def text_for_delegation(others: Iterable[str] = ()) -> str:
     return _schema_text([_Applied(DELEGATE, (), ("Agent",), DELEGATION)], others)
 
 
+def text_for_approval(others: Iterable[str] = ()) -> str:
+    """Return the schema of an approval, likewise; it is the same for all items."""
+    return _schema_text([_Applied(APPROVE, (), _ANY_TYPE, APPROVAL, OPERATOR_TYPE)], others)
+
+
 class _Applied(NamedTuple):
-    """An action that may be asked about: the groups that it is in, and to what it is done, with which context."""
+    """An action that may be asked about: the groups that it is in, and who does it to what, with which context."""
 
     action: str
     groups: tuple[str, ...]
     types: tuple[str, ...]
     context: Record
+    principal: str = "Agent"
 
 
 _ANY_TYPE: Final = tuple(ITEM_TYPES.values())
@@ -242,4 +262,4 @@ def _membership(applied: _Applied) -> str:
 
 def _application(applied: _Applied) -> str:
     types = ", ".join(applied.types)
-    return f"appliesTo {{ principal: [Agent], resource: [{types}], context: {text_of(applied.context)} }}"
+    return f"appliesTo {{ principal: [{applied.principal}], resource: [{types}], context: {text_of(applied.context)} }}"

@@ -17,12 +17,14 @@ from pydantic_core import ErrorDetails
 
 from mediator.refusal import Reason, Refused
 from mediator.settings.credentials import MARKS, MODELS
+from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
 from mediator.settings.quotas import BreakerSettings, BudgetSettings, LoopSettings, RateSettings
 from mediator.settings.section import Section
 from mediator.settings.sections import (
     SETTINGS_FILE,
     AgentSettings,
+    ApprovalSettings,
     DelegationSettings,
     LedgerSettings,
     LimitSettings,
@@ -49,6 +51,8 @@ _SECTIONS: Final[Mapping[str, type[Section]]] = {
     "proof": ProofSettings,
     "manifests": ManifestSettings,
     "policy": PolicySettings,
+    "approvals": ApprovalSettings,
+    "decision_point": DecisionPointSettings,
     "tool_server": ToolServerSettings,
     "telemetry": TelemetrySettings,
     "ledger": LedgerSettings,
@@ -96,6 +100,7 @@ def parse_settings(main: Toml, parts: Sequence[tuple[str, Toml]] = (), file: str
     _must_be_unique("agent", "name", [(file, agent.name) for agent in settings.agents])
     _must_be_unique("issuer", "name", [(file, issuer.name) for issuer in settings.issuers])
     _must_be_unique("issuer", "issuer", [(file, issuer.issuer or "the local one") for issuer in settings.issuers])
+    _must_be_unique("decision_point", "name", [(file, one.name) for one in settings.decision_points])
     _must_be_unique("workload_issuer", "name", [(file, one.name) for one in settings.workload_issuers])
     _must_be_unique("budget", "name", [(file, one.name) for one in settings.budgets])
     _must_be_unique("rate", "name", [(file, one.name) for one in settings.rates])

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from mediator.effect import Effect
 from mediator.settings.credentials import CredentialValue
+from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
 from mediator.settings.quotas import DEFAULT_RATE, BreakerSettings, BudgetSettings, LoopSettings, Quotas, RateSettings
 from mediator.settings.section import Section
@@ -41,6 +42,7 @@ from mediator.settings.values import (
     ToolServerName,
     Url,
     Words,
+    ZoneName,
     bracketed,
     expected,
     host_of_url,
@@ -155,10 +157,18 @@ class ManifestSettings(Section):
     freshness_seconds: Annotated[int, Field(ge=1, le=3600)] = 60  # the issue's number: so long may drift go unheard of
 
 
+class ApprovalSettings(Section):
+    """`[approvals]`: how long a request waits for a person, and what they said is good."""
+
+    minutes: Annotated[int, Field(ge=1, le=60)] = 15  # as a token lives: longer than a coffee, shorter than a meeting
+
+
 class PolicySettings(Section):
-    """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force."""
+    """`[policy]`: the folder of Cedar policies, their cases and the statement that puts them in force; what they read."""
 
     folder: Text = "policies"
+    timezone: ZoneName = "UTC"  # of `context.calendar.local`
+    novelty_days: Annotated[int, Field(ge=1, le=366)] = 30  # a monthly errand is not new each time
 
 
 class ToolServerSettings(Section):
@@ -279,6 +289,10 @@ class Settings(Section):
     proof: ProofSettings = ProofSettings()
     manifests: ManifestSettings = ManifestSettings()
     policy: PolicySettings = PolicySettings()
+    approvals: ApprovalSettings = ApprovalSettings()
+    decision_points: Annotated[
+        tuple[DecisionPointSettings, ...], Field(alias="decision_point", strict=False, max_length=8)
+    ] = ()
     tool_servers: Annotated[tuple[ToolServerSettings, ...], Field(alias="tool_server", strict=False)] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
     ledger: LedgerSettings = LedgerSettings()

@@ -169,6 +169,9 @@ Environment = Annotated[
 ToolServerName = Annotated[
     str, _matching(r"[a-z0-9][a-z0-9-]{0,19}", "1 to 20 of `a-z`, `0-9`, `-`, and no `-` at the start")
 ]
+ZoneName = Annotated[
+    str, _matching(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}", "a time zone such as `Europe/Oslo`")
+]
 AgentName = Annotated[
     str,
     _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, `.`, `_`, `-`, a letter or digit first"),

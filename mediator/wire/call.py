@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import InitVar, dataclass, replace
 from typing import Final, TypeAlias, final
 
+from mediator.because import EXPECTED, is_because
 from mediator.canonical import Digest, Json, JsonObject, canonical_bytes, digest_of_bytes
 from mediator.evidence import Seal
 from mediator.kind import ItemKind
@@ -47,7 +48,10 @@ _SEAL: Final = Seal("mediator.wire.call")
 _PARAM_HEADERS_MAX: Final = 64  # one for each argument that a tool declares; a record keeps them
 _TRACE_KEY: Final = "traceparent"
 _PROGRESS_KEY: Final = "progressToken"
-_META_READ: Final = ENVELOPE_KEYS | {_TRACE_KEY, _PROGRESS_KEY}
+JUSTIFICATION_KEY: Final = "org.mcp-mediator/justification"
+"""In `_meta`, for this mediator alone: why the call is made, in the agent's words."""
+
+_META_READ: Final = ENVELOPE_KEYS | {_TRACE_KEY, _PROGRESS_KEY, JUSTIFICATION_KEY}
 _DROPPED_MAX: Final = 32  # names; an agent may send thousands, and a record holds them
 _DROPPED_LENGTH_MAX: Final = 64
 
@@ -69,6 +73,7 @@ class Call:
     the call that became it, once the handle is open (`of_item`).
     `trace_parent` is what `params._meta` says; `http_trace_parent` what the header says, good for a link alone.
     `param_headers` is compared with the arguments once the pinned schema is known (`wire/param_headers.py`).
+    `justification` is why, in the agent's own words: a value like the arguments, and no part of what is forwarded.
     `dropped` names what goes no further: keys of `_meta`, and `params.` with another member of the parameters.
     """
 
@@ -90,6 +95,7 @@ class Call:
     trace_parent: TraceParent | None
     http_trace_parent: TraceParent | None
     param_headers: ParamHeaders
+    justification: str | None
     dropped: tuple[str, ...]
     source: str
     seal: InitVar[Seal]
@@ -154,6 +160,7 @@ def parse_call(
         trace_parent=find_trace_parent(envelope.meta.get(_TRACE_KEY)),
         http_trace_parent=_http_trace_parent(envelope),
         param_headers=_param_headers(envelope) if envelope.param_headers else (),
+        justification=_justification(envelope.meta) if JUSTIFICATION_KEY in envelope.meta else None,
         dropped=_dropped(asked.dropped, envelope.meta),
         source=arrival.source,
     )
@@ -166,6 +173,11 @@ def with_answers(call: Call, answers: JsonObject | None) -> Call:
     """
     digest = None if answers is None else digest_of_bytes(_canonical(answers))
     return replace(call, answers=answers, answers_digest=digest, seal=_SEAL)
+
+
+def without_answers(call: Call) -> Call:
+    """Return the same call as it was made at first: without the handle that it shows, and what it answers."""
+    return replace(call, answers=None, answers_digest=None, state=None, seal=_SEAL)
 
 
 def of_item(call: Call, name: str, arguments: JsonObject) -> Call:
@@ -192,12 +204,15 @@ def call_form(call: Call) -> JsonObject:
         "trace_parent": _trace_form(call.trace_parent),
         "http_trace_parent": _trace_form(call.http_trace_parent),
         "param_headers": [[name, digest] for name, digest in call.param_headers],
+        **({} if call.justification is None else {"justification": _digest_of(call.justification)}),
         "dropped": [*call.dropped],
         "source": call.source,
     }
 
 
-def recall_call(form: JsonObject, arguments: JsonObject, answers: JsonObject | None = None) -> Call:
+def recall_call(
+    form: JsonObject, arguments: JsonObject, answers: JsonObject | None = None, justification: str | None = None
+) -> Call:
     """Return the call as a decision record and its values kept it, for a replay.
 
     Raises `Refused(MALFORMED)` for any other form, and for arguments that are not the recorded ones.
@@ -239,13 +254,15 @@ def recall_call(form: JsonObject, arguments: JsonObject, answers: JsonObject | N
                 trace_parent=_trace_of(trace_parent),
                 http_trace_parent=_trace_of(http_trace_parent),
                 param_headers=tuple(map(_param_header_of, param_headers)),
+                justification=justification,
                 dropped=tuple(map(str, dropped)),
                 source=source,
             )
         case _:
             raise _unreadable()
-    if call.arguments_digest != digest or call.answers_digest != answers_digest:
-        raise Refused(Reason.MALFORMED, "the kept arguments or answers are not the recorded ones")
+    is_recorded = call.arguments_digest == digest and call.answers_digest == answers_digest
+    if not is_recorded or _digest_of(justification) != form.get("justification"):
+        raise Refused(Reason.MALFORMED, "the kept arguments, answers or justification are not the recorded ones")
     return call
 
 
@@ -262,6 +279,7 @@ def _make_call(
     trace_parent: TraceParent | None,
     http_trace_parent: TraceParent | None,
     param_headers: ParamHeaders,
+    justification: str | None,
     dropped: tuple[str, ...],
     source: str,
 ) -> Call:
@@ -285,6 +303,7 @@ def _make_call(
         trace_parent=trace_parent,
         http_trace_parent=http_trace_parent,
         param_headers=param_headers,
+        justification=justification,
         dropped=dropped,
         source=source,
         seal=_SEAL,
@@ -327,6 +346,13 @@ def _param_headers(envelope: Envelope) -> ParamHeaders:
         detail = f"more than {_PARAM_HEADERS_MAX} `{PARAM_HEADER_PREFIX}*` headers"
         raise Refused(Reason.HEADER_MISMATCH, detail, sentence=detail, code=HEADER_MISMATCH)
     return tuple((name, _digest_of(decode_header_value(value))) for name, value in envelope.param_headers)
+
+
+def _justification(meta: JsonObject) -> str:
+    why = meta[JUSTIFICATION_KEY]
+    if not is_because(why):
+        raise _invalid(f"`_meta` `{JUSTIFICATION_KEY}`: expected {EXPECTED}")
+    return why
 
 
 def _digest_of(text: str | None) -> Digest | None:

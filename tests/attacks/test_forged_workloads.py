@@ -20,10 +20,12 @@ import pytest
 
 from mediator.assembly.folder import Folder, open_folder
 from mediator.assembly.token_desk import TokenDesk
+from mediator.assembly.token_proofs import join_task
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.cli.main import run
 from mediator.delegation.token_request import ClientCredentials, Exchange
 from mediator.evidence import Secret
+from mediator.identity.client_assertion import SESSION
 from mediator.identity.oauth_error import OAuthError, TokenRefused
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings
@@ -409,3 +411,13 @@ async def test_a_workload_token_is_no_access_token(platforms: Platforms) -> None
     told = await platforms.agents.token("planner")
     with pytest.raises(Refused):
         platforms.tokens.authenticate(Secret(told["access_token"]), None)
+
+
+@promise("P5", "P9")
+async def test_a_workloads_token_opens_no_session(platforms: Platforms) -> None:
+    """Ours: a session is proven by the agent's own key, and whoever holds what a platform issued has none."""
+    told = await platforms.tokens.issue(platforms.tokens.authenticate(platforms.svid(), None), ASKED)
+    held = platforms.spire.svid("/planner", BASE_URL + SESSION, platforms.now, None, None, grant=told["grant"])
+    with pytest.raises(TokenRefused) as stop:
+        join_task(platforms.tokens.desk, held)
+    assert (stop.value.error, stop.value.reason) == (OAuthError.INVALID_CLIENT, Reason.PROOF_INVALID)

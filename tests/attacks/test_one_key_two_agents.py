@@ -6,8 +6,10 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,22 @@ from mediator.adapters.ledger_segments.showing import Wanted, find_entries
 from mediator.assembly.folder import Folder, open_folder, read_settings
 from mediator.assembly.mediator import Mediator
 from mediator.assembly.token_desk import TokenDesk
+from mediator.canonical import DEFAULT_LIMITS, JsonObject, canonical_bytes
 from mediator.cli.init_settings import PROFILE
 from mediator.cli.main import run
+from mediator.delegation.details import TYPE
+from mediator.delegation.token_request import ClientCredentials
+from mediator.edge.oauth_metadata import TOKEN
+from mediator.evidence import Secret
 from mediator.identity.client_assertion import sign_client_assertion
+from mediator.identity.compact import parse_compact
 from mediator.identity.oauth_error import TokenRefused
+from mediator.identity.proof import Shown, thumbprint_of
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.opened import BASE_URL, asks, opened, task_subject
 from tests.simulated.people import key_of
+from tests.simulated.proofs import ProvingKey
 from tests.simulated.running import OWNER
 
 ISSUER = '[[workload_issuer]]\nname = "spire"\ntrust_domain = "prod.example"\nkeys_file = "spire.json"\n'
@@ -109,3 +119,21 @@ async def test_the_key_of_an_instance_that_ended_is_no_other_instances(home: Fol
     async with opened(home) as again:
         assert refused(again) is Reason.NOT_COVERED
         assert len(again.store.list_grants()) == 2
+
+
+@promise("P4", "P5")
+async def test_a_token_of_an_instance_is_bound_to_its_key_over_any_connection(mediator: Mediator) -> None:
+    """Issue 6: a certificate is a machine's, or a sidecar's; what another process of it may use is not this one's."""
+    key, other = key_of("instance"), ProvingKey()
+    grant = mediator.desk.open(asks(mediator, task_subject(instance_key=key.public.text)))
+    tokens, now_ms = TokenDesk(desk=mediator.desk), mediator.ports.clock.now_ms()
+    held: JsonObject = {"type": TYPE, "grant": grant.id}
+    asked = ClientCredentials(authorization_details=canonical_bytes([held]).decode(), scope=None, targets=())
+    alone = Shown(proofs=(), is_dpop=False, method="POST", url=BASE_URL + TOKEN, certificate=other.thumbprint)
+    proving = other.shown(url=alone.url, now=now_ms // 1000)
+    bound_to = []
+    for shown in (None, alone, replace(proving, certificate=other.thumbprint)):
+        client = tokens.authenticate(sign_client_assertion(key, PROFILE, BASE_URL, secrets.token_hex(8), now_ms), None)
+        told = await tokens.issue(client, asked, None if shown is None else tokens.verify_proof(shown))
+        bound_to.append(parse_compact(Secret(str(told["access_token"])), DEFAULT_LIMITS)[1]["cnf"])
+    assert bound_to == [{"jkt": thumbprint_of(key.public)}] * 2 + [{"jkt": other.thumbprint}]

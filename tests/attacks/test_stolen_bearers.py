@@ -10,13 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import anyio
 import httpx2
 
+from mediator.canonical import DEFAULT_LIMITS, JsonObject, canonical_bytes
 from mediator.edge.oauth_metadata import TOKEN
+from mediator.evidence import Secret
+from mediator.identity.compact import parse_compact
 from tests.promises import promise
+from tests.simulated.arrivals import enveloped, message
 from tests.simulated.fleet import Fleet, details, good
 from tests.simulated.proofs import ProvingKey
 from tests.simulated.proving import Prover, bound
@@ -24,6 +30,8 @@ from tests.simulated.replies import tools_call
 from tests.simulated.running import Running, reason_in, running, started
 from tests.simulated.tool_server import SimulatedToolServer, tool
 
+LEGACY: Final = "2025-06-18"
+SECONDS: Final = 10
 READ, WRITE = tools_call("tools__echo"), tools_call("tools__save")
 
 
@@ -35,6 +43,7 @@ def server() -> SimulatedToolServer:
 async def at_work(tmp_path: Path, fleet: Fleet | None = None, **more: Any) -> AsyncIterator[Running]:
     before = None if fleet is None else fleet.write
     servers = {"tools": server()}
+    more.setdefault("without_policies", ("novelty.cedar",))  # what is asked here is who acts, not whether it ever did
     async with running(tmp_path, servers, effects={"tools/save": "write"}, before_start=before, **more) as mediator:
         yield mediator
 
@@ -224,6 +233,71 @@ async def test_where_a_nonce_is_demanded_a_proof_made_beforehand_is_refused(tmp_
         assert refused(answer) == (401, "PROOF_INVALID")
         assert answer.headers["www-authenticate"].startswith('DPoP error="use_dpop_nonce"')
         nonce = answer.headers["dpop-nonce"]
-        assert refused(await agent.post(READ, proof=agent.proof(nonce="x" + nonce[1:]))) == (401, "PROOF_INVALID")
+        assert refused(await agent.post(READ, proof=agent.proof(nonce=nonce[1:] + "~"))) == (401, "PROOF_INVALID")
         assert reason_in(await agent.post(READ, proof=agent.proof(nonce=nonce))) is None
         assert reached(mediator) == ["echo"]
+
+
+@promise("P1", "P5", "P6")
+async def test_a_stolen_bearer_has_no_part_in_the_session_of_who_proves_a_key(tmp_path: Path) -> None:
+    """Ours: what a tool server asks in the course of a write is answered by nobody who may not write."""
+    async with at_work(tmp_path, permitted=["elicit"]) as mediator:
+        key = ProvingKey()
+        agent = Prover(mediator, await bound(mediator, key, effects="read,write", tools="tools/*"), key)
+        grant = parse_compact(Secret(agent.token), DEFAULT_LIMITS)[1]["grant"]
+        stolen = mediator.mediator.desk.token(str(grant))[0].reveal()  # of the same grant, and bound to no key
+        hello: JsonObject = {"protocolVersion": LEGACY, "capabilities": {"elicitation": {}}, "clientInfo": {}}
+        opened = await agent.post(canonical_bytes(message("initialize", hello)))
+        session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": LEGACY}
+        said, asked = asking_once(mediator.servers["tools"])
+        call = canonical_bytes(message("tools/call", {"name": "tools__save", "arguments": {"text": "x"}}))
+        answer: JsonObject = {"jsonrpc": "2.0", "id": "mediator-1", "result": {"action": "accept", "content": {}}}
+        async with anyio.create_task_group() as calling:
+            calling.start_soon(partial(agent.post, call, **session))
+            with anyio.fail_after(SECONDS):
+                await asked.wait()
+            await anyio.sleep(0.2)  # until the agent hears of it
+            theirs = await mediator.post(canonical_bytes(answer), token=stolen, **session)
+            assert (theirs.status_code, said) == (404, [None])
+            assert (await agent.post(canonical_bytes(answer), **session)).status_code == 202
+        assert said == [None, {"input": {"action": "accept", "content": {}}}]
+
+
+@promise("P1", "P5", "P6")
+async def test_a_stolen_bearer_goes_on_with_no_write_that_was_begun_with_a_proof(tmp_path: Path) -> None:
+    """MCP 2026-07-28, MRTR: the handle is of the grant, and who shows it is judged anew."""
+    async with at_work(tmp_path, permitted=["elicit"]) as mediator:
+        key = ProvingKey()
+        agent = Prover(mediator, await bound(mediator, key, effects="read,write", tools="tools/*"), key)
+        grant = parse_compact(Secret(agent.token), DEFAULT_LIMITS)[1]["grant"]
+        stolen = mediator.mediator.desk.token(str(grant))[0].reveal()
+        said, _ = asking_once(mediator.servers["tools"])
+        able: JsonObject = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        params: JsonObject = {"name": "tools__save", "arguments": {"text": "x"}}
+        asked = (await agent.post(enveloped("tools/call", params, meta=able))).json()["result"]
+        given: JsonObject = {"input": {"action": "accept", "content": {}}}
+        going_on = enveloped(
+            "tools/call", {**params, "inputResponses": given, "requestState": asked["requestState"]}, meta=able
+        )
+        assert reason_in(await mediator.post(going_on, token=stolen)) == "PROOF_REQUIRED"
+        assert said == [None]
+        assert reason_in(await agent.post(going_on)) is None
+        assert said == [None, given]
+
+
+def asking_once(server: SimulatedToolServer) -> tuple[list[Any], anyio.Event]:
+    """Have the server ask before it saves; return what it is told each time, and what is set once it has asked."""
+    said: list[Any] = []
+    has_asked = anyio.Event()
+
+    def save(_arguments: Any) -> dict[str, Any]:
+        said.append(server.calls[-1].params.get("inputResponses"))
+        if said[-1] is None:
+            form = {"message": "Sure?", "requestedSchema": {"type": "object"}}
+            has_asked.set()
+            asked = {"input": {"method": "elicitation/create", "params": form}}
+            return {"resultType": "input_required", "inputRequests": asked, "requestState": "s"}
+        return {"content": [{"type": "text", "text": "saved"}]}
+
+    server.answer_with("save", save)
+    return said, has_asked

@@ -20,7 +20,9 @@ import pytest
 from mediator.assembly.folder import read_key
 from mediator.assembly.sessions import open_session
 from mediator.canonical import JsonObject, canonical_bytes, parse_object
-from mediator.identity.client_assertion import sign_client_assertion
+from mediator.edge.oauth import ASSERTION_TYPE
+from mediator.edge.oauth_metadata import TOKEN
+from mediator.identity.client_assertion import SESSION, sign_client_assertion
 from mediator.identity.dsse import SigningKey
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -38,7 +40,8 @@ SECONDS = 10
 @asynccontextmanager
 async def at_work(tmp_path: Path) -> AsyncIterator[Running]:
     servers = {"tools": SimulatedToolServer(tools=[tool("echo"), tool("save")])}
-    async with running(tmp_path, servers, effects={"tools/save": "write"}) as mediator:
+    known = ("novelty.cedar",)  # what is asked here is who acts, not whether it ever did
+    async with running(tmp_path, servers, effects={"tools/save": "write"}, without_policies=known) as mediator:
         await mediator.open_task(tools="tools/*", effects="read,write")
         yield mediator
 
@@ -49,11 +52,16 @@ def key_of(mediator: Running, agent: str = "assistant") -> SigningKey:
 
 def joining(mediator: Running, **changed: Any) -> JsonObject:
     """Return the hello of an agent that works under the task that was opened for it."""
-    said: dict[str, Any] = {"key": key_of(mediator), "agent": "assistant", "grant": mediator.task} | changed
+    said: dict[str, Any] = {
+        "key": key_of(mediator),
+        "agent": "assistant",
+        "grant": mediator.task,
+        "audience": mediator.url + SESSION,
+    } | changed
     made = sign_client_assertion(
         said["key"],
         said["agent"],
-        mediator.url,
+        said["audience"],
         secrets.token_hex(8),
         time.time_ns() // 1_000_000,
         grant=said["grant"],
@@ -139,6 +147,37 @@ async def test_nobody_joins_what_is_not_theirs(tmp_path: Path, changed: dict[str
         with pytest.raises(Refused) as stop:
             await open_session(mediator.mediator, joining(mediator, **changed))
         assert stop.value.reason is reason
+
+
+@promise("P4", "P5", "P9")
+async def test_what_an_agent_signed_for_something_else_opens_no_session(tmp_path: Path) -> None:
+    """RFC 8725 §3.12: whoever names an agent's own grant as theirs has it agree to that; they are not the agent by it."""
+    async with at_work(tmp_path) as mediator:
+        for audience in (mediator.url, mediator.url + TOKEN):
+            agreed = joining(mediator, audience=audience)  # as an `actor_token` is
+            with pytest.raises(Refused) as stop:
+                await open_session(mediator.mediator, agreed)
+            assert stop.value.reason is Reason.WRONG_AUDIENCE
+        form = {
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": joining(mediator, grant=None)["assertion"],
+            "grant_type": "client_credentials",
+        }
+        told = await mediator.http.post(mediator.url + TOKEN, data=form)
+        assert (told.status_code, told.json()["error"]) == (401, "invalid_client")
+
+
+@promise("P4", "P5")
+async def test_the_task_of_one_process_is_not_joined_by_the_key_of_the_profile(tmp_path: Path) -> None:
+    """Issue 6: each works under what was opened for its own key; and that process not under what is the profile's."""
+    async with at_work(tmp_path) as mediator:
+        one = SigningKey.generate()
+        subject = task_subject(instance_key=one.public.text)
+        theirs = mediator.mediator.desk.open(asks(mediator.mediator, subject)).id
+        for changed in ({"grant": theirs}, {"key": one}):
+            with pytest.raises(Refused) as stop:
+                await open_session(mediator.mediator, joining(mediator, **changed))
+            assert stop.value.reason is Reason.GRANT_UNKNOWN
 
 
 @promise("P5", "P7")

@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,14 +14,14 @@ from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim
-from mediator.mediation.ports import CircumstancesSource, Claiming, Claims
+from mediator.mediation.ports import CircumstancesSource, Claiming, Claims, Familiarity
 from mediator.mediation.quarantine import QuarantineBook, Quarantined
 from tests.simulated.memory import MemoryStore
 
 MAC_KEY = Secret("an hmac key of at least thirty-two characters")
 
 
-class Store(CircumstancesSource, Claims, QuarantineBook, Protocol):
+class Store(CircumstancesSource, Claims, Familiarity, QuarantineBook, Protocol):
     """Its ports, and what an operator does to them."""
 
     def open(self, grant: Grant) -> None: ...
@@ -54,6 +54,12 @@ class Sqlite:
 
     def count(self, task: str, claims: Sequence[Claim]) -> None:
         self.store.count(task, claims)
+
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        return self.store.find_known(agent, marks, now_ms)
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        self.store.remember(agent, marks, now_ms)
 
     def open(self, grant: Grant) -> None:
         self.store.open_grant(grant, b"statement of " + grant.id.encode())

@@ -13,6 +13,7 @@ from benchmarks.bench_core import STEPS, WHOLE, every_probe
 from benchmarks.bench_delegation import DEPTHS, STORE_PROBES, stores
 from benchmarks.bench_identify import LINES
 from benchmarks.bench_identify import probes_of as identify_probes
+from benchmarks.bench_policies import AGAIN, QUESTIONS, prepared, probes_of
 from benchmarks.chains import PARTS, probes_by_depth
 from benchmarks.fleets import rates, revoke_amid_calls, stand
 from benchmarks.many_grants import FEW
@@ -51,6 +52,17 @@ async def test_each_way_of_being_known_is_measured(tmp_path: Path) -> None:
         assert {line.probe for line in LINES} == set(probes)
         for probe in probes.values():
             assert await probe() > 0
+
+
+@promise("P12")
+async def test_each_question_to_policy_is_measured_at_each_line_of_the_curve() -> None:
+    """Issue 7, Must show 6: every call that is asked about is allowed, among few and many."""
+    engines, _ = prepared((10, 30))
+    probes = probes_of(engines)
+    lines = [f"{what} {count}" for what in ("policies", "tools") for count in (10, 30, AGAIN)]
+    assert set(probes) == {f"{question} {line}" for question in QUESTIONS for line in lines}
+    for probe in probes.values():
+        assert await probe() > 0
 
 
 @promise("P5")

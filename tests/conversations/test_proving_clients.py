@@ -8,7 +8,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
@@ -24,7 +26,8 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey
 from jwskate import Jwk
-from mcp import Client
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from requests_oauth2client import DPoPKey, OAuth2Client
 from requests_oauth2client import PrivateKeyJwt as AnotherPrivateKeyJwt
@@ -39,12 +42,13 @@ from tests.simulated.arrivals import modern_headers
 from tests.simulated.fleet import Fleet, details, good
 from tests.simulated.proofs import base64url
 from tests.simulated.replies import tools_call
-from tests.simulated.running import Running, reason_in, running
+from tests.simulated.running import OWNER, Running, command, reason_in, running, set_up
 from tests.simulated.tool_server import SimulatedToolServer, tool
 
 NONCES = {"telemetry": "enabled = false\n[proof]\nnonce_required = true"}
 WITH_AND_WITHOUT = pytest.mark.parametrize("settings", [None, NONCES], ids=["plain", "with nonces"])
 READ = ["tools/echo"]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -216,3 +220,41 @@ async def test_a_client_of_another_house_asks_and_calls(
             assert "error" not in answer.json()
         assert was_proven_by(mediator, thumbprint)
         assert reason_in(await mediator.post(tools_call("tools__echo"))) is None  # bearers go on reading
+
+
+@promise("P5", "P6")
+async def test_a_host_that_nobody_changed_writes_under_the_task_that_was_opened_for_it(tmp_path: Path) -> None:
+    """Issue 6: over stdio the proof is the profile's key; without the task, a session of its own only reads."""
+    server = SimulatedToolServer(tools=[tool("echo"), tool("save")])
+    async with running(tmp_path, {"tools": server}, effects={"tools/save": "write"}) as mediator:
+        await mediator.open_task(tools="tools/*", effects="read,write")
+        assert await saved(mediator.folder, "--task", mediator.task)
+        assert not await saved(mediator.folder)
+        assert len(server.calls) == 1
+
+
+@promise("P5", "P6")
+async def test_alone_it_does_so_too(tmp_path: Path) -> None:
+    """Ours: `mediator stdio` is the owner of the folder then, and the audience of the agent's word is its own address."""
+    folder, server = tmp_path / "work", SimulatedToolServer(tools=[tool("save")])
+    async with server:
+        await set_up(folder, {"tools": ("--url", server.url)}, {"tools/save": "write"}, None, None)
+        words = ["--agent", "assistant", "--owner", OWNER, "--tools", "tools/save", "--effects", "write"]
+        said = await command("task", "open", *words, "--purpose", "x", "--json", "--folder", str(folder))
+        assert await saved(folder, "--task", json.loads(said)["task"])
+        assert len(server.calls) == 1
+
+
+@asynccontextmanager
+async def host(folder: Path, *more: str) -> AsyncIterator[Client]:
+    """The SDK's client over stdio, started as a host starts it."""
+    words = ["-m", "mediator", "stdio", "--agent", "assistant", "--folder", str(folder), *more]
+    environment = {"PYTHONPATH": str(ROOT), "OTEL_SDK_DISABLED": "true"}
+    started = StdioServerParameters(command=sys.executable, args=words, env=environment)
+    async with Client(stdio_client(started), cache=None) as client:
+        yield client
+
+
+async def saved(folder: Path, *more: str) -> bool:
+    async with host(folder, *more) as client:
+        return not (await client.call_tool("tools__save", {})).is_error

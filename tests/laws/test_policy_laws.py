@@ -6,9 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,21 +18,32 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mediator.adapters.engine_cedar import check_policies, prepare_engine
-from mediator.canonical import JsonObject, canonical_bytes, parse_json, parse_object
+from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object, pointer_to, readable_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.manifest.schema import prepare
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.entities import entities_of
-from mediator.policy.request import AccessRequest, Action, AgentFacts, AskFacts, ItemFacts
+from mediator.policy.request import (
+    BY_AGENT,
+    BY_OWNER,
+    AccessRequest,
+    Action,
+    AgentFacts,
+    AskFacts,
+    ItemFacts,
+    JustificationFacts,
+    TargetFacts,
+)
 from mediator.policy.schema import prepare_item, text_for_any_item
-from mediator.policy.types import EVERYTHING
+from mediator.policy.types import EVERYTHING, Array, Leaf, Record, Type
 from mediator.refusal import Reason, Refused
 from tests.laws.json_instances import instances
+from tests.laws.random_calls import answers, is_answered, real_tools
 from tests.promises import promise
 from tests.unit.policy.facts import AGENT, BASE, approved, base, call, prompt, resource, tool
 
-REAL_TOOLS: Final = Path(__file__).parents[1] / "data" / "real_tools"
+OPAQUE_LIST: Final = Path(__file__).parents[1] / "golden" / "opaque_pointers.json"
 
 
 # --- a small world, and a naive model of it --------------------------------------------------------------------------
@@ -84,6 +95,13 @@ class Model:
     applies: Callable[[Sight], bool]
 
 
+SECRET: Final = "postgres://app:" + "Xk3pQ9vLm2@db"
+
+
+def local_hour(sight: Sight) -> int:
+    return int((sight.base.now_ms // 1000 + sight.base.utc_offset_seconds) // 3600 % 24)
+
+
 def is_call(sight: Sight) -> bool:
     return sight.request.action is Action.CALL
 
@@ -132,7 +150,7 @@ MODELS: Final = (
     ),
     Model(
         '(principal is Mediator::Agent in Mediator::AgentClass::"worker", action, resource is Mediator::Tool)',
-        lambda s: s.request.principal.agent_class == "worker",
+        lambda s: s.request.principal.agent_class == "worker" and s.item.kind is ItemKind.TOOL,
     ),
     Model(
         '(principal, action in [Mediator::Action::"effect:write", Mediator::Action::"effect:send"], resource)',
@@ -172,7 +190,47 @@ MODELS: Final = (
     ),
     Model(
         f"(principal, {CALL}, resource) when {{ context.opaque.containsAny(resource.targets) }}",
-        lambda s: is_tool_call(s) and s.item.targets != () and bool(s.args.get("free")),
+        lambda s: is_tool_call(s) and s.item.targets != () and bool(s.args.get("free") or s.base.targets.unread),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ context has justification && context.justification.by == "owner" }}',
+        lambda s: is_tool_call(s) and (s.base.justification is None or s.base.justification.by != "owner"),
+    ),
+    Model(
+        f"(principal, {CALL}, resource) unless {{ context has justification && context.justification.bytes > 3 || context.justified }}",
+        lambda s: (
+            is_tool_call(s)
+            and not (s.base.justification is not None and s.base.justification.size_bytes > 3)
+            and not s.base.justified
+        ),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) when {{ context.task.novel.containsAny(["tool", "destination"]) }}',
+        lambda s: is_tool_call(s) and bool(s.base.task.novel & {"tool", "destination"}),
+    ),
+    Model(
+        f"(principal, {CALL}, resource) when {{ context.calendar.local.hour < 8 && context.calendar.utc.weekday == 4 }}",
+        lambda s: (
+            is_tool_call(s) and local_hour(s) < 8 and s.base.now_ms // 86_400_000 % 7 == 0
+        ),  # 1970-01-01: Thursday
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ ["a.example", "disk"].containsAll(context.destination) }}',
+        lambda s: is_tool_call(s) and bool((s.base.destination | s.base.targets.hosts) - {"a.example", "disk"}),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) when {{ context.targets.domains.contains("example") || context.targets.folders.contains("/srv") }}',
+        lambda s: (
+            is_tool_call(s)
+            and (
+                any(host.partition(":")[0].endswith(".example") for host in s.base.targets.hosts)
+                or any(f"{path}/".startswith("/srv/") for path in s.base.targets.paths)
+            )
+        ),
+    ),
+    Model(
+        f'(principal, {CALL}, resource) unless {{ context.secrets.isEmpty() || context.targets.paths.contains("/srv") }}',
+        lambda s: is_tool_call(s) and SECRET in s.args["path"] and "/srv" not in s.base.targets.paths,
     ),
     Model(
         '(principal, action, resource) when { principal.owner.name == "bob@example.com" && resource.sensitivity < 3 }',
@@ -204,18 +262,38 @@ def text_of(rules: Sequence[Ruled]) -> dict[str, str]:
 
 
 rules = st.lists(st.builds(Ruled, st.booleans(), st.sampled_from(MODELS)), max_size=7)
+targets = st.builds(
+    TargetFacts,
+    hosts=st.frozensets(st.sampled_from(["a.example", "b.a.example:8443", "local"]), max_size=2),
+    paths=st.frozensets(st.sampled_from(["/srv", "/srv/a", "/etc/a", "/srvx"]), max_size=2),
+    unread=st.sampled_from([frozenset(), frozenset({"/free/to"})]),
+)
 bases = st.builds(
-    lambda covers, labels, calls, approval: base(
+    lambda covers, labels, calls, approval, justification, novel, justified, now, offset, targets: base(
         grant=replace(BASE.grant, covers=covers),
-        task=replace(BASE.task, labels=labels, calls=calls),
+        task=replace(BASE.task, labels=labels, calls=calls, novel=novel),
         approval=approval,
+        justification=justification,
+        justified=justified,
+        now_ms=now,
+        utc_offset_seconds=offset,
+        targets=targets,
+        destination=frozenset({"disk"}),
     ),
     st.booleans(),
     st.sampled_from([frozenset(), frozenset({"untrusted"}), frozenset({"untrusted", "x"})]),
     st.integers(0, 5),
     st.sampled_from([None, approved()]),
+    st.sampled_from(
+        [None, *(JustificationFacts(by=by, size_bytes=size) for by in (BY_AGENT, BY_OWNER) for size in (3, 9))]
+    ),
+    st.frozensets(st.sampled_from(["tool", "server", "effect", "destination"])),
+    st.booleans(),
+    st.integers(0, 14 * 24).map(lambda hours: hours * 3_600_000),
+    st.sampled_from([-12 * 3600, -1800, 0, 3600, 14 * 3600]),
+    targets,
 )
-paths = st.sampled_from(["/srv/a", "/etc", ""])
+paths = st.sampled_from(["/srv/a", "/etc", "", f"/srv/{SECRET}"])
 arguments: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"path": paths},
     optional={"count": st.integers(0, 6), "free": st.sampled_from([{}, {"to": 1}, {"x": [2.5]}])},
@@ -326,38 +404,43 @@ def test_one_permit_less_or_one_forbid_more_never_allows(
         assert prepare_engine(text_of(changed), ITEMS).evaluate(request).verdict is Verdict.DENY
 
 
-@promise("P6")
+WAYS: Final[dict[Reason, list[dict[str, Any]]]] = {
+    Reason.JUSTIFICATION_REQUIRED: [
+        {"justification": JustificationFacts(by=by, size_bytes=500)} for by in (BY_AGENT, BY_OWNER)
+    ],
+    Reason.APPROVAL_REQUIRED: [{"approval": approved()}],
+}
+"""What a caller could add to a denied call, by the reason that says so."""
+
+
+@promise("P6", "P11")
 @given(rules, requests())
-def test_approval_required_is_said_where_an_approval_helps_and_nowhere_else(
+def test_what_would_turn_a_denial_is_said_and_nothing_that_would_not(
     policies: list[Ruled], request: AccessRequest
 ) -> None:
-    """Ours (design 4): the remedy is neither a false promise nor kept back."""
+    """Ours (design 4): the remedy is neither a false promise nor kept back; of two it is the one that comes first."""
     engine = prepare_engine(text_of(policies), ITEMS)
     found = engine.evaluate(request)
-    if request.base is None or request.base.approval is not None or found.verdict is Verdict.ALLOW:
-        assert found.reason is not Reason.APPROVAL_REQUIRED
+    before = request.base
+    if before is None or request.action is not Action.CALL or found.verdict is Verdict.ALLOW:
+        assert found.reason not in WAYS
         return
-    with_one = engine.evaluate(replace(request, base=replace(request.base, approval=approved())))
-    assert (found.reason is Reason.APPROVAL_REQUIRED) == (with_one.verdict is Verdict.ALLOW)
+
+    known = before
+
+    def turns(*added: dict[str, Any]) -> bool:
+        facts = {name: fact for one in added for name, fact in one.items()}
+        is_new = all(getattr(known, name) is None or name == "justification" for name in facts)
+        changed = replace(request, base=replace(known, **facts))
+        return is_new and engine.evaluate(changed).verdict is Verdict.ALLOW
+
+    why, approval = WAYS.values()
+    alone = [reason for reason, ways in WAYS.items() if any(turns(way) for way in ways)]
+    together = [Reason.JUSTIFICATION_REQUIRED] if any(turns(one, *approval) for one in why) else []
+    assert found.reason is next(iter([*alone, *together]), Reason.DENIED_BY_POLICY)
 
 
 # --- real tools ------------------------------------------------------------------------------------------------------
-
-
-@cache
-def real_tools() -> tuple[ItemFacts, ...]:
-    found = []
-    for path in sorted(REAL_TOOLS.glob("*.json")):
-        match parse_json(path.read_bytes()):
-            case {"tools": [*definitions]}:
-                found += [_facts(path.stem, definition) for definition in definitions]
-            case _:
-                assert path.name in {"index.json", "drift.json"}
-    return tuple(found)
-
-
-def _facts(server: str, definition: Any) -> ItemFacts:
-    return tool(f"{server}/{definition['name']}", input_schema=definition["inputSchema"])
 
 
 def seeing_all(facts: ItemFacts, index: int) -> str:
@@ -370,6 +453,7 @@ def test_the_schema_of_every_real_tool_validates() -> None:
     """Ours: 216 definitions of 16 published servers, a policy over the whole of each one's arguments."""
     tools = real_tools()
     assert len(tools) == 216
+    assert len({facts.key for facts in tools}) == 216
     texts = {f"{index:03}": seeing_all(facts, index) for index, facts in enumerate(tools)}
     assert check_policies(texts, tools) == []
 
@@ -399,6 +483,45 @@ def assert_answered(found: Decision) -> None:
         assert found.remedy == "send it as a string"
     else:
         assert found.verdict is Verdict.ALLOW
+
+
+CALLS_OF_EACH: Final = 25  # `make random-calls` asks 10,000
+
+
+@promise("P7")
+@pytest.mark.corpus
+def test_random_calls_of_every_real_tool_are_answered() -> None:
+    """Issue 7, Must show 1: each of the 216 tools, the same calls each time."""
+    for facts in real_tools():
+        for sent, decision in answers(facts, CALLS_OF_EACH):
+            assert is_answered(decision), (facts.key, sent)
+
+
+def pointers_of(kind: Type, pointer: str = "") -> Iterator[str]:
+    """Yield where a type is opaque: `*` stands for the index in an array."""
+    match kind:
+        case Leaf.OPAQUE:
+            yield pointer or "/"
+        case Array(items=items):
+            yield from pointers_of(items, f"{pointer}/*")
+        case Record(members=members):
+            for name, member in members.items():
+                yield from pointers_of(member.type, pointer + pointer_to(name))
+        case _:
+            pass
+
+
+@pytest.mark.corpus
+def test_the_list_of_what_policy_cannot_see_into_is_what_the_schemas_come_to() -> None:
+    """Issue 7, Must show 1: every opaque pointer of the 216 tools, by tool; renewed as the golden records are."""
+    found: JsonObject = {}
+    for facts in real_tools():
+        pointers: list[Json] = [*pointers_of(prepare_item(facts).arguments)]
+        if pointers:
+            found[facts.key] = pointers
+    if os.environ.get("RENEW_GOLDEN") == "1":
+        OPAQUE_LIST.write_bytes(readable_bytes(found))
+    assert parse_object(OPAQUE_LIST.read_bytes()) == found
 
 
 # --- invented tools --------------------------------------------------------------------------------------------------

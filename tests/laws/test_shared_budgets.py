@@ -25,6 +25,7 @@ from mediator.delegation.grant import Grant
 from mediator.mediation.deliberate import Claim, Deliberation, Verdict, deliberate
 from mediator.mediation.ports import Claimed, Lost
 from mediator.mediation.record import Committed
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision
 from mediator.policy.request import AccessRequest, DelegationRequest
 from mediator.refusal import Reason
@@ -57,6 +58,9 @@ class Permissive:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        raise AssertionError(question)
 
 
 SNAPSHOT: Final = replace(

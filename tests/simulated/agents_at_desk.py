@@ -41,15 +41,17 @@ class AgentsAtDesk:
     clock: FixedClock
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
-    def assertion(self, agent: str, *, grant: str | None = None, key: SigningKey | None = None) -> Secret:
+    def assertion(
+        self, agent: str, *, grant: str | None = None, key: SigningKey | None = None, jkt: str | None = None
+    ) -> Secret:
         """Return a fresh proof of this agent."""
         number = str(next(self._numbers))
         signer = key or key_of(agent)
-        return sign_client_assertion(signer, agent, BASE_URL, number, self.clock.now_ms(), grant=grant)
+        return sign_client_assertion(signer, agent, BASE_URL, number, self.clock.now_ms(), grant=grant, jkt=jkt)
 
-    def agreed(self, agent: str, grant: object) -> Secret:
-        """Return this agent's actor token for a grant."""
-        return self.assertion(agent, grant=str(grant))
+    def agreed(self, agent: str, grant: object, jkt: str | None = None) -> Secret:
+        """Return this agent's actor token for a grant; `jkt` names the key of its proofs."""
+        return self.assertion(agent, grant=str(grant), jkt=jkt)
 
     def client(self, agent: str) -> ProvenAgent:
         """Return who this is, proven."""

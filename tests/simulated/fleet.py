@@ -55,10 +55,12 @@ class Fleet:
                     f"connector = {str(name in self._connectors).lower()}\n"
                 )
 
-    def assertion(self, mediator: Running, agent: str, grant: str | None = None) -> str:
-        """Return a fresh assertion of this agent."""
+    def assertion(self, mediator: Running, agent: str, grant: str | None = None, jkt: str | None = None) -> str:
+        """Return a fresh assertion of this agent; `jkt` names the key of its proofs."""
         now_ms = time.time_ns() // 1_000_000
-        made = sign_client_assertion(self.keys[agent], agent, mediator.url, secrets.token_hex(16), now_ms, grant=grant)
+        made = sign_client_assertion(
+            self.keys[agent], agent, mediator.url, secrets.token_hex(16), now_ms, grant=grant, jkt=jkt
+        )
         return made.reveal()
 
     async def ask(self, mediator: Running, agent: str, path: str, **parameters: str) -> httpx2.Response:

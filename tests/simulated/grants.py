@@ -8,18 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mediator.because import Because
 from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.grant import Grant, GrantState
 from mediator.effect import Effect
 from tests.simulated.forged_tokens import AUDIENCE, ISSUER, NOW_MS
 
 
-def authority(*entries: str, pin_serial: int = 7) -> Rights:
-    """Return the rights of entries written `<pattern> <effect>,<effect>`."""
+def authority(*entries: str, pin_serial: int = 7, because: Because | None = None) -> Rights:
+    """Return the rights of entries written `<pattern> <effect>,<effect>`, each with this justification."""
     made = []
     for entry in entries:
         pattern, _, effects = entry.partition(" ")
-        made.append(Entry(pattern=pattern, effects=frozenset(map(Effect, effects.split(",")))))
+        made.append(Entry(pattern=pattern, effects=frozenset(map(Effect, effects.split(","))), because=because))
     return Rights(entries=tuple(made), pin_serial=pin_serial)
 
 

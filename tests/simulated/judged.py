@@ -33,6 +33,7 @@ from mediator.mediation.deliberate import Claim, Deliberation, Ids, Spans, Step
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.record import Committed, DecisionRecord, Receipt, committed, decision_entry, decision_values
 from mediator.mediation.trust import CallLimits, TrustSnapshot
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import AccessRequest, DelegationRequest
 from mediator.refusal import Reason, Refused
@@ -56,6 +57,9 @@ class SilentEngine:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        raise AssertionError(question)
 
 
 def a_tool(**changed: Any) -> PinnedTool:
@@ -121,7 +125,12 @@ def _facts(definition: JsonObject) -> dict[str, Any]:
     return shared | {"definition": definition, "digest": digest_of(definition)}
 
 
-def a_call(arguments: JsonObject | None = None, answers: JsonObject | None = None, **changed: Any) -> Call:
+def a_call(
+    arguments: JsonObject | None = None,
+    answers: JsonObject | None = None,
+    justification: str | None = None,
+    **changed: Any,
+) -> Call:
     """Return a call of that tool, changed as asked."""
     arguments = {"timezone": "Europe/Oslo"} if arguments is None else arguments
     form: JsonObject = {
@@ -142,7 +151,9 @@ def a_call(arguments: JsonObject | None = None, answers: JsonObject | None = Non
         "dropped": [],
         "source": "127.0.0.1",
     }
-    return recall_call(form | changed, arguments, answers)
+    if justification is not None:
+        form["justification"] = digest_of_bytes(justification.encode())
+    return recall_call(form | changed, arguments, answers, justification)
 
 
 def a_snapshot() -> TrustSnapshot:

@@ -6,11 +6,12 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from mediator.canonical import JsonObject, digest_of
 from mediator.delegation.grant import Grant, GrantState
+from mediator.mediation.approval import Approval
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.deliberate import Claim, Deliberation
 from mediator.mediation.permit import Permit
@@ -30,19 +31,23 @@ from mediator.mediation.record import (
 from mediator.policy.decision import Verdict
 
 STREAM = "memory"
+DAY_MS = 86_400_000
+NOVELTY_DAYS = 30
 
 
 class MemoryStore:
-    """Fills `CircumstancesSource`, `Claims` and `QuarantineBook`."""
+    """Fills `CircumstancesSource`, `Claims`, `Familiarity` and `QuarantineBook`."""
 
     def __init__(self) -> None:
         self.grants: dict[str, Grant] = {}
         self.frozen: set[str] = set()
         self.labels: dict[str, set[str]] = {}
+        self.approvals: dict[str, dict[str, Approval]] = {}  # of a task, by id
         self.calls: Counter[str] = Counter()
         self._last_used: dict[str, int] = {}
         self._taken: Counter[str] = Counter()
         self._spent: set[str] = set()
+        self._familiar: dict[tuple[str, str], int] = {}
         self._epoch = 1
         self._quarantined: dict[QuarantineKey, Quarantined] = {}
 
@@ -95,7 +100,19 @@ class MemoryStore:
             spent=frozenset(self._spent),
             labels=frozenset(self.labels.get(task, ())),
             frozen=frozenset(self.frozen),
+            approvals=tuple(self.approvals.get(task, {}).values()),
         )
+
+    def is_taken(self, key: str) -> bool:
+        """Tell whether all of this was taken."""
+        return key in self._spent
+
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        since = now_ms // DAY_MS - NOVELTY_DAYS
+        return frozenset(mark for mark in marks if self._familiar.get((agent, mark), -1) >= since)
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        self._familiar |= {(agent, mark): now_ms // DAY_MS for mark in marks}
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         if epoch != self._epoch:

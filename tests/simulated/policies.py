@@ -18,8 +18,11 @@ DEFAULT_POLICIES: Final = {
     file.name: file.read_text(encoding="utf-8")
     for file in sorted((Path(__file__).resolve().parents[2] / "policies").glob("*.cedar"))
 }
-FOR_BEARERS: Final = {name: text for name, text in DEFAULT_POLICIES.items() if name != "proof.cedar"}
-"""The shipped set of an operator for whom a bearer is enough."""
+ASKING_FOR_MORE: Final = ("proof.cedar", "justification.cedar", "novelty.cedar")
+"""The files of the shipped set by which an act needs more than a grant that names it."""
+
+FOR_BEARERS: Final = {name: text for name, text in DEFAULT_POLICIES.items() if name not in ASKING_FOR_MORE}
+"""The shipped set of an operator for whom a bearer is enough, without a reason, and for what is new too."""
 
 LIST_ONLY: Final = DEFAULT_POLICIES["listing.cedar"]
 

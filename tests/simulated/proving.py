@@ -50,7 +50,7 @@ class Prover:
 
     async def post(
         self,
-        message: JsonObject,
+        message: JsonObject | bytes,
         *,
         proof: str | None = None,
         endpoint: str = "/mcp",

@@ -11,7 +11,8 @@
 Only the tool servers are simulated. Each is imported, signed and pinned before the mediator starts, all its tools with
 the effect `read` unless `effects` says otherwise; `declare` may change its manifest before it is signed, `settings`
 adds lines to sections of `mediator.toml`, `prepare` is given the folder before anything is imported, and `before_start`
-last. With `bearers_act` the policies are those of an operator for whom a bearer is enough. `others` are servers that are
+last. With `bearers_act` the policies are those of an operator for whom a bearer that a grant names is enough; `without_policies` are files of the shipped set
+that are taken away. `others` are servers that are
 not simulated, by what `manifest import` is told of them. `permitted` are actions that the policies permit to everybody
 beside what they permit already.
 
@@ -43,6 +44,7 @@ from mediator.assembly.serving import serve
 from mediator.canonical import JsonObject, canonical_bytes
 from mediator.cli.main import run
 from tests.simulated.arrivals import modern_headers
+from tests.simulated.policies import ASKING_FOR_MORE
 from tests.simulated.tool_server import SimulatedToolServer
 
 OWNER = "you@example.com"
@@ -181,6 +183,7 @@ async def running(
     others: Mapping[str, Sequence[str]] | None = None,
     permitted: Sequence[str] = (),
     bearers_act: bool = False,
+    without_policies: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
     """Set up, pin and start; ended, and its ledger verified, when the context is left."""
     folder = tmp_path / "work"
@@ -189,9 +192,10 @@ async def running(
             await ending.enter_async_context(server)
         sources = {name: ("--url", server.url) for name, server in servers.items()}
         await set_up(folder, {**sources, **(others or {})}, effects or {}, declare, settings, prepare)
-        if bearers_act:
-            (folder / "policies" / "proof.cedar").unlink()
-        if permitted or bearers_act:
+        removed = ASKING_FOR_MORE if bearers_act else without_policies
+        for name in removed:
+            (folder / "policies" / name).unlink()
+        if permitted or removed:
             await permit(folder, permitted)
         if before_start is not None:
             before_start(folder)

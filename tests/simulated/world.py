@@ -15,6 +15,7 @@
     world.trace                                                    # (decision record, outcome record or None)
     world.alarms                                                   # what the operator was told
     world.at("call", lambda: world.revoke(task))                   # steps in at any await: see pauses.py
+    world.approvals.approve(approval_id), .deny(approval_id)         # what a person says of a request that waits
     world.revoke(task), .complete(task), .freeze("agent:planner"), .quarantine("weather", "read"), .clock.advance(...)
 
 The tool side springs each permit as an adapter must. No socket, file or clock is touched but `policies/`.
@@ -51,9 +52,10 @@ from mediator.mediation.trust import CallLimits, TrustSnapshot
 from mediator.settings.quotas import BreakerSettings, Quotas
 from mediator.settings.sections import AgentSettings, DelegationSettings
 from mediator.wire.arrival import Arrival
-from tests.simulated.clock import FixedClock
+from tests.simulated.clock import FixedClock, FixedZone
 from tests.simulated.ids import CountingIds
 from tests.simulated.memory import MemoryLedger, MemoryStore
+from tests.simulated.memory_approvals import MemoryApprovals
 from tests.simulated.open_handles import OpenHandles
 from tests.simulated.owned_tools import FILES_WRITE, MAIL_SEND, WEATHER_READ, OwnedTool, owned
 from tests.simulated.pauses import Gate, Hook, Pauses, Point, raises
@@ -123,6 +125,7 @@ class SimulatedWorld:
         breaker: BreakerSettings = BreakerSettings(failures=0),  # noqa: B008 - frozen
     ) -> None:
         self.clock = FixedClock(NOW_MS)
+        self.zone = FixedZone()
         self.pauses = Pauses()
         self.store = MemoryStore()
         self.ledger = MemoryLedger(self.store)
@@ -146,6 +149,7 @@ class SimulatedWorld:
         self.tool_server = ScriptedToolServers(self.pauses, self.fence)
         self.ports = PausingPorts(self.pauses, self.store, self.ledger)
         self.meter = Meter(elapsed_ms=lambda: float(self.clock.now_ms()), breaker=breaker)
+        self.approvals = MemoryApprovals(self.store, self.clock)
         self.corridor = Corridor(
             ports=Ports(
                 clock=self.clock,
@@ -159,6 +163,9 @@ class SimulatedWorld:
                 tracer=self.ports,
                 handles=OpenHandles(),
                 proofs=proofs_of(),
+                approvals=self.approvals,
+                familiarity=self.store,
+                zone=self.zone,
             ),
             facts=ServerFacts(version="0.1.0", metadata_url=f"{BASE_URL}/.well-known/oauth-protected-resource"),
             json_limits=DEFAULT_LIMITS,
@@ -218,6 +225,7 @@ class SimulatedWorld:
         max_calls: int | None = None,
         server: str | None = None,
         arguments: Mapping[str, Constraint] | None = None,
+        because: str | None = None,
     ) -> SimulatedTask:
         """Open a task by its owner's statement, and mint a token; with `server`, one that is good at its endpoint alone."""
         self._tasks += 1
@@ -233,6 +241,7 @@ class SimulatedWorld:
             max_calls=max_calls,
             issuer=None,
             arguments=arguments or {},
+            because=because,
         )
         self.profiles.setdefault(agent, AgentSettings(name=agent, owner=owner))
         self._operator(owner, Role.OWNER)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediator.uri import LENGTH_MAX, authority_of, is_normal, why_not_normal
+from mediator.uri import LENGTH_MAX, authority_of, host_and_path, is_normal, why_not_normal
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,17 @@ def test_a_uri_is_as_long_as_the_caller_says() -> None:
 def test_host_and_port_are_told_as_they_are_written(uri: str, authority: str | None) -> None:
     """RFC 3986 §3.2: what is no host is none."""
     assert authority_of(uri) == authority
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("https://a.example:8443/b%20c/%C3%BC?q=1", ("a.example:8443", "/b c/\u00fc")),
+        ("file:///etc/a", ("", "/etc/a")),
+        ("mailto:a@a.example", ("", "a@a.example")),
+        ("no uri", ("", "")),
+    ],
+)
+def test_a_uri_has_a_host_and_a_path(uri: str, found: tuple[str, str]) -> None:
+    """RFC 3986 §3: decoded, as whoever serves it reads the path; a query is no part of it."""
+    assert host_and_path(uri) == found

@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
 
-VERSION: Final = 4  # PRAGMA user_version
+VERSION: Final = 5  # PRAGMA user_version
 APPLICATION_ID: Final = 0x4D435054  # `MCPT`
 CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -120,6 +120,28 @@ used_table: Final = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,  # one tree, and nothing to keep beside it: it is written on the way of a call
 )
+approvals_table: Final = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("form", LargeBinary, nullable=False),  # RFC 8785: what is asked, and who approved or denied it
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+Index("approvals_by_task", approvals_table.c.task)
+familiar_table: Final = Table(
+    "familiar",
+    metadata,
+    Column("mark", LargeBinary, primary_key=True),  # a keyed digest of tenant, agent and what was allowed
+    Column("tenant", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("day", Integer, nullable=False),  # since 1970, UTC: when it last was
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+Index("familiar_by_agent", familiar_table.c.agent)
 quarantine_table: Final = Table(
     "quarantine",
     metadata,

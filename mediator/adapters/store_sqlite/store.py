@@ -21,8 +21,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Self, final
 
+from mediator.adapters.store_sqlite.approvals import ApprovalTable
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
 from mediator.adapters.store_sqlite.claiming import count, find_taken, forget, take
+from mediator.adapters.store_sqlite.decided import Decided
+from mediator.adapters.store_sqlite.familiarity import FamiliarMarks
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal
 from mediator.adapters.store_sqlite.quarantine import QuarantineTable
@@ -30,12 +33,14 @@ from mediator.adapters.store_sqlite.schema import CONTROL_BUSY_MS, connect, open
 from mediator.adapters.store_sqlite.used_once import UsedOnce
 from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
+from mediator.mediation.approval import approval_claimed
 from mediator.mediation.circumstances import Circumstances
 from mediator.mediation.claims import Claim
 from mediator.mediation.ports import Claimed, Claiming, Stale
 from mediator.mediation.quarantine import Quarantined
 
 BUSY_TIMEOUT_MS: Final = 50
+NOVELTY_DAYS: Final = 30  # as the settings have it
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
 REMEMBERED_MAX: Final = 10_000  # chains, about 2 kB for each of their links, and tasks' counts
 DENIED_TASK: Final = "denied:task:"  # counted in the table of the tasks' use, each under a name that is no task's
@@ -59,7 +64,10 @@ def _say_nothing(_alarm: str) -> None:
 
 @final
 class SqliteStore:
-    """Fills the ports `Claims`, `CircumstancesSource` and `QuarantineBook`; a context, which closes the file when it is left."""
+    """Fills the ports `Claims`, `CircumstancesSource`, `Familiarity` and `QuarantineBook`.
+
+    A context, which closes the file when it is left. `approvals` are the requests for approvals, which people decide.
+    """
 
     def __init__(
         self,
@@ -68,6 +76,7 @@ class SqliteStore:
         *,
         tenant: str = "default",
         busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        novelty_days: int = NOVELTY_DAYS,
         alarm: Callable[[str], None] = _say_nothing,
     ) -> None:
         self._path: Final = path
@@ -79,7 +88,10 @@ class SqliteStore:
         self._quarantines: Final = QuarantineTable(engine, tenant)
         self._freezes: Final = FreezeTable(engine, key)
         self._hot: Final = connect(path, busy_timeout_ms)
+        self.approvals: Final = ApprovalTable(engine, key, tenant, alarm, self._decided_anew)
+        self._decided: Final = Decided(self._hot, tenant, self.approvals.read)
         self._used: Final = UsedOnce(self._hot)
+        self._familiar: Final = FamiliarMarks(self._hot, key, tenant, novelty_days)
         self._highest = 0  # the epoch that was seen last: it only rises
         self._known_at: int | None = None  # the epoch at which the chains were read
         self._frozen: frozenset[str] = _NOTHING
@@ -138,6 +150,7 @@ class SqliteStore:
             labels=_NOTHING,
             frozen=self._frozen,
             denials=self._usage_of(DENIED_TASK + chain[0].id)[0] if chain else 0,
+            approvals=self._decided.of(chain[0].id) if chain else (),
         )
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
@@ -158,12 +171,22 @@ class SqliteStore:
         if spent := count(self._hot, self._tenant, claims, self._taken):
             self._spent[task] = self._spent.get(task, _NOTHING) | spent
 
+    def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
+        """Return which of these the agent is familiar with; as `FamiliarMarks.find_known`."""
+        return self._familiar.find_known(agent, marks, now_ms)
+
+    def remember(self, agent: str, marks: Collection[str], now_ms: int) -> None:
+        """Have the agent be familiar with these; as `FamiliarMarks.remember`."""
+        self._familiar.remember(agent, marks, now_ms)
+
     def _take(self, task: str, claims: Sequence[Claim], epoch: int) -> Claiming:
         claiming, spent = take(self._hot, self._tenant, claims, epoch, self._taken, self._alarm)
         if len(self._taken) >= REMEMBERED_MAX:
             self._taken.clear()
         if spent:
             self._spent[task] = self._spent.get(task, _NOTHING) | spent
+            if approval_claimed(spent) is not None:
+                self._decided.forget(task)
         return claiming
 
     def _remember(self, grant_id: str, epoch: int) -> tuple[Grant, ...]:
@@ -207,6 +230,10 @@ class SqliteStore:
             self._reported.add(grant_id)
             self._alarm(not_ours(grant_id))
         return link
+
+    def _decided_anew(self, task: str) -> None:
+        self._decided.forget(task)
+        self.epoch()  # a denial moved it: seen, so that it cannot be taken back unseen
 
     def _usage_of(self, task: str) -> tuple[int, int | None]:
         usage = self._usage.get(task)

@@ -25,6 +25,7 @@ _CLOCK: Final = {"timezone": "Europe/Oslo"}
 _BEDS: Final = {"path": "/notes/garden/beds.md"}
 _PLAN: Final = {"path": "/notes/plan.md"}
 _LETTER: Final = {**_BEDS, "to": OWNER}
+_WHY: Final = "the owner reads the notes on paper"
 _POLICY: Final = """\
 @id("not-through-the-plugin")
 @reason("what goes through this plugin may not send")
@@ -48,7 +49,7 @@ async def share_a_task(story: Story, stage: Stage, url: str, fleet: Fleet) -> No
         async def at_work(held: Held) -> Agent:
             return await sessions.enter_async_context(connected(f"{url}/mcp", held.token, held.key))
 
-        task = _open(story, stage)
+        task = await _open(story, stage, url, fleet)
         worker, specialist = await _hand_on(story, stage, url, fleet, task)
         agents = [await at_work(held) for held in (task, worker, specialist)]
         await _each_acts(story, agents, str(stage.root / "garden"))
@@ -61,14 +62,25 @@ async def share_a_task(story: Story, stage: Stage, url: str, fleet: Fleet) -> No
     _on_record(story, stage, task)
 
 
-def _open(story: Story, stage: Stage) -> Held:
+async def _open(story: Story, stage: Stage, url: str, fleet: Fleet) -> Held:
     story.act("6  A task is handed on, and only shrinks")
     named = ("clock/get_current_time", "repo/git_log", "notes/read_note", "notes/send_note")
     tools = [word for tool in named for word in ("--tools", tool)]
     words = ["task", "open", "--agent", "orchestrator", "--owner", OWNER, *tools]
     words += ["--effects", "read,send", "--max-depth", "3", "--minutes", "15"]
-    story.command(*words, "--purpose", "'report on the garden'")
-    opened = stage.mediator_json(*words, "--purpose", "report on the garden")
+    words += ["--purpose", "report on the garden"]
+    story.command(*(f"'{word}'" if " " in word else word for word in words))
+    unsaid = await fleet.hand_on(url, _opened(stage, words), "worker", _sending())
+    async with connected(f"{url}/mcp", unsaid.token, unsaid.key) as worker:
+        answer = await worker.call("notes__send_note", _LETTER)
+    story.refused("nobody said why anything is sent, so nothing is", answer, "JUSTIFICATION_REQUIRED")
+    story.says("  The owner says why, when the task is opened:")
+    story.command("task", "open", "...", "--because", f"'{_WHY}'")
+    return _opened(stage, [*words, "--because", _WHY])
+
+
+def _opened(stage: Stage, words: Sequence[str]) -> Held:
+    opened = stage.mediator_json(*words)
     return Held(agent="orchestrator", token=str(opened["access_token"]), grant=str(opened["grant"]))
 
 
@@ -131,6 +143,12 @@ async def _through_the_connector(story: Story, stage: Stage, url: str, fleet: Fl
 
 async def _forbid_the_connector(story: Story, stage: Stage, worker: Agent, through: Agent) -> None:
     log = stage.root / "notes.arrivals"
+    answer = await worker.call("notes__send_note", _LETTER)
+    story.refused("the worker never sent before: a human would have to look at it", answer, "APPROVAL_REQUIRED")
+    (stage.work / "policies" / "novelty.cedar").unlink()
+    story.says("  In this garden agents may do what is new to them; the operator takes `policies/novelty.cedar` away:")
+    story.command("policy", "activate", "--operator", OWNER)
+    stage.mediator("policy", "activate", "--operator", OWNER)
     answer = await worker.call("notes__send_note", _LETTER)
     story.answered("the worker sends", answer, containing="sent")
     answer = await through.call("notes__send_note", _LETTER)

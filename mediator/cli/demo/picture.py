@@ -44,7 +44,7 @@ def draw_decisions(console: Console, entries: Sequence[JsonObject]) -> None:
     title = "Decisions (in parentheses: a connector)"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in ("decision", "who", "tool", "effect", "verdict", "reason", "outcome"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in {"who", "verdict"})  # what is compared by eye stays whole
     for entry in entries:
         if entry.get("kind") == "decision":
             outcome = outcomes.get(str(entry["id"]), {})

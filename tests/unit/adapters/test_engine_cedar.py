@@ -25,12 +25,21 @@ from mediator.adapters.engine_cedar import (
 from mediator.canonical import Json, JsonObject, digest_of, parse_json
 from mediator.effect import Effect
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision, Obligation, Verdict
-from mediator.policy.request import AccessRequest, Action, AskFacts, DelegationRequest, ItemFacts
+from mediator.policy.request import (
+    AccessRequest,
+    Action,
+    AskFacts,
+    DelegationRequest,
+    ItemFacts,
+    JustificationFacts,
+)
 from mediator.refusal import Reason
 from tests.promises import promise
 from tests.unit.policy.facts import (
     AGENT,
+    APPROVING,
     BASE,
     DELEGATION,
     RECEIVER,
@@ -135,9 +144,11 @@ def test_policies_may_look_at_agent_tool_and_circumstances() -> None:
       && context.grant.purpose == "tests" && context.grant.expires == 2000 && context.task.id == "task-1"
       && context.task.labels.isEmpty() && context.task.calls == 0 && context.task.age == 10
       && context.task.novel.isEmpty() && context.destination.isEmpty() && context.proof == "bearer"
-      && !(context has approval) && !context.justified && context.now == 1000 && context.protocol == "2026-07-28"
+      && !(context has approval) && !(context has justification) && !context.justified
+      && context.targets.domains.isEmpty() && context.targets.paths.isEmpty() && context.targets.folders.isEmpty()
+      && context.calendar.utc.year == 1970 && context.calendar.local.hour == 1 && context.now == 1000 && context.protocol == "2026-07-28"
       && context.request_hash == "sha256:this" && context.provenance.isEmpty()
-      && context.opaque.isEmpty() && context.nulls.isEmpty()
+      && context.opaque.isEmpty() && context.nulls.isEmpty() && context.secrets.isEmpty()
       && context.args.path == "/srv/a" && !(context.args has mode)
     """
     assert ask(named("all", f"permit({ON_READ}) when {{ {condition} }};")).verdict is Verdict.ALLOW
@@ -481,6 +492,93 @@ def test_words_of_a_delegation_cannot_change_their_type_inside_the_engine() -> N
     assert hand_on(MAY_DELEGATE, request=odd).verdict is Verdict.ALLOW
 
 
+# --- approvals -------------------------------------------------------------------------------------------------------
+
+APPROVE = 'principal, action == Mediator::Action::"approve", resource'
+MAY_APPROVE = named("may", f"permit({APPROVE});")
+
+
+def approve(*policies: str, question: ApprovalQuestion = APPROVING) -> Decision:
+    return engine(*policies).evaluate_approval(question)
+
+
+def test_an_approval_is_allowed_by_who_names_it() -> None:
+    """Ours: with what it demands of the approvers."""
+    found = approve(MAY_APPROVE)
+    assert found == Decision(verdict=Verdict.ALLOW, determining=("may",), policy_digest=found.policy_digest)
+    obliged = approve(MAY_APPROVE, f'@obligation("two-approvers") {named("two", f"permit({APPROVE});")}')
+    assert (obliged.determining, obliged.obligations) == (("may", "two"), frozenset({Obligation.TWO_APPROVERS}))
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "policies",
+    [
+        pytest.param((), id="nobody said anything"),
+        pytest.param((ALLOW,), id="everything is permitted, and approvals are not named"),
+        pytest.param((MAY_APPROVE, named("not", f"forbid({APPROVE});")), id="a forbid"),
+        pytest.param(
+            (
+                named(
+                    "may",
+                    'permit(principal in Mediator::Role::"owner", action == Mediator::Action::"approve", resource);',
+                ),
+            ),
+            id="another role",
+        ),
+        pytest.param((named("may", f"permit({APPROVE}) when {{ context.chain.depth == 1 }};"),), id="another depth"),
+        pytest.param((named("may", f'permit({APPROVE}) when {{ resource.effect == "send" }};'),), id="another effect"),
+    ],
+)
+def test_whoever_is_not_named_approves_nothing(policies: tuple[str, ...]) -> None:
+    """Ours: an approval is permitted by name, or not at all."""
+    found = approve(*policies)
+    assert (found.verdict, found.reason) == (Verdict.DENY, Reason.DENIED_BY_POLICY)
+
+
+def test_a_forbid_over_any_action_is_no_answer_to_who_approves() -> None:
+    """Ours: it forbids the call, which is decided again; its condition may be of what only calls have."""
+    anything = named("not", "forbid(principal, action, resource);")
+    assert approve(MAY_APPROVE, anything).verdict is Verdict.ALLOW
+    assert engine(MAY_APPROVE, anything).evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+
+
+@promise("P7")
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param(replace(APPROVING, name="nope"), id="an item that is not pinned"),
+        pytest.param(replace(APPROVING, kind=ItemKind.PROMPT), id="another kind"),
+        pytest.param(replace(APPROVING, purpose="\ud800"), id="a purpose that has no bytes"),
+    ],
+)
+def test_whatever_goes_wrong_with_an_approval_is_a_denial(question: ApprovalQuestion) -> None:
+    """Ours: `evaluate_approval` never raises."""
+    found = approve(MAY_APPROVE, question=question)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.POLICY_ERROR, ())
+
+
+def test_leave_to_approve_is_leave_for_nothing_else() -> None:
+    """Ours: it calls nothing, lists nothing and hands nothing on."""
+    found = engine(MAY_APPROVE)
+    assert found.evaluate(call(arguments={"path": "a"})).verdict is Verdict.DENY
+    assert found.evaluate(listing()).verdict is Verdict.DENY
+    assert found.evaluate_delegation(DELEGATION).verdict is Verdict.DENY
+
+
+def test_the_examples_beside_the_default_policy_of_approvals_work() -> None:
+    """Ours: a document that lies is a defect. The examples stand in a comment, indented."""
+    lines = (POLICIES / "approvals.cedar").read_text(encoding="utf-8").splitlines()
+    example = "\n".join(line.removeprefix("//") for line in lines if line.startswith("//   "))
+    files = default_set() | {"more.cedar": example}
+    paying = tool(domain="payments")
+    assert check_policies(files, [paying]) == []
+    found = prepare_engine(files, [paying])
+    assert found.evaluate_approval(APPROVING).obligations == {Obligation.TWO_APPROVERS}
+    owner = replace(APPROVING, principal=replace(APPROVING.principal, name="alice@example.com"))
+    assert found.evaluate_approval(owner).determining == ("owners-do-not-approve-for-their-own-agents",)
+
+
 def test_a_panic_in_the_engine_denies_a_delegation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours: as of a call."""
 
@@ -515,7 +613,10 @@ def test_a_send_that_came_over_a_connector_is_forbidden_and_the_same_send_withou
 
     def over(key: str, *connectors: str) -> Decision:
         chain = replace(BASE.chain, depth=1, connectors=frozenset(connectors))
-        return found.evaluate(call(key, arguments={"path": "/srv/a"}, base=base(chain=chain, proof="dpop")))
+        why = JustificationFacts(by="owner", size_bytes=3)
+        return found.evaluate(
+            call(key, arguments={"path": "/srv/a"}, base=base(chain=chain, proof="dpop", justification=why))
+        )
 
     assert over("mail/send").determining == ("calls-that-the-grant-covers",)
     assert over("mail/send", "other-plugin").verdict is Verdict.ALLOW
@@ -553,6 +654,46 @@ def test_a_denial_that_a_proof_would_turn_says_so() -> None:
     assert asked(ALLOW, either).reason is Reason.PROOF_REQUIRED
     only = named("only", f'permit({CALLS}) when {{ context.proof == "bearer" && context has approval }};')
     assert asked(only).reason is Reason.APPROVAL_REQUIRED
+
+
+NEEDS_WHY = named("why", f"forbid({CALLS}) unless {{ context has justification }};")
+NEEDS_OWNERS_WHY = named(
+    "owners-why", f'forbid({CALLS}) unless {{ context has justification && context.justification.by == "owner" }};'
+)
+
+
+@promise("P6", "P11")
+def test_a_denial_that_a_justification_would_turn_says_so() -> None:
+    """Issue 7: and how to give one. A proof comes before it, an approval after it, since that would be used up."""
+
+    def asked(*policies: str, **facts: Any) -> Decision:
+        return ask(ALLOW, *policies, request=call(arguments={"path": "/srv/a"}, base=base(**facts)))
+
+    by_agent = JustificationFacts(by="agent", size_bytes=3)
+    approval = approved(BASE.request_hash)
+    found = asked(NEEDS_WHY)
+    assert (found.verdict, found.reason, found.determining) == (Verdict.DENY, Reason.JUSTIFICATION_REQUIRED, ("why",))
+    assert "org.mcp-mediator/justification" in (found.remedy or "")
+    assert "--because" in (found.remedy or "")
+    assert asked(NEEDS_WHY, justification=by_agent).verdict is Verdict.ALLOW
+
+    for justification in (None, by_agent):
+        found = asked(NEEDS_OWNERS_WHY, justification=justification)
+        assert found.reason is Reason.JUSTIFICATION_REQUIRED
+        assert "org.mcp-mediator/justification" not in (found.remedy or "")  # the agent's own would not do
+        assert "--because" in (found.remedy or "")
+
+    all_three = (NEEDS_WHY, NEEDS_PROOF, NEEDS_APPROVAL)
+    assert asked(*all_three).reason is Reason.PROOF_REQUIRED
+    assert asked(*all_three, proof="dpop").reason is Reason.JUSTIFICATION_REQUIRED
+    assert asked(*all_three, proof="dpop", approval=approval).reason is Reason.JUSTIFICATION_REQUIRED
+    assert asked(*all_three, proof="dpop", justification=by_agent).reason is Reason.APPROVAL_REQUIRED
+    assert asked(*all_three, proof="dpop", justification=by_agent, approval=approval).verdict is Verdict.ALLOW
+    assert asked(*all_three, named("never", f"forbid({CALLS});")).reason is Reason.DENIED_BY_POLICY
+    at_length = named(
+        "length", f"forbid({CALLS}) unless {{ context has justification && context.justification.bytes >= 900 }};"
+    )
+    assert asked(at_length).reason is Reason.DENIED_BY_POLICY  # nobody can write so much: no false promise
 
 
 def test_a_denial_that_an_approval_would_turn_says_so() -> None:
@@ -891,9 +1032,10 @@ def default_set() -> dict[str, str]:
 def test_the_default_set_is_sound_and_does_what_its_cases_say() -> None:
     """Ours: cases run here and in `mediator policy test`."""
     assert check_policies(default_set(), []) == []
-    results = run_cases(default_set(), files_in(POLICIES / "cases", "*.json"))
-    assert len(results) > 10
-    assert [result for result in results if not result.passed] == []
+    ran = run_cases(default_set(), files_in(POLICIES / "cases", "*.json"))
+    assert len(ran.results) > 10
+    assert [result for result in ran.results if not result.passed] == []
+    assert ran.never_decisive == ()
 
 
 def fenced(text: str, language: str) -> list[str]:
@@ -905,9 +1047,9 @@ def test_the_worked_example_of_the_readme_works() -> None:
     """Ours: a document that lies is a defect."""
     text = (POLICIES / "README.md").read_text(encoding="utf-8")
     (policy,), (cases,) = fenced(text, "cedar"), fenced(text, "json")
-    results = run_cases(default_set() | {"interns.cedar": policy}, {"interns.json": cases.encode()})
+    results = run_cases(default_set() | {"interns.cedar": policy}, {"interns.json": cases.encode()}).results
     assert [result.passed for result in results] == [True] * 3
-    assert not any(result.passed for result in run_cases(default_set(), {"interns.json": cases.encode()})[1:])
+    assert not any(result.passed for result in run_cases(default_set(), {"interns.json": cases.encode()}).results[1:])
 
 
 @pytest.mark.parametrize(
@@ -927,7 +1069,7 @@ def test_the_worked_example_of_the_readme_works() -> None:
 def test_a_file_of_cases_that_cannot_be_run_is_a_case_that_fails(raw: bytes, got: str) -> None:
     """Ours: and the other files are run."""
     good = b'{"tools": [{}], "cases": [{"name": "fine", "expect": {"verdict": "allow"}}]}'
-    broken, fine = run_cases({"a": ALLOW}, {"a.json": raw, "b.json": good})
+    broken, fine = run_cases({"a": ALLOW}, {"a.json": raw, "b.json": good}).results
     assert (broken.file, broken.passed, broken.got[: len(got)]) == ("a.json", False, got)
     assert (fine.name, fine.passed) == ("fine", True)
 
@@ -961,7 +1103,9 @@ def test_the_example_beside_the_default_policy_works() -> None:
 
 def decide(effect: Effect, *, covers: bool, arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> Decision:
     facts = tool("files/do", effect=effect, targets=("/to",), input_schema=dict(schema))
-    request = call("files/do", arguments=dict(arguments), base=replace(BASE if covers else uncovered(), proof="dpop"))
+    why = JustificationFacts(by="owner", size_bytes=3)
+    facts_of_call = replace(BASE if covers else uncovered(), proof="dpop", justification=why)
+    request = call("files/do", arguments=dict(arguments), base=facts_of_call)
     return prepare_engine(default_set(), [facts]).evaluate(request)
 
 

@@ -16,12 +16,17 @@ import pytest
 from mediator.assembly.control import answer_control, serve_control
 from mediator.assembly.folder import Folder
 from mediator.assembly.mediator import Mediator
-from mediator.canonical import JsonObject
+from mediator.canonical import DEFAULT_LIMITS, JsonObject
 from mediator.edge.control import ask_control
+from mediator.evidence import Secret
+from mediator.identity.compact import parse_compact
+from mediator.identity.proof import thumbprint_of
 from mediator.identity.statement import Act
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.opened import BASE_URL, OTHER, asks, opened, task_subject
+from tests.simulated.people import key_of
+from tests.simulated.proofs import ProvingKey
 
 SECONDS = 5
 
@@ -48,6 +53,21 @@ async def test_a_task_is_opened_shown_and_completed(mediator: Mediator) -> None:
     completed = await answer_control(mediator, {"op": "task.complete", "statement": statement})
     assert (completed["task"], completed["state"]) == (task, "completed")
     assert (await answer_control(mediator, {"op": "task.show", "task": task}))["state"] == "completed"
+
+
+@promise("P4", "P5")
+async def test_the_token_of_one_process_is_bound_to_its_key_whatever_is_asked(mediator: Mediator) -> None:
+    """Issue 6: who relays the statement names no other key."""
+    key, other = key_of("instance"), ProvingKey()
+    for subject, jkt in (
+        (task_subject(instance_key=key.public.text), thumbprint_of(key.public)),
+        (task_subject(), other.thumbprint),
+    ):
+        statement = asks(mediator, subject).decode()
+        told = await answer_control(mediator, {"op": "task.open", "statement": statement, "dpop_jkt": other.thumbprint})
+        assert told["token_type"] == "DPoP"
+        claims = parse_compact(Secret(str(told["access_token"])), DEFAULT_LIMITS)[1]
+        assert claims["cnf"] == {"jkt": jkt}
 
 
 async def test_no_token_is_given_for_a_task_of_another_issuer(mediator: Mediator) -> None:

@@ -15,12 +15,13 @@ from mediator.evidence import Secret
 from mediator.identity.confirmation import Confirmation
 from mediator.identity.nonce import Nonces
 from mediator.identity.proof import Shown, VerifiedProof, find_nonce, sign_proof, thumbprint_of
+from mediator.identity.token import verify_token
 from mediator.mediation.proofs import Proofs
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, ProofSettings, Settings
 from tests.promises import promise
 from tests.simulated.clock import FixedClock
-from tests.simulated.forged_tokens import NOW_MS, SKEW
+from tests.simulated.forged_tokens import AUDIENCE, KEYS, NOW_MS, SKEW, forge, good_claims
 from tests.simulated.memory import MemoryLedger, MemoryStore
 from tests.simulated.people import key_of
 from tests.simulated.proofs import ProvingKey, UsedInMemory
@@ -56,6 +57,12 @@ class Assembled:
         proof = self.proofs.verify(key.shown(url=URL, **claims), NOW_MS, SKEW)
         assert proof is not None
         return proof
+
+    def call(self, key: ProvingKey, agent: str) -> None:
+        """Have this agent make a request with a token that is bound to this key."""
+        token = forge(claims=good_claims(sub=agent, cnf={"jkt": key.thumbprint}))
+        claims = verify_token(token, KEYS, frozenset({AUDIENCE}), NOW_MS, SKEW)
+        self.proofs.present(claims, token, key.shown(url=URL, token=token.reveal()), NOW_MS, SKEW)
 
 
 @pytest.fixture
@@ -128,7 +135,7 @@ def test_a_profiles_key_under_another_agent_is_on_record_and_told_once(assembled
 def test_so_is_a_key_that_is_in_no_settings(assembled: Assembled) -> None:
     """Ours: whoever came first is known for as long as the process lives, with a profile's key or without."""
     key = ProvingKey()
-    assert assembled.proofs.to_bind(assembled.shown_by(key), "worker") == Confirmation(jkt=key.thumbprint)
+    assembled.call(key, "worker")
     with pytest.raises(Refused):
         assembled.proofs.to_bind(assembled.shown_by(key), "planner")
     (note,) = assembled.ledger.notes("key.shared")

@@ -35,7 +35,7 @@ from tests.promises import promise
 from tests.simulated.agents_at_desk import AgentsAtDesk, desk_of
 from tests.simulated.fleet import details
 from tests.simulated.opened import BASE_URL, opened
-from tests.simulated.proofs import ProvingKey
+from tests.simulated.proofs import ProvingKey, proofs_of
 from tests.simulated.running import OWNER
 
 NOTES = details(["notes/a"])
@@ -440,15 +440,27 @@ async def test_a_token_is_bound_to_the_key_that_the_request_shows(desk: AgentsAt
 
 @promise("P4", "P5")
 async def test_what_is_handed_on_is_bound_to_the_receivers_key(desk: AgentsAtDesk) -> None:
-    """RFC 8693 with RFC 9449: the proof that is handed in is that of who will act."""
+    """RFC 8693 with RFC 9449: the proof that is handed in is that of who will act, by its own word."""
     giver, receiver = ProvingKey(), ProvingKey()
     told = await desk.token("planner", shown=desk.shown(giver))
-    actor = desk.agreed("worker", told["grant"])
+    actor = desk.agreed("worker", told["grant"], receiver.thumbprint)
     given = await desk.exchange(told["access_token"], "planner", NOTES, actor, shown=desk.shown(receiver))
     assert bound_to(given) == ("DPoP", {"jkt": receiver.thumbprint})
-    actor = desk.agreed("specialist", told["grant"])
-    asking = desk.exchange(told["access_token"], "planner", NOTES, actor, shown=desk.shown(giver))
-    assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
+    for key, named in ((giver, None), (giver, receiver.thumbprint), (ProvingKey(), None)):
+        actor = desk.agreed("specialist", told["grant"], named)
+        asking = desk.exchange(told["access_token"], "planner", NOTES, actor, shown=desk.shown(key))
+        assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
+
+
+@promise("P4", "P5")
+async def test_what_is_handed_on_is_not_bound_to_the_certificate_of_who_asks(desk: AgentsAtDesk) -> None:
+    """RFC 8705 §3: the connection is the holder's, who would act as the receiver with it."""
+    certificate = ProvingKey().thumbprint
+    alone = Shown(proofs=(), is_dpop=False, method="POST", url="", certificate=certificate)
+    told = await desk.token("planner", shown=alone)
+    actor = desk.agreed("worker", told["grant"])
+    given = await desk.exchange(told["access_token"], "planner", NOTES, actor, shown=alone)
+    assert bound_to(given) == ("Bearer", None)
 
 
 @promise("P4")
@@ -461,6 +473,10 @@ async def test_who_asks_with_a_bound_token_of_another_proves_its_key(desk: Agent
         assert await error_of(asking) == (OAuthError.INVALID_GRANT, Reason.PROOF_INVALID)
     open_to_all = await desk.token("planner", details(["notes/a"], may_act=["worker"], max_depth=2))
     assert (await desk.exchange(open_to_all["access_token"], "worker", NOTES))["grant"]
+    given = await desk.exchange(told["access_token"], "worker", NOTES, shown=desk.shown(giver))
+    assert bound_to(given) == ("Bearer", None)  # that key is the planner's
+    own = await desk.exchange(open_to_all["access_token"], "worker", NOTES, shown=desk.shown(other))
+    assert bound_to(own) == ("DPoP", {"jkt": other.thumbprint})
 
 
 @promise("P5", "P7")
@@ -476,6 +492,8 @@ async def test_a_proof_that_does_not_hold_issues_nothing(desk: AgentsAtDesk) -> 
         OAuthError.INVALID_DPOP_PROOF,
         Reason.PROOF_REPLAYED,
     )
+    known = proofs_of(known={key.thumbprint: "planner"})
+    desk = AgentsAtDesk(tokens=TokenDesk(desk=replace(desk.tokens.desk, proofs=known)), clock=desk.clock)
     asking = desk.token("worker", shown=desk.shown(key))
     assert await error_of(asking) == (OAuthError.INVALID_DPOP_PROOF, Reason.PROOF_INVALID)
 

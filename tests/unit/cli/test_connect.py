@@ -29,6 +29,13 @@ def test_the_entry_starts_the_mediator_for_this_agent_and_holds_no_secret(
     assert set(entry) - {"type"} == {"command", "args"}
 
 
+def test_its_sessions_may_work_under_a_task_that_was_opened_for_it(work: Path, mediator: Commands) -> None:
+    """Ours: an id, which gives nothing by itself."""
+    words = ("connect", "generic", "--agent", "assistant", "--task", "task-1")
+    entry = mediator.well(*words).printed["mcpServers"]["mediator"]
+    assert entry["args"][-4:] == ["--folder", str(work), "--task", "task-1"]
+
+
 def test_for_claude_code_the_command_line_is_shown_too(work: Path, mediator: Commands) -> None:
     """Ours."""
     ran = mediator.well("connect", "claude-code", "--agent", "assistant")

@@ -12,12 +12,15 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from mediator.canonical import JsonObject, canonical_bytes
+from mediator.canonical import DEFAULT_LIMITS, JsonObject, canonical_bytes
 from mediator.cli.main import run
+from mediator.evidence import Secret
+from mediator.identity.compact import parse_compact
 from mediator.identity.dsse import SigningKey
 from tests.promises import promise
 from tests.simulated.commands import OPERATOR, Commands
 from tests.simulated.forged_tokens import base64url, jwk_of
+from tests.simulated.proofs import ProvingKey
 from tests.simulated.replies import tools_call
 from tests.simulated.running import command, message_in, reason_in, running
 from tests.simulated.tool_server import SimulatedToolServer, tool
@@ -25,6 +28,7 @@ from tests.simulated.tool_server import SimulatedToolServer, tool
 COMPANY = "https://idp.example.com"
 OPEN = ("task", "open", "--agent", "assistant", "--owner", OPERATOR, "--tools", "clock/*", "--purpose", "a test")
 EVE = "eve@example.com"
+JKT = ProvingKey().thumbprint
 
 
 def test_a_task_is_opened_shown_and_completed_where_nobody_serves(work: Path, mediator: Commands) -> None:
@@ -48,6 +52,34 @@ def test_for_a_person_the_token_stands_alone_on_a_line(mediator: Commands) -> No
     ran = mediator.well(*OPEN, "--issuer", COMPANY)
     assert "claim `grant`" in ran.err
     assert len(ran.out.splitlines()) == 1
+
+
+@promise("P6")
+@pytest.mark.usefixtures("work")
+def test_an_owner_says_why_and_is_told_where_nobody_did(mediator: Commands) -> None:
+    """Issue 7: `--because`, kept with each line and told with who wrote it; asked for what is not easily undone alone."""
+    sends = (*OPEN, "--tools", "mail/send", "--effects", "send")
+    opened = mediator.well(*sends, "--because", "they wait for it", "--json").printed
+    shown = mediator.well("grant", "show", opened["task"], "--json").printed
+    assert {str(entry["because"]) for entry in shown["entries"]} == {"{'by': 'owner', 'text': 'they wait for it'}"}
+    assert "--because" in mediator.well(*sends).err
+    for words in ((*sends, "--because", "they wait for it"), (*OPEN, "--effects", "write"), OPEN):
+        assert "--because" not in mediator.well(*words).err
+    assert "because" in mediator.refused(*sends, "--because", "two\nlines")
+
+
+@pytest.mark.usefixtures("work")
+@promise("P5")
+def test_a_token_is_bound_to_the_key_that_is_named(mediator: Commands) -> None:
+    """RFC 9449 §6.1; for a person, that it is; of a bearer that could not write, what would."""
+    bound = mediator.well(*OPEN, "--dpop-jkt", JKT, "--json").printed
+    claims = parse_compact(Secret(bound["access_token"]), DEFAULT_LIMITS)[1]
+    assert (bound["token_type"], claims["cnf"]) == ("DPoP", {"jkt": JKT})
+    assert "with a proof of that key" in mediator.well(*OPEN, "--dpop-jkt", JKT, "--effects", "write").err
+    assert "stdio --task" in mediator.well(*OPEN, "--effects", "read,write").err
+    assert "stdio --task" not in mediator.well(*OPEN).err
+    for wrong in ("", "x", JKT[:-1], f"{JKT}="):
+        assert "thumbprint" in mediator.refused(*OPEN, "--dpop-jkt", wrong)
 
 
 @pytest.mark.usefixtures("work")

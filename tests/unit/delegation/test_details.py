@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.authority import Entry
 from mediator.delegation.constraint import OneOf, PathBelow, Prefix
@@ -91,6 +92,20 @@ def test_all_that_can_be_said_is_read() -> None:
         locations=("https://m/servers/files/mcp",),
         may_act=("gateway", "worker"),
     )
+
+
+def test_each_line_may_say_why_and_whoever_asks_here_is_an_agent() -> None:
+    """Issue 7: a member of the lines; who wrote it is told, for an agent may be under injection."""
+    details = read(asked(because="the reports are due"), asked())
+    assert isinstance(details, GrantDetails)
+    assert [entry.because for entry in details.entries] == [Because(text="the reports are due", by=Author.AGENT), None]
+
+
+@pytest.mark.parametrize("because", [None, "", " ", "two\nlines", "x" * 501, ["x"], {"text": "x", "by": "owner"}])
+def test_a_justification_that_nobody_could_read_is_refused_by_its_place(because: Json) -> None:
+    """Ours: nor does anybody say whose words they are."""
+    with pytest.raises(TokenRefused, match="authorization_details/0/because"):
+        read(asked(because=because))
 
 
 def test_nobody_may_be_who_may_act() -> None:

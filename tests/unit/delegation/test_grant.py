@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
 from mediator.delegation.grant import Grant, GrantState, grant_form, parse_grant
 from mediator.refusal import Reason, Refused
@@ -38,6 +39,7 @@ def reason_of(form: JsonObject) -> Reason:
         a_grant(parent="g-0", depth=1, max_depth=2),
         a_grant(rights=authority("a/* read,write", "b/c exec", pin_serial=0), purpose="tell\n\x00 ünï"),
         a_grant(keyid="ab" * 32, is_connector=True, may_act=("gateway",)),
+        a_grant(rights=authority("b/c exec", because=Because(text="the owner asks", by=Author.OWNER))),
     ],
 )
 def test_a_grant_comes_back_from_its_form(grant: Grant) -> None:
@@ -59,6 +61,9 @@ def test_a_member_that_we_do_not_know_might_have_narrowed_it() -> None:
     assert reason_of(FORM | {"entries": [entry]}) is Reason.CHAIN_INVALID
 
 
+BECAUSES: tuple[Json, ...] = (
+    None, "x", {"text": "x"}, {"text": "", "by": "owner"}, {"text": "x", "by": "nobody"}, {"text": "x", "by": 1},
+)  # fmt: skip
 WRONG: dict[str, JsonObject] = {
     **{f"`{name}` is a number": FORM | {name: 7} for name, value in FORM.items() if isinstance(value, str)},
     **{f"`{name}` is text": FORM | {name: "7"} for name, value in FORM.items() if isinstance(value, int)},
@@ -81,6 +86,11 @@ WRONG: dict[str, JsonObject] = {
     "an entry without effects": FORM | {"entries": [{"pattern": "clock/*"}]},
     "an unknown effect": FORM | {"entries": [{"pattern": "clock/*", "effects": ["borrow"], "arguments": {}}]},
     "effects that are no list": FORM | {"entries": [{"pattern": "clock/*", "effects": "read", "arguments": {}}]},
+    **{
+        f"a justification that is {because!r}": FORM
+        | {"entries": [{"pattern": "clock/*", "effects": ["read"], "arguments": {}, "because": because}]}
+        for because in BECAUSES
+    },
     "a pattern that is none": FORM | {"entries": [{"pattern": "clock", "effects": ["read"], "arguments": {}}]},
     "a pattern that is a list": FORM | {"entries": [{"pattern": ["clock/*"], "effects": ["read"], "arguments": {}}]},
 }

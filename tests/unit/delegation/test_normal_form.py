@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.delegation.normal_form import host_of, is_host, is_normal_path, is_plain, looks_like_url
+from mediator.delegation.normal_form import (
+    domain_of_address,
+    host_of,
+    is_host,
+    is_normal_path,
+    is_plain,
+    looks_like_url,
+    why_no_url,
+)
 from tests.promises import promise
 
 
@@ -193,3 +201,34 @@ def test_what_begins_with_a_scheme_may_be_taken_for_a_url(text: str, looks: bool
 def test_a_text_has_one_reading_or_is_not_plain(text: str, plain: bool) -> None:
     """Ours: whoever takes it for a URL, for a path or for neither comes to the same."""
     assert is_plain(text) is plain
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("ada@a.example", "a.example"),
+        ("a.b+c'd@x", "x"),
+        ("ada@A.example", None),
+        ("ada@a.example.", None),
+        ("ada@a.example:25", None),
+        ("ada@[::1]", None),
+        ("ada@" + "a" * 256, None),
+        ("a" * 65 + "@a.example", None),
+        ("@a.example", None),
+        ("ada", None),
+        (".ada@a.example", None),
+        ("a..b@a.example", None),
+        ('"a b"@a.example', None),
+        ("Ada <ada@a.example>", None),
+        ("a@b@a.example", None),
+    ],
+)
+def test_an_address_is_a_local_part_and_a_domain_and_nothing_else(text: str, domain: str | None) -> None:
+    """RFC 5322 §3.2.3, a dot-atom: no display name, no list, no quotes."""
+    assert domain_of_address(text) == domain
+
+
+def test_what_is_wrong_with_a_url_is_said() -> None:
+    """Ours."""
+    assert why_no_url("https://a.example/") is None
+    assert "path" in (why_no_url("https://a.example") or "")

@@ -11,6 +11,7 @@ from mediator.edge.asgi import Head
 from mediator.edge.at_the_door import (
     AtTheDoor,
     bare_arrival,
+    bearer_of,
     find_session,
     holder_of,
     listener_of,
@@ -19,8 +20,10 @@ from mediator.edge.at_the_door import (
     turned_away,
 )
 from mediator.edge.sessions import Sessions
+from mediator.identity.proof import Shown
 from mediator.refusal import Reason
 from mediator.wire.arrival import Transport
+from tests.promises import promise
 from tests.simulated.arrivals import over_http
 from tests.simulated.corridor import SimulatedCorridor
 from tests.simulated.replies import refusal
@@ -40,6 +43,48 @@ def test_an_arrival_is_made_of_its_head() -> None:
     )
     assert arrival.credential is not None
     assert arrival.credential.reveal() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("values", "bearer", "shown"),
+    [
+        (["Bearer abc"], "abc", False),
+        (["bEARER  abc"], "abc", False),
+        (["DPoP abc"], None, True),
+        (["dpOP abc"], None, True),
+        (["Bearer abc", "DPoP abc"], None, None),
+        (["DPoP abc", "DPoP abc"], None, None),
+        (["Bearer abc, DPoP abc"], None, None),
+        (["Bearer DPoP abc"], None, None),
+        (["DPoP\tabc"], None, None),
+        (["Basic abc"], None, None),
+        ([], None, None),
+    ],
+    ids=str,
+)
+@promise("P5", "P7")
+def test_a_credential_comes_under_one_of_two_schemes_and_once(
+    values: list[str], bearer: str | None, shown: bool | None
+) -> None:
+    """RFC 9110 §11.1, RFC 9449 §7.1: a scheme has any case; what is shown under the other is no bearer's."""
+    head = Head(
+        method="POST",
+        path="/mcp",
+        headers=(
+            *(("authorization", value) for value in values),
+            ("dpop", "a"),
+            ("dpop", "b"),
+            ("host", "evil.example"),
+        ),
+        source="192.0.2.7",
+    )
+    found, arrival = bearer_of(head), bare_arrival(head, None, "https://mediator.example")
+    assert (None if found is None else found.reveal()) == bearer
+    assert (arrival.credential is None) is (shown is None)
+    assert (arrival.shown is not None) is bool(shown)
+    if isinstance(arrival.shown, Shown):
+        assert [one.reveal() for one in arrival.shown.proofs] == ["a", "b"]
+        assert (arrival.shown.method, arrival.shown.url) == ("POST", "https://mediator.example/mcp")
 
 
 def test_whoever_is_turned_away_is_counted_save_for_a_method_that_clients_try() -> None:

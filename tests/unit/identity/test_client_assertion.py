@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.client.auth.extensions.client_credentials import SignedJWTParameters
 
-from mediator.canonical import JsonObject, digest_of_bytes
+from mediator.canonical import Json, JsonObject, digest_of_bytes
 from mediator.evidence import Seal, Secret
 from mediator.identity.client_assertion import (
     LIFE_SECONDS_MAX,
@@ -24,9 +24,11 @@ from mediator.identity.client_assertion import (
     verify_client_assertion,
 )
 from mediator.identity.dsse import SigningKey
+from mediator.identity.proof import thumbprint_of
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
 from tests.simulated.forged_tokens import base64url, forge, good_claims, without
+from tests.simulated.proofs import ProvingKey
 
 NOW = 1_800_000_000
 NOW_MS = NOW * 1000
@@ -81,6 +83,17 @@ def test_it_may_name_the_grant_that_it_agrees_to() -> None:
     assert verify(sign_client_assertion(KEY, "planner", ISSUER, "once", NOW_MS, grant="g-1")).grant == "g-1"
 
 
+@promise("P4", "P9")
+def test_the_key_of_its_proofs_is_its_own_or_one_that_it_names() -> None:
+    """RFC 7800 §3.1, and ours: whoever asks for this agent's token has no other key to bind it to."""
+    assert verify(GOOD).jkt == thumbprint_of(KEY.public)
+    named = ProvingKey().thumbprint
+    assert verify(sign_client_assertion(KEY, "planner", ISSUER, "once", NOW_MS, jkt=named)).jkt == named
+    bad: list[Json] = [{}, {"kid": "x"}, {"jkt": "x"}, {"x5t#S256": named}, {"jkt": named, "x5t#S256": named}, named]
+    for cnf in bad:
+        assert stop_of(made(cnf=cnf)).reason is Reason.BAD_CREDENTIAL
+
+
 def test_only_this_module_makes_one() -> None:
     """House style, evidence."""
     with pytest.raises(TypeError):
@@ -90,6 +103,7 @@ def test_only_this_module_makes_one() -> None:
             token_id="",
             expires_ms=0,
             grant=None,
+            jkt="",
             digest=digest_of_bytes(b""),
             seal=Seal("another"),
         )

@@ -201,6 +201,16 @@ NOT_PRESENTED: dict[str, tuple[JsonObject | None, VerifiedProof | None, str]] = 
 }
 
 
+@promise("P1", "P5", "P6")
+def test_a_bearer_is_another_holder_than_who_proves_a_key() -> None:
+    """Ours: it has no part in the sessions of its own grant; whoever proves another key, with another token, has."""
+    holders = {
+        (expected[0] == "bearer", presented(claims_bound(cnf), proof).holder)
+        for cnf, proof, expected in PRESENTED.values()
+    }
+    assert len(holders) == len({holder for _, holder in holders}) == 2
+
+
 @promise("P5", "P7")
 @pytest.mark.parametrize(("cnf", "proof", "detail"), NOT_PRESENTED.values(), ids=list(NOT_PRESENTED))
 def test_a_bound_credential_is_nobodys_without_its_key(

@@ -384,6 +384,7 @@ BAD_HEADERS: Final[dict[str, tuple[JsonObject, str]]] = {
     "x beyond ASCII": (ed(x="é" * 43), NO_X),
     "y a number": (es(y=1), NO_Y),
     "Ed448": (HEADER | {"jwk": ED448}, NO_X),
+    "longer than any library's": (ed(kid="k" * 1024), "the header is longer than 1024 characters"),
     **{f"of order {order}": (ed(x=base64url(bytes.fromhex(raw))), WEAK) for order, raw in SMALL_ORDER.items()},
 }
 

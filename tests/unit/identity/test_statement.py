@@ -91,8 +91,8 @@ def test_a_statement_of_one_act_is_none_of_another() -> None:
     ("who", "acts"),
     [
         ("alice", set(Act)),
-        ("bob", {Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE}),
-        ("carol", {Act.TASK_OPEN, Act.TASK_COMPLETE, Act.TASK_RENEW, Act.GRANT_REVOKE}),
+        ("bob", {Act.PIN_APPROVE, Act.PIN_REJECT, Act.PIN_REVOKE, Act.APPROVE, Act.DENY}),
+        ("carol", {Act.TASK_OPEN, Act.TASK_COMPLETE, Act.TASK_RENEW, Act.GRANT_REVOKE, Act.APPROVE, Act.DENY}),
     ],
 )
 def test_a_role_covers_its_acts_and_no_other(who: str, acts: set[Act]) -> None:

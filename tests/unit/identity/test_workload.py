@@ -151,6 +151,14 @@ def test_a_workload_that_agrees_to_a_grant_says_which() -> None:
         assert reason_of(SPIRE.svid("/planner", AUDIENCE, NOW, grant=grant)) is Reason.BAD_CREDENTIAL
 
 
+@promise("P5", "P7")
+def test_a_token_that_is_bound_to_a_key_is_taken_as_nobodys() -> None:
+    """RFC 7800 §3.1: what narrows is never left out, and no key is asked for here."""
+    forms: list[Json] = [{"jkt": "x"}, {"jwk": {}}, {}, None]
+    for cnf in forms:
+        assert reason_of(SPIRE.svid("/planner", AUDIENCE, NOW, cnf=cnf)) is Reason.BAD_CREDENTIAL
+
+
 @promise("P7")
 def test_a_workload_that_is_no_agent_is_told_so() -> None:
     """Ours: whom its platform vouches for, may know what is missing."""

@@ -13,6 +13,7 @@ from mediator.canonical import Json, JsonObject
 from mediator.evidence import Seal
 from mediator.inspection.asking import (
     ReleasedAsk,
+    answer_action,
     ask_alone,
     asks_back,
     is_answer,
@@ -179,3 +180,21 @@ def test_a_question_is_made_nowhere_else() -> None:
     params: dict[str, Json] = {}
     with pytest.raises(TypeError):
         ReleasedAsk(method=AskMethod.ROOTS, params=params, seal=Seal("mine"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "action"),
+    [
+        ({"action": "accept"}, "accept"),
+        ({"action": "decline", "content": {}}, "decline"),
+        ({"action": "cancel"}, "cancel"),
+        ({"action": "maybe"}, None),
+        ({"action": ["accept"]}, None),
+        ({}, None),
+        ("accept", None),
+        (None, None),
+    ],
+)
+def test_what_a_person_did_with_an_elicitation_is_one_of_three(answer: Json, action: str | None) -> None:
+    """MCP 2025-11-25, ElicitResult."""
+    assert answer_action(answer) == action

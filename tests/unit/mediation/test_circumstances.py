@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
+from mediator.mediation.approval import Approval, Approver, Denial
 from mediator.mediation.circumstances import UNKNOWN, circumstances_form, parse_circumstances
 from mediator.refusal import Reason, Refused
 from tests.promises import promise
@@ -24,13 +25,16 @@ SOME = replace(
     labels=frozenset({"untrusted", "confidential:hr"}),
     frozen=frozenset({"agent:planner"}),
 )
+APPROVER = Approver(who="bob", keyid="k", roles=frozenset({"operator", "owner"}), at_ms=5, statement="sha256:s")
+OPEN = Approval(id="approval-1", grant="g-2", request_hash="sha256:h", expires_ms=9, approvers=(APPROVER,))
+DENIED = replace(OPEN, id="approval-2", denial=Denial(who="eve", at_ms=6, reason="no", statement="sha256:t"))
 
 
 LACKING = replace(SOME, denials=2).without(frozenset({"budget:b:g-1"}), {"rate:r:g-1": 1000})
 
 
 @promise("P8")
-@pytest.mark.parametrize("circumstances", [SOME, UNKNOWN, LACKING])
+@pytest.mark.parametrize("circumstances", [SOME, UNKNOWN, LACKING, replace(SOME, approvals=(OPEN, DENIED))])
 def test_what_a_record_keeps_is_read_back_the_same(circumstances: object) -> None:
     """Ours: replay is made of this."""
     assert isinstance(circumstances, type(UNKNOWN))
@@ -64,7 +68,10 @@ WRONG: dict[str, JsonObject] = {
     "exhausted things that are a list": {"exhausted": ["rate:r"]},
     "denials that are none": {"denials": 0},
     "denials that are no number": {"denials": True},
-    "a member that we do not know": {"approvals": []},
+    "a member that we do not know": {"reviews": []},
+    "approvals that are none": {"approvals": []},
+    "approvals that are no list": {"approvals": {}},
+    "an approval that is none": {"approvals": [{}]},
 }
 
 

@@ -30,6 +30,7 @@ from mediator.mediation.deliberate import (
     withdraw,
 )
 from mediator.mediation.trust import TrustSnapshot, with_quarantine
+from mediator.policy.approving import ApprovalQuestion
 from mediator.policy.decision import Decision
 from mediator.policy.request import AccessRequest, Action, DelegationRequest
 from mediator.refusal import Reason, Refused
@@ -66,6 +67,9 @@ class Engine:
 
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         raise AssertionError(request)
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        raise AssertionError(question)
 
 
 def allow(*names: str) -> Decision:

@@ -14,7 +14,8 @@ from mediator.identity.dsse import SigningKey
 from mediator.identity.identify import Identified
 from mediator.identity.keys import key_set
 from mediator.identity.terms import ClaimMapping, ClaimOr, IssuerTerms
-from mediator.mediation.elsewhere import NOBODY_ELSE
+from mediator.mediation.elsewhere import NOBODY_APPROVES, NOBODY_ELSE
+from mediator.mediation.record import committed
 from mediator.mediation.replay import recorded, replay
 from mediator.mediation.scopes import open_for_scopes
 from mediator.policy.decision import Verdict
@@ -186,3 +187,16 @@ async def test_a_key_that_is_withdrawn_takes_a_call_under_way_along(issuers: Sim
     reply = await issuers.world.answer(CALL, bearer=token_of(issuers.world))
     assert reply == refusal(Reason.TRY_AGAIN)
     assert len(issuers.world.tool_server.calls) == 1
+
+
+async def test_where_nobody_approves_a_denial_is_what_it_was() -> None:
+    """Ours: nothing is kept, and nobody waits."""
+    world = SimulatedWorld()
+    await world.answer(CALL, bearer=world.open_task().token)
+    denied = world.ledger.last
+    with pytest.raises(Refused) as stop:
+        NOBODY_APPROVES.request(committed(denied.decision, denied.record))
+    assert stop.value.reason is Reason.UNKNOWN_TOOL
+    await NOBODY_APPROVES.until_decided("approval-1")
+    with pytest.raises(NotImplementedError):
+        NOBODY_APPROVES.url("approval-1")

@@ -136,7 +136,9 @@ def test_a_denial_says_what_it_was(reason: Reason, detail: str, whats: set[str])
 
 
 @promise("P11")
-@pytest.mark.parametrize("reason", [Reason.FROZEN, Reason.TRY_AGAIN, Reason.STORE_UNAVAILABLE, Reason.INTERNAL])
+@pytest.mark.parametrize(
+    "reason", [Reason.FROZEN, Reason.APPROVAL_REQUIRED, Reason.TRY_AGAIN, Reason.STORE_UNAVAILABLE, Reason.INTERNAL]
+)
 def test_what_is_not_the_agents_doing_is_no_denial_of_it(reason: Reason) -> None:
     """Ours: who is frozen, and asks on, does not have its owner frozen too."""
     assert refused_for(reason) is None

@@ -73,6 +73,21 @@ def test_a_profiles_key_is_its_own_before_it_ever_comes() -> None:
     assert told.findings == [(KEY.thumbprint, "planner", "worker")]
 
 
+@promise("P4", "P9")
+def test_a_key_that_is_only_asked_after_is_nobodys_yet() -> None:
+    """Ours: a proof that names no token is handed on; whoever keeps it does not have the key by it."""
+    told = Told(gateway=THIRD.thumbprint)
+    for agent in ("planner", "worker"):
+        told.holders.must_be_no_others(proven(KEY), agent)
+    told.holders.must_be_own(proven(KEY), "worker")
+    for key, holder in ((KEY, "worker"), (THIRD, "gateway")):
+        with pytest.raises(Refused) as stop:
+            told.holders.must_be_no_others(proven(key), "planner")
+        assert stop.value.reason is Reason.PROOF_INVALID
+        assert told.findings[-1] == (key.thumbprint, holder, "planner")
+        told.holders.must_be_no_others(proven(key), holder)
+
+
 def test_each_finding_is_told_once() -> None:
     """Ours: whoever knocks all night fills no ledger; another agent, or another key, is another finding."""
     told = Told(planner=KEY.thumbprint, gateway=OTHER.thumbprint)

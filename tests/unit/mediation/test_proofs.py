@@ -309,9 +309,28 @@ def test_a_token_is_bound_to_what_was_shown_when_it_was_asked_for(shown: Shown, 
     proofs = proofs_of()
     proof = verified(proofs, shown)
     assert proofs.to_bind(proof, "planner") == bound_to
-    assert proofs.to_bind(proof, "planner") == bound_to
+
+
+@promise("P9")
+def test_a_token_is_bound_to_one_agents_certificate() -> None:
+    """RFC 8705 §3: the connection is of who asks, so whose it is shows there already."""
+    proofs = proofs_of()
+    assert proofs.to_bind(verified(proofs, connected()), "planner") == Confirmation(certificate=CERTIFICATE)
     with pytest.raises(Refused) as stop:
-        proofs.to_bind(proof, "worker")
+        proofs.to_bind(verified(proofs, connected()), "worker")
+    assert stop.value.reason is Reason.PROOF_INVALID
+
+
+@promise("P4", "P9")
+def test_a_proof_that_names_no_token_makes_its_key_nobodys() -> None:
+    """Ours: one hands it to another for an exchange; whose the key is, shows where it is proven for a token."""
+    proofs = proofs_of()
+    handed = verified(proofs, KEY.shown(url=URL))
+    assert proofs.to_bind(handed, "worker") == Confirmation(jkt=KEY.thumbprint)
+    assert known_by(proofs, BOUND, BOUND.shown()) == "dpop"
+    assert proofs.to_bind(handed, "planner") == Confirmation(jkt=KEY.thumbprint)
+    with pytest.raises(Refused) as stop:
+        proofs.to_bind(handed, "worker")
     assert stop.value.reason is Reason.PROOF_INVALID
 
 

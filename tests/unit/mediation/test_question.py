@@ -10,9 +10,13 @@ from dataclasses import replace
 
 import pytest
 
+from mediator.because import Author, Because
 from mediator.canonical import JsonObject, canonical_bytes
+from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.chain import DelegationChain, prove_chain
+from mediator.delegation.details import parse_arguments
 from mediator.delegation.grant import Grant
+from mediator.effect import Effect
 from mediator.inspection.asking import release_ask
 from mediator.inspection.result import Ask
 from mediator.manifest.family import FamilyForm
@@ -22,11 +26,12 @@ from mediator.mediation.question import (
     ask_question,
     call_question,
     delegation_question,
+    find_justification,
     grant_name,
     list_question,
     request_hash,
 )
-from mediator.policy.request import Action, AskFacts
+from mediator.policy.request import NO_TARGETS, Action, AskFacts, JustificationFacts
 from mediator.wire.call import Call
 from mediator.wire.methods import AskMethod
 from tests.promises import promise
@@ -65,6 +70,7 @@ def test_whether_a_tool_may_be_seen_is_asked_on_stable_facts_alone() -> None:
 def test_whether_a_call_may_be_made_is_asked_with_all_that_a_policy_may_read() -> None:
     """Design 5.5, the base context."""
     circumstances = replace(circumstances_of(GRANT), labels=frozenset({"untrusted"}), calls=2)
+    circumstances = replace(circumstances, novel=frozenset({"tool"}), utc_offset_seconds=3_600)
     question = call_question(
         a_call(), identified(GRANT), circumstances, chain_of(GRANT), TOOL, "sha256:r", NOW_MS, covers=True
     )
@@ -78,7 +84,9 @@ def test_whether_a_call_may_be_made_is_asked_with_all_that_a_policy_may_read() -
     assert (base.task.id, base.task.labels, base.task.calls) == ("g-1", frozenset({"untrusted"}), 2)
     assert base.task.age_ms == 60_000
     assert base.destination == frozenset({"example.com"})
-    assert (base.proof, base.approval, base.justified) == ("bearer", None, False)
+    assert (base.proof, base.approval, base.justified, base.justification) == ("bearer", None, True, None)
+    assert (base.task.novel, base.utc_offset_seconds) == (frozenset({"tool"}), 3_600)
+    assert base.targets is NO_TARGETS
     assert (base.now_ms, base.protocol, base.request_hash) == (NOW_MS, "2026-07-28", "sha256:r")
 
 
@@ -287,3 +295,75 @@ def test_what_is_pinned_after_the_grant_is_in_no_pattern_of_it() -> None:
     late = a_tool(server="late", pin_serial=99)
     question = delegation_question(linked(ROOT, GATEWAY), child_of("*/* read"), "bearer", [TOOL, late], NOW_MS)
     assert question.delegated.servers == frozenset({"clock"})
+
+
+MAILER = a_tool(server="mail", name="send", effect=Effect.SEND)
+OWNERS, WORKERS = Because(text="the owner's", by=Author.OWNER), Because(text="the worker's", by=Author.AGENT)
+SENDS = "mail/send send"
+
+
+def link(depth: int, rights: Rights) -> Grant:
+    return a_grant(id=f"g-{depth + 1}", agent=f"agent-{depth}", depth=depth, rights=rights)
+
+
+@promise("P6")
+@pytest.mark.parametrize(
+    ("said", "links", "found"),
+    [
+        pytest.param(None, [authority(SENDS)], None, id="nobody says why"),
+        pytest.param(None, [authority(SENDS, because=OWNERS)], OWNERS, id="the entry says it"),
+        pytest.param(
+            "now", [authority(SENDS, because=OWNERS)], Because(text="now", by=Author.AGENT), id="the agent's own first"
+        ),
+        pytest.param(None, [authority(SENDS, because=OWNERS), authority(SENDS)], OWNERS, id="handed on with the task"),
+        pytest.param(
+            None,
+            [authority(SENDS, because=OWNERS), authority(SENDS, because=WORKERS)],
+            WORKERS,
+            id="said anew by who hands on",
+        ),
+        pytest.param(None, [authority("mail/* send", because=OWNERS)], None, id="a pattern that names no send"),
+        pytest.param(None, [authority("mail/send write", because=OWNERS)], None, id="another effect"),
+        pytest.param(None, [authority("mail/other send", because=OWNERS)], None, id="another tool"),
+    ],
+)
+def test_a_call_is_justified_by_its_agent_or_by_the_entry_that_names_it(
+    said: str | None, links: list[Rights], found: Because | None
+) -> None:
+    """Issue 7: `_meta`, else the one that the grant's entry for this tool carries; who wrote it is told."""
+    chain = linked(*(link(depth, rights) for depth, rights in enumerate(links)))
+    assert find_justification(a_call({}, None, said), chain, MAILER) == found
+
+
+@promise("P6")
+def test_the_entry_that_justifies_is_one_whose_constraints_the_call_keeps() -> None:
+    """Ours: a reason that was given for one recipient is none for another."""
+    entry = Entry(
+        pattern="mail/send",
+        effects=frozenset({Effect.SEND}),
+        arguments=parse_arguments({"/to": {"exact": "a@a.example"}}, "/arguments"),
+        because=OWNERS,
+    )
+    chain = linked(link(0, Rights(entries=(entry, *authority(SENDS).entries), pin_serial=7)))
+    assert find_justification(a_call({"to": "a@a.example"}), chain, MAILER) == OWNERS
+    assert find_justification(a_call({"to": "b@a.example"}), chain, MAILER) is None
+
+
+@promise("P6")
+def test_a_policy_is_told_who_justified_a_call_and_in_how_many_bytes() -> None:
+    """Issue 7: the text is never trusted, so no policy reads it. An intent names the call, or not."""
+    grant = a_grant(rights=authority(SENDS, "clock/* read"))
+    for tool, covers, justified in ((MAILER, True, True), (MAILER, False, True), (a_tool(server="x"), False, False)):
+        base = call_question(
+            a_call({}, None, "fünf"),
+            identified(grant),
+            circumstances_of(grant),
+            chain_of(grant),
+            tool,
+            "sha256:r",
+            NOW_MS,
+            covers=covers,
+        ).base
+        assert base is not None
+        assert base.justified is justified
+        assert base.justification == JustificationFacts(by="agent", size_bytes=5)

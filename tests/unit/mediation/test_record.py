@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mediator.because import Author, Because
 from mediator.canonical import canonical_bytes
 from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.constraint import PathBelow
@@ -102,24 +103,39 @@ def test_values_are_kept_apart_and_can_be_erased_one_by_one() -> None:
     """Design 5.8: arguments, purpose and salt live beside the stream; the entry holds digests."""
     below = {"/path": PathBelow("/frobozz")}
     rights = Rights(
-        entries=(Entry(pattern="clock/*", effects=frozenset({Effect.READ}), arguments=below),), pin_serial=7
+        entries=(
+            Entry(
+                pattern="clock/*",
+                effects=frozenset({Effect.READ}),
+                arguments=below,
+                because=Because(text="of the maze", by=Author.OWNER),
+            ),
+        ),
+        pin_serial=7,
     )
-    call = a_call({"secret": "xyzzy"})
+    call = a_call({"secret": "xyzzy"}, None, "of the lamp")
     grant = a_grant(purpose="find the plugh", salt="5a17" * 8, rights=rights)
     deliberation = allowed(call=call, grant=grant)
     written = canonical_bytes(decision_entry(deliberation))
-    for value in (b"xyzzy", b"plugh", b"5a175a17", b"frobozz"):
+    for value in (b"xyzzy", b"plugh", b"5a175a17", b"frobozz", b"maze", b"lamp"):
         assert value not in written
+    assert b'"because":"owner"' in written  # who wrote it
     assert decision_values(deliberation) == {
         "id": deliberation.ids.decision_id,
         "arguments": {"secret": "xyzzy"},
         "answers": None,
+        "justification": "of the lamp",
         "grants": {
             "g-1": {
                 "purpose": "find the plugh",
                 "salt": "5a17" * 8,
                 "entries": [
-                    {"pattern": "clock/*", "effects": ["read"], "arguments": {"/path": {"path_below": "/frobozz"}}}
+                    {
+                        "pattern": "clock/*",
+                        "effects": ["read"],
+                        "arguments": {"/path": {"path_below": "/frobozz"}},
+                        "because": {"text": "of the maze", "by": "owner"},
+                    }
                 ],
             }
         },

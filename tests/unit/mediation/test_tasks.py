@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mediator.because import Author, Because
 from mediator.canonical import Json, JsonObject
 from mediator.delegation.authority import Entry, Rights
 from mediator.delegation.constraint import OneOf, PathBelow, Within
@@ -227,6 +228,15 @@ def test_a_statement_of_another_act_opens_nothing() -> None:
     assert (stop.reason, stop.detail) == (Reason.MALFORMED, "a `task.complete` statement opens no task")
 
 
+@promise("P6")
+def test_a_task_says_why_in_the_words_of_whoever_signs_it() -> None:
+    """Issue 7: `task open --because`. An agent that opens its own session's task writes as an agent."""
+    assert [entry.because for entry in opened().rights.entries] == [None]
+    for who, author in ((ALICE, Author.OWNER), ("planner", Author.AGENT)):
+        grant = opened(who, because="the guests are waiting")
+        assert [entry.because for entry in grant.rights.entries] == [Because(text="the guests are waiting", by=author)]
+
+
 # --- the form --------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +244,7 @@ def test_what_is_asked_for_is_read_back_the_same() -> None:
     """Ours."""
     request = parse_task(ASKED)
     assert task_form(request) == ASKED
+    assert task_form(parse_task(ASKED | {"because": "why"})) == ASKED | {"because": "why"}
     assert request == TaskRequest(
         id=TASK_ID,
         agent="planner",
@@ -269,6 +280,9 @@ MALFORMED: dict[str, JsonObject] = {
     "too many calls": {"max_calls": 1_000_001},
     "calls that are a truth": {"max_calls": True},
     "an agent that is no string": {"agent": 1},
+    "a justification that is none": {"because": " "},
+    "a justification of two lines": {"because": "so\nand so"},
+    "a justification that is no string": {"because": None},
     "a member that we do not know": {"depth": 3},
 }
 

@@ -11,7 +11,9 @@ from typing import Any, Final
 from mediator.canonical import JsonObject
 from mediator.effect import Effect
 from mediator.kind import ItemKind
+from mediator.policy.approving import ApprovalQuestion, ApproverFacts
 from mediator.policy.request import (
+    NO_TARGETS,
     RESOURCE_INPUT_SCHEMA,
     AccessRequest,
     Action,
@@ -35,10 +37,13 @@ BASE: Final = BaseFacts(
     grant=GrantFacts(id="grant-1", covers=True, purpose="tests", expires_ms=2_000),
     task=TaskFacts(id="task-1", labels=frozenset(), calls=0, age_ms=10, novel=frozenset()),
     destination=frozenset(),
+    targets=NO_TARGETS,
     proof="bearer",
     approval=None,
     justified=False,
+    justification=None,
     now_ms=1_000,
+    utc_offset_seconds=3_600,
     protocol="2026-07-28",
     method="tools/call",
     request_hash=THIS_REQUEST,
@@ -63,6 +68,17 @@ DELEGATION: Final = DelegationRequest(
     ),
     now_ms=1_000,
     proof="bearer",
+)
+APPROVING: Final = ApprovalQuestion(
+    principal=ApproverFacts(name="bob@example.com", roles=frozenset({"operator"})),
+    kind=ItemKind.TOOL,
+    server="files",
+    name="read",
+    requester=AGENT,
+    chain=BASE.chain,
+    purpose="tests",
+    request_hash=THIS_REQUEST,
+    now_ms=1_000,
 )
 TOOL: Final = ItemFacts(
     kind=ItemKind.TOOL,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from mediator.policy.case_facts import agent_from, base_from, delegation_from
+from mediator.kind import ItemKind
+from mediator.policy.approving import ApproverFacts
+from mediator.policy.case_facts import agent_from, approval_from, base_from, delegation_from
 from mediator.policy.case_fields import Fields
 from mediator.policy.request import AgentFacts, ChainFacts
 from mediator.refusal import Refused
@@ -42,3 +44,22 @@ def test_a_delegation_is_told_with_the_circumstances_that_it_has() -> None:
     for name in ("task", "destination", "method", "approval"):
         with pytest.raises(Refused, match=f"c/{name} is not known"):
             delegation_from(Fields({name: {}}, "c"), one, other)
+
+
+def test_an_approval_is_told_with_the_circumstances_that_it_has() -> None:
+    """Ours: of a call it has the chain, the purpose, the hash and the time; the rest is not known."""
+    agent = agent_from(Fields({}, "a"))
+    asked = (agent, ItemKind.TOOL, "files", "read")
+    silent = approval_from(Fields({}, "c"), Fields({}, "p"), *asked)
+    assert silent.principal == ApproverFacts(name="operator@example.com", roles=frozenset({"operator"}))
+    assert (silent.requester, silent.key, silent.purpose) == (agent, "files/read", "a case")
+    told = approval_from(
+        Fields({"purpose": "p", "now": 3, "request_hash": "h", "chain": {"depth": 2}}, "c"),
+        Fields({"name": "n", "roles": ["owner"]}, "p"),
+        *asked,
+    )
+    assert (told.purpose, told.now_ms, told.request_hash, told.chain.depth) == ("p", 3, "h", 2)
+    assert told.principal == ApproverFacts(name="n", roles=frozenset({"owner"}))
+    for context, approver, where in (({"task": {}}, {}, "c/task"), ({}, {"key": "k"}, "p/key")):
+        with pytest.raises(Refused, match=f"{where} is not known"):
+            approval_from(Fields({**context}, "c"), Fields({**approver}, "p"), *asked)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from mediator.canonical import canonical_bytes
 from mediator.effect import Effect
 from mediator.kind import ItemKind
-from mediator.policy.cases import CaseResult, parse_cases, result_of
+from mediator.policy.approving import ApprovalQuestion
+from mediator.policy.cases import CaseResult, CaseRun, call_of, parse_cases, result_of, run_of
 from mediator.policy.decision import Decision, Verdict
 from mediator.policy.request import (
     RESOURCE_INPUT_SCHEMA,
@@ -27,9 +28,13 @@ from mediator.policy.request import (
     ChainFacts,
     DelegatedFacts,
     DelegationRequest,
+    JustificationFacts,
+    TargetFacts,
     prompt_input_schema,
 )
 from mediator.refusal import Reason, Refused
+from tests.unit.policy.facts import AGENT, TOOL
+from tests.unit.policy.read import policies_of
 
 ALLOWED = Decision(verdict=Verdict.ALLOW, determining=("a", "b"), policy_digest="sha256:x")
 DENIED = Decision(verdict=Verdict.DENY, determining=(), policy_digest="sha256:x", reason=Reason.POLICY_ERROR)
@@ -50,6 +55,10 @@ class Oracle:
     def evaluate_delegation(self, request: DelegationRequest) -> Decision:
         assert request.receiver.id == "agent-2"
         return replace(self._answer, determining=("delegated",))
+
+    def evaluate_approval(self, question: ApprovalQuestion) -> Decision:
+        assert question.requester.id == "agent-1"
+        return replace(self._answer, determining=("approved",))
 
 
 def a_file(case: Any = None, tool: Any = None, **more: Any) -> bytes:
@@ -96,7 +105,10 @@ def test_every_fact_can_be_said() -> None:
                 "proof": "dpop",
                 "approval": {"approver": "b", "at": 5, "request_hash": "h"},
                 "justified": True,
+                "justification": {"by": "agent", "bytes": 8},
+                "targets": {"hosts": ["a.example"], "paths": ["/p"]},
                 "now": 6,
+                "utc_offset_minutes": -90,
                 "protocol": "2025-11-25",
                 "request_hash": "h",
                 "provenance": ["w"],
@@ -109,7 +121,21 @@ def test_every_fact_can_be_said() -> None:
     assert (base.chain.depth, base.chain.members, base.grant.covers) == (2, frozenset({"m"}), False)
     assert (base.task.labels, base.task.age_ms, base.now_ms) == (frozenset({"l"}), 4, 6)
     assert base.approval == ApprovalFacts(approver="b", at_ms=5, request_hash="h")
+    assert base.justification == JustificationFacts(by="agent", size_bytes=8)
+    assert base.targets == TargetFacts(hosts=frozenset({"a.example"}), paths=frozenset({"/p"}))
+    assert base.utc_offset_seconds == -5_400
     assert (base.justified, base.provenance, base.protocol) == (True, frozenset({"w"}), "2025-11-25")
+
+
+def test_a_case_is_of_a_call_that_was_justified_unless_it_says_that_nobody_did() -> None:
+    """Ours: a case says only what it is about; and what an entry names is an intent."""
+    plain, unjustified = request_of({}).base, request_of({"context": {"justification": None}}).base
+    uncovered = request_of({"context": {"grant": {"covers": False}}}).base
+    assert plain is not None
+    assert unjustified is not None
+    assert uncovered is not None
+    assert plain.justification == JustificationFacts(by="owner", size_bytes=40)
+    assert (unjustified.justification, plain.justified, uncovered.justified) == (None, True, False)
 
 
 def test_a_listing_has_no_circumstances() -> None:
@@ -220,6 +246,17 @@ def test_a_delegation_is_asked_about_as_one() -> None:
     """Ours: the engine has a question of its own for it."""
     (case,) = parse_cases(a_file({"delegate": {}})).cases
     assert result_of("a.json", case, Oracle(ALLOWED)).got == "allow by delegated"
+
+
+def test_a_case_names_the_person_who_approves_instead() -> None:
+    """Ours: of whichever kind of item; silence is an operator and the plain tool."""
+    (case,) = parse_cases(a_file({"approve": {}})).cases
+    assert isinstance(case.request, ApprovalQuestion)
+    assert (case.request.key, case.request.principal.roles) == ("files/read", frozenset({"operator"}))
+    assert result_of("a.json", case, Oracle(ALLOWED)).got == "allow by approved"
+    (other,) = parse_cases(a_file({"approve": {"name": "n"}, "prompt": "mail/outbox", "agent": {"id": "a"}})).cases
+    assert isinstance(other.request, ApprovalQuestion)
+    assert (other.request.key, other.request.requester.id) == ("mail/prompt:outbox", "a")
 
 
 def test_prompts_and_resources_are_described_too() -> None:
@@ -347,5 +384,36 @@ def test_a_case_passes_if_all_that_it_expects_came_out(
     """Ours: the verdict always; policies and reason where the case says them."""
     (case,) = parse_cases(a_file({"expect": expect})).cases
     assert result_of("a.json", case, Oracle(answer)) == CaseResult(
-        file="a.json", name="a case", passed=passed, expected=expected, got=got
+        file="a.json", name="a case", passed=passed, expected=expected, got=got, decisive=answer.determining
     )
+
+
+def test_a_policy_that_no_answer_rests_on_is_told_and_an_error_rests_on_none() -> None:
+    """Ours: what could be lost without a case that fails is not tested."""
+    (case,) = parse_cases(a_file({"expect": {"verdict": "deny"}})).cases
+    failed = result_of("a.json", case, Oracle(replace(DENIED, determining=("p1",))))
+    decided = replace(failed, decisive=("p0",))
+    policies = policies_of("permit(principal, action, resource);", "permit(principal, action, resource);")
+
+    assert failed.decisive == ()
+    assert run_of([failed, decided], policies) == CaseRun(results=(failed, decided), never_decisive=policies[1:])
+
+
+def test_a_call_that_is_no_case_is_a_covered_one_of_now_under_a_task_of_the_agent() -> None:
+    """Ours: what the circumstances do not say is plain, and what they misspell is refused."""
+    item = replace(TOOL, sends_to=frozenset({"disk"}))
+    request = call_of(AGENT, item, {"path": "a"}, {"proof": "bearer"}, 5_000)
+
+    assert (request.principal, request.key, request.arguments) == (AGENT, item.key, {"path": "a"})
+    facts = request.base
+    assert facts is not None
+    assert (facts.now_ms, facts.proof, facts.method) == (5_000, "bearer", "tools/call")
+    assert (facts.grant.covers, facts.grant.expires_ms) == (True, 905_000)
+    assert (facts.chain.root, facts.chain.members, facts.destination) == (
+        AGENT.id,
+        frozenset({AGENT.id}),
+        item.sends_to,
+    )
+    with pytest.raises(Refused) as refused:
+        call_of(AGENT, item, {}, {"prof": "bearer"}, 5_000)
+    assert "prof" in str(refused.value.detail)

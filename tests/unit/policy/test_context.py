@@ -21,15 +21,18 @@ from mediator.policy.context import (
     reader_of_ask,
     reader_of_base,
 )
-from mediator.policy.request import Action, AskFacts
+from mediator.policy.request import Action, AskFacts, JustificationFacts, TargetFacts
 from mediator.policy.types import EVERYTHING, Leaf, Paths, text_of
 from tests.promises import promise
 from tests.unit.policy.facts import approved, base, delegation, tool
 
+CALENDAR = '{ "weekday": Long, "day": Long, "month": Long, "year": Long, "hour": Long, "minute": Long }'
 FULL = base(
     approval=approved(),
     destination=frozenset({"b", "a"}),
+    targets=TargetFacts(hosts=frozenset({"c.b"}), paths=frozenset({"/x/y"})),
     justified=True,
+    justification=JustificationFacts(by="agent", size_bytes=7),
     task=replace(base().task, labels=frozenset({"untrusted"})),
 )
 
@@ -38,11 +41,14 @@ def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
     """Ours (design 5.5): booleans, longs, strings and small sets of strings, no entities and no extension values."""
     assert text_of(BASE) == (
         '{ "approval"?: { "approver": String, "at": Long, "request_hash": String }, '
+        f'"calendar": {{ "utc": {CALENDAR}, "local": {CALENDAR} }}, '
         '"chain": { "depth": Long, "root": String, "members": Set<String>, "connectors": Set<String> }, '
         '"destination": Set<String>, '
         '"grant": { "id": String, "covers": Bool, "purpose": String, "expires": Long }, '
-        '"justified": Bool, "method": String, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
+        '"justification"?: { "by": String, "bytes": Long }, "justified": Bool, "method": String, "now": Long, "nulls": Set<String>, "opaque": Set<String>, "pin": String, '
         '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
+        '"secrets": Set<String>, '
+        '"targets": { "domains": Set<String>, "paths": Set<String>, "folders": Set<String> }, '
         '"task": { "id": String, "labels": Set<String>, "calls": Long, "denials": Long, "age": Long, "novel": Set<String> } }'
     )
 
@@ -57,7 +63,7 @@ def test_a_tools_own_action_adds_its_arguments_and_a_group_has_none() -> None:
 def test_what_a_server_asks_has_no_arguments_and_nothing_of_them(action: Action) -> None:
     """Ours: an attribute that would always be empty looks like a guard. How the human is asked is there, if one is."""
     members = context_of_ask(action).members
-    assert BASE.members.keys() - members.keys() == {"opaque", "nulls", "pin"}
+    assert BASE.members.keys() - members.keys() == {"opaque", "nulls", "pin", "secrets"}
     assert members.keys() - BASE.members.keys() == ({"ask"} if action is Action.ELICIT else set())
 
 
@@ -83,9 +89,15 @@ def test_the_whole_of_the_facts_is_read() -> None:
         "chain": {"depth": 0, "root": "planner-1", "members": ["planner-1"], "connectors": []},
         "grant": {"id": "grant-1", "covers": True, "purpose": "tests", "expires": 2_000},
         "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
-        "destination": ["a", "b"],
+        "destination": ["a", "b", "c.b"],
+        "targets": {"domains": ["a", "b", "c.b"], "paths": ["/x/y"], "folders": ["/x", "/x/y"]},
         "proof": "bearer",
         "justified": True,
+        "justification": {"by": "agent", "bytes": 7},
+        "calendar": {
+            "utc": {"weekday": 4, "day": 1, "month": 1, "year": 1970, "hour": 0, "minute": 0},
+            "local": {"weekday": 4, "day": 1, "month": 1, "year": 1970, "hour": 1, "minute": 0},
+        },
         "now": 1_000,
         "protocol": "2026-07-28",
         "method": "tools/call",
@@ -105,6 +117,13 @@ def test_only_what_is_wanted_is_read() -> None:
         "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
     }
     assert reader_of_base(frozenset())(FULL) == {}
+
+
+def test_of_the_calendar_and_a_justification_only_what_is_wanted_is_read() -> None:
+    """Ours: a policy of office hours makes a question new once an hour, not once a millisecond."""
+    wanted = frozenset({("calendar", "local", "hour"), ("justification", "by")})
+    assert reader_of_base(wanted)(FULL) == {"calendar": {"local": {"hour": 1}}, "justification": {"by": "agent"}}
+    assert reader_of_base(wanted)(base()) == {"calendar": {"local": {"hour": 1}}}
 
 
 @promise("P6")

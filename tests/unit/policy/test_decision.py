@@ -33,4 +33,4 @@ def test_a_denial_without_a_reason_cannot_be_made() -> None:
 
 def test_obligations_are_a_closed_list_of_words() -> None:
     """Ours (XACML's rule: a duty that is not understood denies)."""
-    assert [str(duty) for duty in Obligation] == ["record-result-digest"]
+    assert [str(duty) for duty in Obligation] == ["record-result-digest", "two-approvers"]

@@ -11,19 +11,22 @@ import cedarpy
 import pytest
 
 from mediator.canonical import canonical_bytes
+from mediator.policy.approving import ApproverFacts
 from mediator.policy.entities import (
     DELEGATION,
     agent_entity,
+    approver_entity,
     entities_of,
+    entities_of_approval,
     entities_of_delegation,
     item_entity,
     question_of,
 )
 from mediator.policy.policy import Uid
 from mediator.policy.request import Action
-from mediator.policy.schema import prepare_item, text_for_delegation
+from mediator.policy.schema import prepare_item, text_for_approval, text_for_delegation
 from mediator.policy.slicing import Entity
-from tests.unit.policy.facts import AGENT, RECEIVER, prompt, resource, tool
+from tests.unit.policy.facts import AGENT, APPROVING, RECEIVER, prompt, resource, tool
 
 
 def test_an_item_is_in_its_server_in_its_domain() -> None:
@@ -89,3 +92,27 @@ def test_an_agent_of_two_classes_at_once_is_no_question() -> None:
     entities = entities_of_delegation(AGENT, replace(AGENT, agent_class="worker"))
     with pytest.raises(ValueError, match="duplicate entity"):
         cedarpy.Entities.from_json_str(canonical_bytes(entities).decode())
+
+
+def test_a_person_is_in_each_of_their_roles() -> None:
+    """Ours: so that a policy asks for a role as it asks for an agent's class."""
+    approver = ApproverFacts(name="bob", roles=frozenset({"operator", "owner"}))
+    assert approver_entity(approver) == Entity(
+        uid=Uid("Mediator::Operator", "bob"),
+        within=frozenset({Uid("Mediator::Role", "operator"), Uid("Mediator::Role", "owner")}),
+    )
+
+
+def test_the_entities_of_an_approval_are_what_the_schema_declares() -> None:
+    """Cedar: person, roles, the action in no group, and the item in its server in its domain."""
+    entities = entities_of_approval(APPROVING.principal, tool())
+    cedarpy.Entities.from_json_str(canonical_bytes(entities).decode(), text_for_approval())
+    uids = [entity["uid"] for entity in entities if isinstance(entity, dict)]
+    assert [uid["id"] for uid in uids if isinstance(uid, dict)] == [
+        "bob@example.com",
+        "operator",
+        "approve",
+        "files/read",
+        "files",
+        *([tool().domain] if tool().domain else []),
+    ]

@@ -43,7 +43,7 @@ def message_of(findings: list[PolicyFinding]) -> str:
     ("policy", "message"),
     [
         pytest.param(
-            f'forbid({ON_READ}) when {{ context.args.encoding like "/etc*" }};',
+            f'forbid({ON_READ}) when {{ context.args.encoding like "etc*" }};',
             "unable to guarantee safety of access to optional attribute `args.encoding`",
             id="an optional argument that was not asked for first",
         ),
@@ -105,7 +105,7 @@ def test_a_well_typed_set_has_no_findings() -> None:
     """Ours: over arguments, over groups, over agents."""
     assert (
         check(
-            named(f'forbid({ON_READ}) unless {{ context.args.path like "/srv/*" }};', "a"),
+            named(f'forbid({ON_READ}) unless {{ context.args.path like "srv*" }};', "a"),
             named(f"permit({ON_CALLS}) when {{ context has approval && context.approval.at < context.now }};", "b"),
             named(
                 'forbid(principal in Mediator::Team::"t", action in Mediator::Action::"effect:send", resource);', "c"
@@ -396,9 +396,7 @@ def test_a_fault_is_told_in_one_line_with_a_remedy() -> None:
     ("condition", "name"),
     [
         ('context.task.labels.contains("untrusted")', "task.labels"),
-        ('context.task.novel.contains("tool")', "task.novel"),
         ('context.provenance.contains("x")', "provenance"),
-        ("!context.justified", "justified"),
     ],
 )
 def test_a_condition_on_what_nothing_fills_is_warned_of(condition: str, name: str) -> None:
@@ -419,3 +417,45 @@ def test_a_condition_on_connectors_is_not() -> None:
         )
         == []
     )
+
+
+ON_APPROVAL = 'principal, action == Mediator::Action::"approve", resource'
+
+
+def test_well_typed_policies_over_approvals_have_no_findings() -> None:
+    """Ours: people in roles, items in servers, and who asks for what."""
+    both = 'principal, action in [Mediator::Action::"approve", Mediator::Action::"effect:send"], resource'
+    assert (
+        check(
+            named(f"permit({ON_APPROVAL}) unless {{ context.chain.depth > 2 }};", "a"),
+            named(f"forbid({ON_APPROVAL}) when {{ principal.name == context.requester.owner }};", "b"),
+            named(f'forbid({ON_APPROVAL}) when {{ resource.effect == "exec" || context.purpose like "*x*" }};', "c"),
+            named(
+                'permit(principal in Mediator::Role::"owner", action == Mediator::Action::"approve", '
+                'resource is Mediator::Tool in Mediator::Server::"files");',
+                "d",
+            ),
+            named(f"forbid({both}) when {{ resource.sensitivity > 2 }};", "e"),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (f"permit({ON_APPROVAL}) when {{ context.grant.covers }};", "attribute `grant`"),
+        (f"forbid({ON_APPROVAL}) when {{ principal.owner == principal.owner }};", "attribute `owner`"),
+        (
+            'permit(principal, action == Mediator::Action::"approve", resource is Mediator::Agent);',
+            "applicable action",
+        ),
+        ('permit(principal is Mediator::Agent, action == Mediator::Action::"approve", resource);', "applicable action"),
+        ("forbid(principal is Mediator::Operator, action, resource);", "applicable action"),
+    ],
+)
+def test_whatever_could_fail_at_an_approval_is_found_before(policy: str, message: str) -> None:
+    """Ours: a policy that names `approve` is held to what an approval is asked with; one over people must name it."""
+    found = check(named(policy))
+    assert found
+    assert all(message in finding.message and finding.severity is Severity.ERROR for finding in found)

@@ -237,3 +237,30 @@ def test_annotations_that_are_none_are_missing(annotations: Json) -> None:
     """Ours: read without believing, though Cedar wrote it."""
     compiled: JsonObject = {"effect": "permit", "annotations": annotations}
     assert isinstance(policy_from(compiled, Source(file="a", line=1, text="")), list)
+
+
+@pytest.mark.parametrize(
+    ("action", "names", "names_only"),
+    [
+        ('action == Mediator::Action::"approve"', True, True),
+        ('action in [Mediator::Action::"approve"]', True, True),
+        ('action in [Mediator::Action::"approve", Mediator::Action::"call_tool"]', True, False),
+        ('action in Mediator::Action::"call_tool"', False, False),
+        ("action", False, False),
+    ],
+)
+def test_approvals_are_decided_by_who_names_them_alone(action: str, names: bool, names_only: bool) -> None:
+    """Ours: whoever forbids anything at all forbids the call itself, which is decided again."""
+    found = policy(f"{NAMED} forbid(principal, {action}, resource);")
+    assert (found.names_approval, found.names_approval_only) == (names, names_only)
+
+
+@promise("P7")
+@pytest.mark.parametrize("action", ["action", 'action in [Mediator::Action::"approve", Mediator::Action::"call_tool"]'])
+def test_two_approvers_are_asked_for_where_they_are_counted(action: str) -> None:
+    """Ours: on a permit of a call the duty would look like a guard, and nobody would do it."""
+    obliged = f'@obligation("two-approvers") {NAMED} permit(principal'
+    (message,) = faults(f"{obliged}, {action}, resource);")
+    assert "a duty of who approves" in message
+    found = policy(f'{obliged}, action == Mediator::Action::"approve", resource);')
+    assert found.obligation is Obligation.TWO_APPROVERS

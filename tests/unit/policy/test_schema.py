@@ -12,7 +12,7 @@ import pytest
 
 from mediator.canonical import JsonObject
 from mediator.policy.policy import Uid
-from mediator.policy.request import Action, ItemFacts
+from mediator.policy.request import Action, ItemFacts, TargetFacts
 from mediator.policy.schema import prepare_item, prepare_items, text_for_any_item, text_for_delegation
 from mediator.policy.slicing import Entity
 from mediator.policy.types import EVERYTHING, Leaf
@@ -188,11 +188,27 @@ def test_a_call_is_read_as_its_question_declares() -> None:
         "nulls": ["/path"],
     }
     whole = schema.reader(EVERYTHING)(BASE, {}).attributes
-    assert whole.keys() == schema.context.members.keys() - {"approval"}
+    assert whole.keys() == schema.context.members.keys() - {"approval", "justification"}
+
+
+def test_secrets_are_looked_for_only_where_a_policy_asks() -> None:
+    """P12: it is the one look that grows with the length of a text."""
+    schema = prepare_item(with_arguments({"path": {"type": "string"}}))
+    arguments: JsonObject = {"path": "postgres://app:" + "Xk3pQ9vLm2@db.example/main"}
+    assert schema.reader(frozenset({("pin",)}))(BASE, arguments).secrets == ()
+    found = schema.reader(frozenset({("secrets",)}))(BASE, arguments)
+    assert (found.attributes, found.secrets) == ({"secrets": ["/path"]}, ("/path",))
+
+
+def test_a_target_that_is_no_text_is_opaque_although_its_type_is_known() -> None:
+    """Ours: where data goes was not read from it, so a policy over `destination` has not seen it."""
+    schema = prepare_item(tool(targets=("/path",)))
+    unread = replace(BASE, targets=TargetFacts(unread=frozenset({"/path"})))
+    assert schema.reader(frozenset())(unread, {"path": "x"}).opaque == {"/path"}
 
 
 def test_a_tool_of_untyped_arguments_is_prepared_too() -> None:
     """Ours: its arguments are opaque as a whole."""
     schema = prepare_item(tool(input_schema={"type": "object"}))
     assert schema.arguments is Leaf.OPAQUE
-    assert schema.reader(frozenset())(BASE, {"a": 1}) == ({}, frozenset({""}))
+    assert schema.reader(frozenset())(BASE, {"a": 1}) == ({}, frozenset({""}), ())

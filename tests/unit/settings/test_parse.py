@@ -120,7 +120,7 @@ BAD = {
     "an unknown key far from any": Bad(
         "[policy]\nzzzzzzzz = 1",
         "mediator.toml: unknown key `policy.zzzzzzzz`",
-        "known are `folder` (in mediator.toml)",
+        "known are `folder`, `timezone`, `novelty_days` (in mediator.toml)",
     ),
     "an unknown key in a list of tables": Bad(
         '[[tool_server]]\nname = "a"\ncomand = ["x"]',
@@ -130,7 +130,7 @@ BAD = {
     "a key that hides an escape": Bad(
         '[policy]\n"f\\u001b[31m" = 1',
         "mediator.toml: unknown key `policy.f\N{REPLACEMENT CHARACTER}[31m`",
-        "known are `folder` (in mediator.toml)",
+        "known are `folder`, `timezone`, `novelty_days` (in mediator.toml)",
     ),
     "several errors": Bad(
         "[policy]\nfolder = 1\nfoldr = 2",
@@ -346,3 +346,11 @@ def test_a_misspelt_member_of_a_workload_is_told_from_its_own() -> None:
     refused = refusal_of(WORKLOADS + agent_of('workload = { issuer = "ci", subjct = "x" }'))
     assert refused.remedy is not None
     assert "did you mean `subject`?" in refused.remedy
+
+
+def test_every_section_knows_its_keys() -> None:
+    """House style 4: whoever misspells one is told the nearest, in whichever section."""
+    sections = {field.alias or name for name, field in Settings.model_fields.items()} - {"tenant"}
+    for name in sections:
+        for content in (f"[{name}]", f"[[{name}]]"):
+            assert refusal_of(f"{content}\nzzzzzzzz = 1").reason is Reason.MALFORMED

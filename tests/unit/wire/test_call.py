@@ -13,7 +13,7 @@ from mediator.canonical import Json, JsonObject, digest_of, digest_of_bytes
 from mediator.evidence import Seal
 from mediator.refusal import Reason, Refused
 from mediator.wire.arrival import Arrival, Transport
-from mediator.wire.call import Call, call_form, of_item, parse_call, recall_call
+from mediator.wire.call import JUSTIFICATION_KEY, Call, call_form, of_item, parse_call, recall_call
 from mediator.wire.envelope import classify
 from mediator.wire.frame import Frame
 from mediator.wire.jsonrpc import Request, parse_message
@@ -244,6 +244,38 @@ def test_arguments_that_are_not_the_recorded_ones_are_refused(arguments: JsonObj
         recall_call(form, arguments)
 
     assert stop.value.reason is Reason.MALFORMED
+
+
+WHY: JsonObject = {JUSTIFICATION_KEY: "the guests are waiting"}
+
+
+def test_an_agent_may_say_why_beside_its_call() -> None:
+    """Issue 7: a value like the arguments: of it the record's entry holds the digest. It is not dropped unread."""
+    call = call_of(modern_arrival(modern_call(meta=WHY)))
+    assert (call.justification, call.dropped) == ("the guests are waiting", ())
+    legacy = call_of(legacy_arrival(message("tools/call", {"name": "a", "_meta": WHY})))
+    assert (legacy.justification, legacy.dropped) == ("the guests are waiting", ())
+    form = call_form(call)
+    assert form["justification"] == digest_of_bytes(b"the guests are waiting")
+    assert "guests" not in str(form)
+    assert recall_call(form, {}, None, "the guests are waiting") == call
+
+
+@pytest.mark.parametrize("why", [None, "", " ", "two\nlines", "x" * 501, "\u202e", 7, ["why"]])
+def test_a_justification_that_nobody_could_read_is_refused(why: Json) -> None:
+    """Ours: what cannot be shown to an approver is none, and is not taken for none."""
+    stop = stop_of(modern_arrival(modern_call(meta={JUSTIFICATION_KEY: why})))
+    assert (stop.reason, stop.code) == (Reason.MALFORMED, -32602)
+    assert JUSTIFICATION_KEY in (stop.sentence or "")
+
+
+@pytest.mark.parametrize("kept", [None, "another"])
+def test_a_justification_that_is_not_the_recorded_one_is_refused(kept: str | None) -> None:
+    """Ours: as arguments."""
+    with pytest.raises(Refused):
+        recall_call(call_form(call_of(modern_arrival(modern_call(meta=WHY)))), {}, None, kept)
+    with pytest.raises(Refused):
+        recall_call(call_form(call_of(modern_arrival(modern_call()))), {}, None, "said later")
 
 
 TASKS_DECLARED: JsonObject = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}}}

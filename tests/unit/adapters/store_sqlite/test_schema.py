@@ -80,7 +80,7 @@ def test_a_database_of_somebody_else_is_refused(path: Path) -> None:
     assert "not one of ours" in detail_of(path)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 99])
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 99])
 def test_a_store_of_another_version_is_refused(path: Path, version: int) -> None:
     """Ours: what a newer version restricts, an older one must not give freely."""
     open_engine(path)

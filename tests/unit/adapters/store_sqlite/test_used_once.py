@@ -106,6 +106,17 @@ def test_an_emptied_table_makes_nothing_new(path: Path) -> None:
 
 
 @promise("P7")
+@promise("P7")
+def test_an_emptied_table_and_a_clock_that_was_set_back_make_nothing_new(path: Path) -> None:
+    """Ours: what this process let go of because its time was over is not new in it, whatever the file says."""
+    used = opened(path)
+    assert used.use("a:1", NOW_MS + 1000, NOW_MS)
+    assert used.use("a:2", NOW_MS + FORGET_MS + 1000, NOW_MS + FORGET_MS)
+    with closing(connect(path, 1000)) as connection:
+        connection.execute("DELETE FROM used")
+    assert not used.use("a:1", NOW_MS + 1000, NOW_MS)
+
+
 @pytest.mark.parametrize("statement", ["DROP TABLE used", "BEGIN IMMEDIATE"])
 def test_what_cannot_be_remembered_is_not_used(path: Path, statement: str) -> None:
     """Fail closed: no answer, rather than a second use; whoever holds the file too long is waited for in vain."""
