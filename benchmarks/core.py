@@ -18,6 +18,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from mediator.adapters.clock_system import elapsed_ms
 from mediator.adapters.credentials_references import ReferencedCredentials
 from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
@@ -34,9 +35,11 @@ from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
 from mediator.mediation.key_holders import KeyHolders
 from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.pacing import Meter
 from mediator.mediation.ports import Inspectors, ToolServers
 from mediator.mediation.proofs import Proofs
 from mediator.mediation.reply import ServerFacts
+from mediator.settings.quotas import DEFAULT_RATE, BreakerSettings, LoopSettings, Quotas
 from mediator.wire.arrival import Arrival, Transport
 from mediator.wire.methods import Era
 from tests.simulated.arrivals import enveloped, modern_headers
@@ -49,6 +52,11 @@ NAME: Final = f"{SERVER}__{TOOL}"
 CALL_BYTES: Final = 400
 SMALL_MATCHES: Final = 2
 LARGE_BYTES: Final = 16 * 1024
+
+COUNTED: Final = Quotas(  # as by default, but wide enough for calls that are all the same
+    rates=(DEFAULT_RATE.model_copy(update={"calls": 1_000_000, "burst": 1_000_000}),),
+    loop=LoopSettings(calls_max=1_000_000, window_seconds=1),
+)
 
 _TEXT: Final[JsonObject] = {"type": "string"}
 DEFINITION: Final[JsonObject] = {
@@ -217,7 +225,7 @@ async def open_core(
     inspectors: Inspectors | None = None,
 ) -> AsyncIterator[Core]:
     """Open a core in this folder; its tool server is the one given, or the one at this address."""
-    clock, world = ShiftedClock(), SimulatedWorld(result_bytes_max=1 << 24)
+    clock, world = ShiftedClock(), SimulatedWorld(result_bytes_max=1 << 24, quotas=COUNTED)
     world.pin(SEARCH)
     task = world.open_task(tools=f"{SERVER}/*", minutes=240)
     counted = world.open_task(tools=f"{SERVER}/*", minutes=240, max_calls=1_000_000)
@@ -260,6 +268,7 @@ async def open_core(
                 close_seconds=5,
                 alarm=alarms.append,
                 fence=fence,
+                meter=Meter(elapsed_ms=elapsed_ms, breaker=BreakerSettings()),
             )
             yield Core(
                 world=world,

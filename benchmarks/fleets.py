@@ -57,6 +57,9 @@ class Line(Messages):
         self._waiter.set_result((int(head.split(b" ", 2)[1]), body))
 
 
+BOUNDLESS: Final = {"loop": "calls_max = 0", "delegation": "fan_out_max = 1000000"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
     """What is measured: a mediator, its fleet, and connections to it."""
@@ -128,7 +131,9 @@ async def stand(folder: Path) -> AsyncIterator[Stand]:
     words = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
     async with AsyncExitStack() as ending:
         server = SimulatedToolServer(tools=[tool("echo", inputSchema=words)])
-        mediator = await ending.enter_async_context(running(folder, {"tools": server}, before_start=fleet.write))
+        mediator = await ending.enter_async_context(
+            running(folder, {"tools": server}, before_start=fleet.write, settings=BOUNDLESS)
+        )
         port, lines = int(mediator.url.rsplit(":", 1)[1]), list[Line]()
         for _ in range(CALLERS + 1):  # the last one is for whoever revokes
             transport, line = await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", port)

@@ -31,6 +31,8 @@ _STATED: Final = (
     "grant.revoke",
     "freeze",
     "unfreeze",
+    "freeze.rule",
+    "unfreeze.rule",
     "issuer.rotate",
     "approval.decide",
 )
@@ -39,6 +41,7 @@ _OPS: Final = (
     "task.show",
     "grant.list",
     "grant.show",
+    "freeze.list",
     "trust.renew",
     "drift.check",
     "status",
@@ -65,10 +68,20 @@ async def answer_control(mediator: Mediator, request: JsonObject) -> JsonObject:
             return await check_running(mediator, server)
         case {"op": "approval.show", "approval": str(approval_id)}:
             return mediator.approvals.page(approval_id)
-        case {"op": "approval.list" | "status" as op}:
-            return mediator.approvals.list() if op == "approval.list" else status(mediator)
+        case {"op": "approval.list" | "freeze.list" | "status" as op}:
+            return _listed(mediator, op)
         case _:
             raise Refused(Reason.MALFORMED, f"the control socket knows {', '.join((*_STATED, *_OPS))}")
+
+
+def _listed(mediator: Mediator, op: str) -> JsonObject:
+    match op:
+        case "approval.list":
+            return mediator.approvals.list()
+        case "freeze.list":
+            return mediator.desk.frozen()
+        case _:
+            return status(mediator)
 
 
 async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
@@ -84,6 +97,12 @@ async def _obey(mediator: Mediator, op: str, statement: bytes) -> JsonObject:
             return task_facts(desk.renew(statement))
         case "grant.revoke":
             return {"ended": [*await desk.revoke(statement)]}
+        case "freeze.rule":
+            rule, changed = desk.keep_rule(statement)
+            return {"rule": rule, "changed": changed}
+        case "unfreeze.rule":
+            rule, changed = desk.drop_rule(statement)
+            return {"rule": rule, "changed": changed}
         case "freeze":
             name, changed = desk.freeze(statement)
         case _:
@@ -127,6 +146,7 @@ def status(mediator: Mediator) -> JsonObject:
         "trust": snapshot.digests(),
         "problems": problems,
         "quarantined": [one.form() for one in snapshot.quarantined.values()],
+        "resting": {**mediator.corridor.meter.resting()},
     }
 
 

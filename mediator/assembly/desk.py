@@ -18,6 +18,7 @@ from mediator.adapters.store_sqlite.book import StoredGrant
 from mediator.adapters.store_sqlite.store import SqliteStore
 from mediator.assembly.instances import Instances, keyholders_of
 from mediator.assembly.issuer import Issuer
+from mediator.assembly.tripping import Tripping
 from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.delegation.chain import must_be_live
@@ -27,9 +28,10 @@ from mediator.identity.confirmation import Confirmation
 from mediator.identity.dsse import PublicKey
 from mediator.identity.proof import VerifiedProof, prove_session, thumbprint_of
 from mediator.identity.statement import Act, Keyholders, Operators, VerifiedStatement, verify_statement
-from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until
+from mediator.mediation.grant_acts import name_to_freeze, reason_to_revoke, renewed_until, rule_to_keep
 from mediator.mediation.ports import Clock, Ledger, TrustSource
 from mediator.mediation.proofs import Proofs
+from mediator.mediation.spending import keys_of
 from mediator.mediation.tasks import FRESH_MS, Opening, find_instance_key, may_complete, open_task
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import AgentSettings, Settings
@@ -56,6 +58,7 @@ class Desk:
     workload_keys: WorkloadKeys
     proofs: Proofs
     base_url: str
+    tripping: Tripping
     ended: Callable[[str], Awaitable[None]]
     dropped: Callable[[Collection[str]], Awaitable[None]]
 
@@ -221,6 +224,35 @@ class Desk:
         self.ledger.note("frozen", noted, now_ms)
         return name, changed
 
+    def keep_rule(self, raw: bytes) -> tuple[str, bool]:
+        """Have somebody be stopped by this statement's rule from now on; return it, and whether it was not kept already.
+
+        Raises `Refused`: as `verify_statement` and `rule_to_keep`.
+        """
+        return self._keep_rule_or_not(raw, Act.FREEZE_RULE)
+
+    def drop_rule(self, raw: bytes) -> tuple[str, bool]:
+        """Keep the rule no longer; as `keep_rule`. Whoever it has stopped stays so."""
+        return self._keep_rule_or_not(raw, Act.UNFREEZE_RULE)
+
+    def _keep_rule_or_not(self, raw: bytes, act: Act) -> tuple[str, bool]:
+        statement, now_ms = verify_statement(raw, self.operators, act), self.clock.now_ms()
+        rule, reason = rule_to_keep(statement, act, now_ms)
+        self._use_up(statement, now_ms)
+        noted: JsonObject = {"rule": rule.text, "reason": reason, "who": statement.who, "statement": statement.digest}
+        if act is Act.UNFREEZE_RULE:
+            self.ledger.note("freeze.rule.dropped", noted, now_ms)
+            changed = self.store.drop_rule(rule.text)
+        else:
+            changed = self.store.keep_rule(rule.text, statement.digest)
+            self.ledger.note("freeze.rule.kept", noted, now_ms)
+        self.tripping.look()
+        return rule.text, changed
+
+    def frozen(self) -> JsonObject:
+        """Return what is stopped, and by which rules somebody is to be."""
+        return {"frozen": [*sorted(self.store.list_frozen())], "rules": [*sorted(self.store.list_rules())]}
+
     def list(self, after: str | None, *, live: bool) -> JsonObject:
         """Return a page of grants as people read them, oldest first, those behind `after`; and what is frozen.
 
@@ -243,7 +275,13 @@ class Desk:
     def show(self, grant_id: str) -> JsonObject:
         """Return what a person may see of a task; raises `Refused(GRANT_UNKNOWN)`."""
         grant = self._stored(grant_id)
-        return task_facts(grant) | {"calls": self.store.gather(grant_id).calls}
+        circumstances = self.store.gather(grant_id)
+        counted: JsonObject = {"calls": circumstances.calls, "denials": circumstances.denials}
+        budgets: list[Json] = [
+            f"{budget.name}: {self.store.taken_of(key)} of {budget.max}"
+            for key, budget in keys_of(grant, self.settings.quotas, self.clock.now_ms()).items()
+        ]
+        return task_facts(grant) | counted | {"agent_denials": self.store.denials_of(grant.agent), "budgets": budgets}
 
     def _live(self, grant_id: str) -> Grant:
         grant = self._stored(grant_id)

@@ -18,7 +18,7 @@ from typing import Final
 import anyio
 
 from mediator import __version__
-from mediator.adapters.clock_system import SystemClock
+from mediator.adapters.clock_system import SystemClock, elapsed_ms
 from mediator.adapters.credentials_brokered.sources import Signer
 from mediator.adapters.handles_aesgcm import SealedHandles
 from mediator.adapters.ids_random import RandomIds
@@ -46,11 +46,12 @@ from mediator.assembly.mismatches import MismatchNotes
 from mediator.assembly.other_issuers import OtherIssuers
 from mediator.assembly.proving import make_proofs
 from mediator.assembly.published_keys import PublishedKeys, publications, put_keys
-from mediator.assembly.refreezing import freeze_again
+from mediator.assembly.refreezing import freeze_again, keep_rules_again
 from mediator.assembly.renewal import Renewal
 from mediator.assembly.revoking_again import revoke_again
 from mediator.assembly.rotation import Rotation
 from mediator.assembly.servers import hearing_of, make_tool_servers
+from mediator.assembly.tripping import Tripping
 from mediator.assembly.trust import LoadedTrust, load_keys, load_trust
 from mediator.assembly.workloads import WorkloadKeys
 from mediator.canonical import JsonLimits
@@ -61,6 +62,7 @@ from mediator.manifest.pin import PinProblem
 from mediator.mediation.fence import Fence
 from mediator.mediation.holding import Holding
 from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.pacing import Meter
 from mediator.mediation.ports import Tracer
 from mediator.mediation.reply import ServerFacts
 from mediator.refusal import Refused
@@ -199,6 +201,7 @@ async def open_mediator(
         await published.look()  # once, within its time: whoever cannot be reached is looked at again later
         loaded, list_changes, updates = load(), ListChanges(), ResourceUpdates()
         trust = HeldTrust(loaded.snapshot, store.bump_epoch, list_changes.tell, book=store)
+        tripping = Tripping(store=store, clock=clock, alarm=alarm, ledger=lambda: ledger)
         ledger = await ending.enter_async_context(
             SegmentLedger(
                 folder.ledger,
@@ -207,12 +210,15 @@ async def open_mediator(
                 clock=clock,
                 segment_bytes_max=settings.ledger.segment_bytes_max,
                 alarm=alarm,
+                watch=tripping.denied,
             )
         )
         if ledger.store_was_older:
             freeze_again(store, folder.ledger, alarm)
+            keep_rules_again(store, folder.ledger, alarm)
             revoke_again(store, folder.ledger, clock.now_ms(), alarm)
         end_again(store, operators, folder.ledger, clock.now_ms(), alarm)
+        tripping.look()
         workload_keys = WorkloadKeys(root=folder.root)
         workload_keys.must_be_there(settings)
         instances = Instances(store)
@@ -227,7 +233,15 @@ async def open_mediator(
         )
         fence = Fence(claims=store, trust=trust, circumstances=store, clock=clock)
         looking = Looking(lambda: tool_servers.look_again(), list_changes.tell)  # noqa: PLW0108 - they are made below
-        holding = Holding(trust=trust, quarantine=trust, ledger=ledger, clock=clock, alarm=alarm, hurry=looking.hurry)
+        holding = Holding(
+            trust=trust,
+            quarantine=trust,
+            ledger=ledger,
+            clock=clock,
+            alarm=alarm,
+            hurry=looking.hurry,
+            drifted=tripping.drifted,
+        )
         inspectors: InspectionProcesses | None = None
         if (workers := settings.limits.inspection_workers) > 0:
             limits = ProcessLimits(workers=workers)
@@ -299,6 +313,7 @@ async def open_mediator(
                 close_seconds=settings.limits.close_seconds,
                 alarm=alarm,
                 fence=fence,
+                meter=Meter(elapsed_ms=elapsed_ms, breaker=settings.breaker),
             ),
             desk=Desk(
                 settings=settings,
@@ -312,6 +327,7 @@ async def open_mediator(
                 workload_keys=workload_keys,
                 proofs=proofs,
                 base_url=base_url,
+                tripping=tripping,
                 ended=partial(_end_task, approvals, credentials, updates, tool_servers),
                 dropped=partial(_end_grants, credentials, tool_servers),
             ),

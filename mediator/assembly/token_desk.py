@@ -164,6 +164,7 @@ class TokenDesk:
         receiver, proofs = self._receiver(actor), evidence_of(client, actor, claims)
         bound_to = self._bound_to_receivers(client, actor, how, proof)
         self._must_have_room(receiver.agent, now_ms)
+        self._may_fan_out(chain.presented, now_ms)
         child = delegate(
             chain,
             Asker(agent=client.agent, keyid=client.keyid, agreed_grant=None if actor is client else actor.grant),
@@ -242,6 +243,16 @@ class TokenDesk:
                 Reason.RATE_LIMITED,
                 f"{most} live grants of this agent are enough",
                 "use those it has, or revoke them",
+            )
+
+    def _may_fan_out(self, grant: Grant, now_ms: int) -> None:
+        most = self.desk.settings.delegation.fan_out_max
+        if self.desk.store.count_handed_on(grant.id, now_ms) >= most:
+            raise told(
+                OAuthError.INVALID_REQUEST,
+                Reason.RATE_LIMITED,
+                f"{most} live grants that were handed on from this one are enough",
+                "use those there are, or revoke them",
             )
 
     def _token_seconds(self) -> int:

@@ -82,6 +82,7 @@ def load_trust(
             result_bytes_max=settings.limits.result_bytes_max,
             clock_skew_seconds=settings.delegation.clock_skew_seconds,
             input_seconds=settings.limits.input_seconds,
+            quotas=settings.quotas,
         ),
         audience=base_url,
         tenant=settings.tenant,

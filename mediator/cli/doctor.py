@@ -35,6 +35,7 @@ from mediator.cli.console import BAD, GOOD, NAME, WARN, counted, print_json, say
 from mediator.cli.folder import HERE, FolderOption, JsonOption, SetUp, now_ms
 from mediator.cli.keys import is_locked
 from mediator.cli.reach import reaching
+from mediator.edge.control import ask_control
 from mediator.identity.dsse import PublicKey
 from mediator.identity.statement import Act, verify_statement
 from mediator.manifest.fields import write_moment
@@ -172,6 +173,17 @@ def _quarantined(set_up: SetUp) -> Iterator[Finding]:
         )
 
 
+def _resting(set_up: SetUp) -> Iterator[Finding]:
+    answered = ask_control(set_up.folder.control_socket, {"op": "status"})
+    resting = {} if answered is None else answered["resting"]
+    assert isinstance(resting, dict)  # `status`
+    for server, left_ms in resting.items():
+        yield _warning(
+            f"`{server}` failed again and again, and is left alone for {left_ms} ms more",
+            f"see whether it runs; `mediator drift check {server}` asks it",
+        )
+
+
 def _policies(set_up: SetUp) -> Iterator[Finding]:
     operators = read_operators(set_up.folder)
     texts = read_policies(set_up.policies)
@@ -294,6 +306,7 @@ _CHECKS: Final[Sequence[tuple[Callable[[SetUp], Iterator[Finding]], str]]] = (
     (_trust, "undo the edit, or let an operator accept it: `mediator operator add` signs it anew"),
     (_pins, "restore `pins.lock`: only `mediator pin approve` writes it"),
     (_quarantined, "put back a copy of the store, or move it away and open tasks anew"),
+    (_resting, "`mediator serve` says more"),
     (_policies, "`mediator policy check` says more"),
     (_agents, "correct the `[[agent]]` in mediator.toml"),
     (_issuers, "correct the `[[issuer]]` or `[[workload_issuer]]` in mediator.toml"),

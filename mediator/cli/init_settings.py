@@ -67,6 +67,7 @@ local = true
 # session_idle_minutes = 30
 # depth_max = 8                        # how many times a task is handed on at most, whatever its owner says
 # open_tasks_per_agent_max = 256       # live grants that one agent holds
+# fan_out_max = 64                     # live grants that are handed on from one
 # clock_skew_seconds = 30
 
 [manifests]                            # manifests, envelopes, trust.json, pins.lock
@@ -94,6 +95,32 @@ local = true
 # credential = "env:CLOCK_TOKEN"       # beside a `url`: a bearer token; or a table, made for each task (docs/operators.md)
 # era = "auto"                         # or "modern", "legacy"
 # instance = "task"                    # a process for each task; or "agent"; or "shared", where its manifest allows it
+
+# [[budget]]                           # so much and no more: exact, over every process and restart
+# name = "mails"                       # told to the agent that has used it up
+# per = "agent"                        # counted for each "task", "agent" (of a chain: for all), "owner" or "tool" apart
+# of = "calls"                         # or "bytes" (arguments and answers), or "spend"
+# max = 200
+# window_seconds = 86400               # none: for good
+# effects = ["send"]                   # none: every effect
+# tools = ["mail/*"]                   # none: everything
+# amount = "/cents"                    # beside of = "spend": which argument it is, a whole number
+
+# [[rate]]                             # so many at once, then so many in so long; without any, this one:
+# name = "task"
+# per = "task"
+# calls = 6000
+# seconds = 60
+# burst = 2000
+
+[loop]                                 # exactly the same request, again and again in one task
+# calls_max = 200                      # at once; 0: never a loop
+# window_seconds = 600                 # in which they come back, one by one
+
+[breaker]                              # a tool server that fails again and again is left alone for a while
+# failures = 10                        # in a row; 0: never
+# after_seconds = 10                   # from the first of them
+# open_seconds = 15                    # then one call tries
 
 [telemetry]                            # spans; where they go is said by the standard OTEL_* variables
 # enabled = true

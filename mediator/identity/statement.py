@@ -45,6 +45,8 @@ class Act(StrEnum):
     GRANT_REVOKE = "grant.revoke"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    FREEZE_RULE = "freeze.rule"
+    UNFREEZE_RULE = "unfreeze.rule"
     TRUST_ACCEPT = "trust.accept"
     ISSUER_ROTATE = "issuer.rotate"
     APPROVE = "approve"

@@ -8,7 +8,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from mediator.canonical import Json, JsonObject
@@ -18,6 +20,7 @@ from mediator.mediation.opinion import Opinion, opinion_form, parse_opinion
 from mediator.policy.request import Novel
 from mediator.refusal import Reason, Refused
 
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 NOTHING_KNOWN: Final = frozenset(map(str, Novel))
 """`novel` where it is not known what the agent did before: then everything is new to it."""
 
@@ -31,7 +34,8 @@ class Circumstances:
     `spent` names counted rights of this chain with nothing left. `frozen` names what is stopped
     (`agent:…`, `task:…`, `tool:…`). `labels` is what the task has seen. `approvals` are those requests of the task that a
     person has approved or denied. `opinions` is what decision points outside said of this very call. `novel` says in which respects
-    this very call is new to its agent, and `utc_offset_seconds` is the operator's zone now.
+    this very call is new to its agent, and `utc_offset_seconds` is the operator's zone now. `exhausted` is what this very call
+    found no place in when it was judged before, each with the milliseconds to wait. `denials` counts what the task was denied so far.
     """
 
     epoch: int
@@ -45,6 +49,12 @@ class Circumstances:
     opinions: tuple[Opinion, ...] = ()
     novel: frozenset[str] = NOTHING_KNOWN
     utc_offset_seconds: int = 0
+    exhausted: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    denials: int = 0
+
+    def without(self, spent: frozenset[str], exhausted: Mapping[str, int]) -> Circumstances:
+        """Return the circumstances of a call that could not take this when it was judged before."""
+        return replace(self, spent=self.spent | spent, exhausted=MappingProxyType({**exhausted}))
 
 
 UNKNOWN: Final = Circumstances(
@@ -60,7 +70,7 @@ UNKNOWN: Final = Circumstances(
 
 
 def circumstances_form(circumstances: Circumstances) -> JsonObject:
-    """Return the JSON form that a record keeps."""
+    """Return the JSON form that a record keeps; what is empty mostly, and came later, is left out where it is."""
     form: JsonObject = {
         "epoch": circumstances.epoch,
         "grants": [grant_form(grant) for grant in circumstances.grants],
@@ -76,6 +86,10 @@ def circumstances_form(circumstances: Circumstances) -> JsonObject:
         form["approvals"] = [approval_form(approval) for approval in circumstances.approvals]
     if circumstances.opinions:
         form["opinions"] = [opinion_form(opinion) for opinion in circumstances.opinions]
+    if circumstances.exhausted:
+        form["exhausted"] = {**circumstances.exhausted}
+    if circumstances.denials:
+        form["denials"] = circumstances.denials
     return form
 
 
@@ -99,7 +113,7 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
             "novel": list(novel),
             "utc_offset_seconds": int(utc_offset_seconds),
             **rest,
-        } if not rest and isinstance(opinions, list) and isinstance(approvals, list):
+        } if rest.keys() <= {"exhausted", "denials"} and isinstance(opinions, list) and isinstance(approvals, list):
             return Circumstances(
                 epoch=epoch,
                 grants=tuple(map(_grant, grants)),
@@ -112,6 +126,8 @@ def parse_circumstances(form: JsonObject) -> Circumstances:
                 opinions=tuple(map(parse_opinion, opinions)),
                 novel=_names(novel),
                 utc_offset_seconds=utc_offset_seconds,
+                exhausted=_waits(rest),
+                denials=_denials(rest),
             )
         case _:
             raise _unreadable()
@@ -128,6 +144,25 @@ def _names(forms: list[Json]) -> frozenset[str]:
     if len(names) != len(forms):  # something else among them, or one twice: not what was written
         raise _unreadable()
     return names
+
+
+def _waits(rest: JsonObject) -> Mapping[str, int]:
+    if "exhausted" not in rest:
+        return _NOTHING
+    forms = rest["exhausted"]
+    if not isinstance(forms, dict) or not forms:
+        raise _unreadable()
+    return MappingProxyType({key: _count(wait) for key, wait in forms.items()})
+
+
+def _denials(rest: JsonObject) -> int:
+    return _count(rest["denials"]) if "denials" in rest else 0
+
+
+def _count(form: Json) -> int:
+    if not isinstance(form, int) or isinstance(form, bool) or form < 1:  # nought is left out
+        raise _unreadable()
+    return form
 
 
 def _unreadable() -> Refused:

@@ -30,6 +30,7 @@ from mediator.kind import ItemKind
 from mediator.manifest.pinned import PinnedItem, PinnedTool
 from mediator.mediation.approving import Subject, find_approved
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.claims import Claim, Lease
 from mediator.mediation.decide import decide
 from mediator.mediation.fitting import check_fit
 from mediator.mediation.freeze import refuse_if_frozen, refuse_if_item_frozen
@@ -46,6 +47,7 @@ from mediator.mediation.question import (
 )
 from mediator.mediation.resumption import Resumption, item_of, refuse_if_another
 from mediator.mediation.scopes import refuse_if_scope_is_missing
+from mediator.mediation.spending import find_claims, find_leases, refuse_if_exhausted
 from mediator.mediation.targets import read_targets
 from mediator.mediation.trust import TrustSnapshot, refuse_if_elsewhere
 from mediator.mediation.unasked import find_unasked
@@ -113,14 +115,6 @@ class Spans:
     client_span: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One thing to be taken, once, before the act: a unit of `key`, of which there are `limit` in all."""
-
-    key: str
-    limit: int
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliberation:
@@ -142,6 +136,7 @@ class Deliberation:
     claims: tuple[Claim, ...]
     spans: Spans
     resumes: Resumption | None
+    leases: tuple[Lease, ...] = ()
     awaits: tuple[str, ...] = ()
     """Decision points that are to be heard about this call, which is denied until then."""
     seal: InitVar[Seal]
@@ -195,6 +190,7 @@ class _Findings:
     decision: Decision | None = None
     request_hash: str | None = None
     claims: tuple[Claim, ...] = ()
+    leases: tuple[Lease, ...] = ()
     awaits: tuple[str, ...] = ()
 
 
@@ -232,6 +228,7 @@ def deliberate(
         claims=findings.claims,
         spans=_spans(ids, call),
         resumes=resumes,
+        leases=findings.leases,
         awaits=findings.awaits,
         seal=_SEAL,
     )
@@ -356,9 +353,13 @@ def _judge(
     heard = (snapshot.decision_points, item.effect, circumstances.opinions, findings.request_hash)
     findings.awaits = find_awaited(*heard)
     refuse_unless_all_allow(*heard)
-    # The last thing found: a denial claims nothing. The call of an mcp task was counted.
-    counted = () if call.is_of_mcp_task else _claims(chain, item, circumstances)
+    refuse_if_exhausted(circumstances)
+    quotas = snapshot.limits.quotas
+    leases = find_leases(chain, item, call, findings.request_hash, quotas)
+    # The last things found: a denial takes nothing. The call of an mcp task was counted.
+    counted = () if call.is_of_mcp_task else find_claims(chain, item, call, quotas, circumstances, now_ms)
     findings.claims = counted + (() if approved is None else (Claim(key=approved.claim, limit=1),))
+    findings.leases = leases
 
 
 def _refuse_unasked(method: AskMethod, decisions: list[Decision]) -> None:
@@ -420,21 +421,6 @@ def _constrained(item: PinnedItem, chain: DelegationChain) -> str:
     named = [entry for entry in entries if entry.names(item.server, name, item.effect)]
     pointers = sorted({pointer for entry in named for pointer in entry.arguments})
     return ", ".join(f"`{pointer}`" for pointer in pointers[:_TOLD_MAX])
-
-
-def _claims(chain: DelegationChain, item: PinnedItem, circumstances: Circumstances) -> tuple[Claim, ...]:
-    """Return what must be taken for this call: a unit of each link's calls, and of the tool's calls in this task.
-
-    Raises `Refused(BUDGET_SPENT)` where nothing is left.
-    """
-    limits = {f"calls:{link.id}": link.max_calls for link in chain.links}
-    if isinstance(item, PinnedTool):
-        limits[f"calls:{chain.root.id}:{item.server}/{item.name}"] = item.calls_per_task_max
-    claims = tuple(Claim(key=key, limit=limit) for key, limit in limits.items() if limit is not None)
-    for claim in claims:
-        if claim.key in circumstances.spent:
-            raise Refused(Reason.BUDGET_SPENT, f"`{claim.key}`: all {claim.limit} are used")
-    return claims
 
 
 def _spans(ids: Ids, call: Call) -> Spans:

@@ -12,6 +12,7 @@ from typing import Final
 from mediator.delegation.grant import Grant, GrantState
 from mediator.identity.statement import Act, Operators, Role, VerifiedStatement
 from mediator.mediation.freeze import parse_frozen
+from mediator.mediation.freeze_rules import FreezeRule, parse_freeze_rule
 from mediator.mediation.tasks import require_fresh
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import DelegationSettings
@@ -70,6 +71,16 @@ def name_to_freeze(statement: VerifiedStatement, act: Act, now_ms: int) -> tuple
             return parse_frozen(name), _checked_reason(reason)
         case _:
             raise _malformed("a statement that stops somebody, or lets them go, has a `name` and a `reason`")
+
+
+def rule_to_keep(statement: VerifiedStatement, act: Act, now_ms: int) -> tuple[FreezeRule, str]:
+    """Return by which rule somebody is to be stopped from now on, or no more, and why; raises as `name_to_freeze`."""
+    _must_be(statement, act, now_ms)
+    match statement.subject:
+        case {"rule": str(rule), "reason": str(reason), **rest} if not rest:
+            return parse_freeze_rule(rule), _checked_reason(reason)
+        case _:
+            raise _malformed("a statement about a rule that freezes has a `rule` and a `reason`")
 
 
 def _must_be(statement: VerifiedStatement, act: Act, now_ms: int) -> None:

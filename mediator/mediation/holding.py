@@ -39,9 +39,16 @@ def _wait() -> None:
     """Stand in where nobody looks before the time."""
 
 
+def _note_nothing(_held: Quarantined, _evidence: str) -> None:
+    """Stand in where no rule looks for drift."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Holding:
-    """Compares offers with pins; fills the port `OfferWatch`. `hurry` has what is due compared without waiting."""
+    """Compares offers with pins; fills the port `OfferWatch`. `hurry` has what is due compared without waiting.
+
+    `drifted` is told of each item that is quarantined, once that is on record, and of the digest of what was noted.
+    """
 
     trust: TrustSource
     quarantine: Quarantine
@@ -49,6 +56,7 @@ class Holding:
     clock: Clock
     alarm: Callable[[str], None] = _say_nothing
     hurry: Callable[[], None] = _wait
+    drifted: Callable[[Quarantined, str], None] = _note_nothing
     _noted: dict[str, set[Digest]] = field(default_factory=dict, init=False, repr=False)
     _faces: Faces = field(default_factory=Faces, init=False, repr=False)
 
@@ -73,6 +81,8 @@ class Holding:
             if len(noted) >= _NOTES_MAX:
                 noted.clear()
             noted.add(digest)  # after the note: one that could not be written is written next time
+        for one in fresh:
+            self.drifted(one, digest)
 
     def agrees(self, server: str, offer: Offer) -> bool:
         """Tell whether nothing would be quarantined for this offer."""

@@ -10,7 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
@@ -33,6 +33,7 @@ from mediator.mediation.fence import Fence
 from mediator.mediation.identities import Identities
 from mediator.mediation.listing import Offering, find_offering, list_items, live_chain
 from mediator.mediation.opinion import NOBODY_ELSES, Opinion, SecondOpinions
+from mediator.mediation.pacing import Exhausted, Meter
 from mediator.mediation.people import Come, People
 from mediator.mediation.permit import Permit, enforce
 from mediator.mediation.ports import (
@@ -81,6 +82,7 @@ from mediator.mediation.reply import (
 )
 from mediator.mediation.resumption import Resumption
 from mediator.mediation.rounds import Beside, Held, Rounds
+from mediator.mediation.spending import counted_back
 from mediator.mediation.surroundings import Surroundings
 from mediator.mediation.trust import TrustSnapshot
 from mediator.refusal import Reason, Refused
@@ -130,6 +132,26 @@ class Ports:
     inspectors: Inspectors | None = None  # none: every answer is read and inspected here
 
 
+@dataclass(slots=True)
+class _Learnt:
+    """What was learnt of a call since it was judged first: what it could not take, and what others think of it."""
+
+    lost: frozenset[str] = frozenset()
+    exhausted: Mapping[str, int] = field(default_factory=dict)
+    opinions: tuple[Opinion, ...] = ()
+
+    def note(self, missed: Exhausted | Lost | Stale) -> None:
+        match missed:
+            case Lost():
+                self.lost |= {missed.claim.key}
+            case Exhausted():
+                self.exhausted = {missed.key: missed.wait_ms}
+            case Stale():
+                pass
+            case _:
+                assert_never(missed)
+
+
 @dataclass(slots=True, kw_only=True)
 class Corridor:
     """The enforcement point.
@@ -144,6 +166,7 @@ class Corridor:
     close_seconds: float
     alarm: Callable[[str], None]
     fence: Fence
+    meter: Meter
     _identities: Identities = field(init=False, repr=False)
     _rounds: Rounds = field(init=False, repr=False)
     _people: People = field(init=False, repr=False)
@@ -302,6 +325,8 @@ class Corridor:
         finally:
             if isinstance(outcome, Waiting) and not isinstance(ending, Asking):
                 self.ports.tool_servers.abandon(permit.item.server, outcome)  # nobody will answer
+            self.meter.ended(permit, ending)
+            self._count_back(permit, ending)
             await self._close(permit, ending)
         return released
 
@@ -323,27 +348,20 @@ class Corridor:
     async def _decide(self, arrival: Arrival, call: Call, resumes: Resumption | None) -> Committed:
         """Judge and record; judge again where the epoch moved or a claim was lost meanwhile, and give up on record."""
         ids = self.ports.ids.draw()
-        lost: frozenset[str] = frozenset()
-        opinions: tuple[Opinion, ...] = ()
-        deliberation = self._deliberate(arrival, call, ids, lost, resumes)
+        learnt = _Learnt()
+        deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
         for _ in range(_ATTEMPTS):
             try:
                 if deliberation.awaits:
-                    opinions = await self.ports.opinions.ask(deliberation.awaits, deliberation.opinion_request)
-                    deliberation = self._deliberate(arrival, call, ids, lost, resumes, opinions)
-                match committed := await self._commit(deliberation):
-                    case Committed():
-                        self._surroundings.remember(deliberation)
-                        return self._observed(committed)
-                    case Lost():
-                        lost |= {committed.claim.key}
-                    case Stale():
-                        pass
-                    case _:
-                        assert_never(committed)
-                deliberation = self._deliberate(
-                    arrival, call, ids, lost, resumes, opinions
-                )  # no await until `commit` made its claims
+                    learnt.opinions = await self.ports.opinions.ask(deliberation.awaits, deliberation.opinion_request)
+                    deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
+                committed = await self._commit(deliberation)
+                if isinstance(committed, Committed):
+                    self._surroundings.remember(deliberation)
+                    return self._observed(committed)
+                learnt.note(committed)
+                # No await until `commit` made its claims.
+                deliberation = self._deliberate(arrival, call, ids, resumes, learnt)
             except Refused as stop:  # claims that could not be made, a credential that ran out: that, too, is recorded
                 if stop.reason is Reason.LEDGER_UNAVAILABLE:
                     raise
@@ -355,10 +373,15 @@ class Corridor:
             raise Refused(Reason.INTERNAL, "a denial was not recorded")
         return self._observed(committed)
 
-    async def _commit(self, deliberation: Deliberation) -> Committed | Lost | Stale:
+    async def _commit(self, deliberation: Deliberation) -> Committed | Exhausted | Lost | Stale:
         """Have it recorded, shielded from whoever hangs up: an allow on record is an allow that gets its outcome."""
         with anyio.move_on_after(self.close_seconds, shield=True):
-            return await self.ports.ledger.commit(deliberation)
+            if (exhausted := self.meter.take(deliberation)) is not None:
+                return exhausted
+            committed = await self.ports.ledger.commit(deliberation)  # no await until it made its claims
+            if not isinstance(committed, Committed):
+                self.meter.give_back(deliberation)
+            return committed
         raise Refused(Reason.LEDGER_UNAVAILABLE, f"the record was not written within {self.close_seconds} s")
 
     async def _forward(self, permit: Permit, aside: Aside) -> Came:
@@ -381,9 +404,8 @@ class Corridor:
         arrival: Arrival,
         call: Call,
         ids: Ids,
-        lost: frozenset[str],
         resumes: Resumption | None,
-        opinions: tuple[Opinion, ...] = (),
+        learnt: _Learnt,
     ) -> Deliberation:
         """Judge; raises `Refused` only while nobody is identified, for whoever is leaves a record."""
         now_ms = self.ports.clock.now_ms()
@@ -394,10 +416,12 @@ class Corridor:
             if resumes is None:
                 call, resumes = self._rounds.open(call, identity.claims.grant)
             circumstances = self._surroundings.add_to(
-                self._gather(identity, now_ms), call, snapshot, resumes, lost, now_ms
+                self._gather(identity, now_ms), call, snapshot, resumes, learnt.lost, now_ms
             )
-            if opinions:
-                circumstances = replace(circumstances, opinions=opinions)
+            if learnt.opinions:
+                circumstances = replace(circumstances, opinions=learnt.opinions)
+            if learnt.exhausted:
+                circumstances = circumstances.without(learnt.lost, learnt.exhausted)
             return deliberate(
                 call=call,
                 identity=identity,
@@ -442,6 +466,16 @@ class Corridor:
                 self._trace(permit.committed.record, outcome)
                 return
         self._warn(f"decision {permit.decision_id} has no outcome on record: {why}")
+
+    def _count_back(self, permit: Permit, ending: Ending) -> None:
+        """Count what came back; whoever is given it is given it, counted or not."""
+        if isinstance(ending, Released):
+            claims = counted_back(permit.committed.deliberation.claims, ending.size_bytes)
+            try:
+                if claims:
+                    self.ports.claims.count(permit.task, claims)
+            except Exception as error:  # noqa: BLE001 - as with the outcome
+                self._warn(f"the answer of decision {permit.decision_id} was not counted: {error!r}")
 
     def _trace(self, decision: DecisionRecord, outcome: OutcomeRecord | None) -> None:
         try:

@@ -19,8 +19,9 @@ from mediator.inspection.result import Ask, Came, Waiting
 from mediator.inspection.written import Examined
 from mediator.manifest.offer import Offer
 from mediator.mediation.circumstances import Circumstances
+from mediator.mediation.claims import Claim
 from mediator.mediation.credential import ToolCredential
-from mediator.mediation.deliberate import Claim, Deliberation, Ids
+from mediator.mediation.deliberate import Deliberation, Ids
 from mediator.mediation.examination import Examination
 from mediator.mediation.message import Message
 from mediator.mediation.permit import Permit
@@ -127,6 +128,10 @@ class Claims(Protocol):
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         """Take all of it or none, if the epoch is still this one; counts the call for its task either way it is `Claimed`."""
+        ...
+
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        """Count what was known only afterwards, also beyond a limit: then nothing is left. Raises `Refused(STORE_UNAVAILABLE)`."""
         ...
 
 

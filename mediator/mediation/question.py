@@ -186,6 +186,7 @@ def _base_facts(
             id=chain.root.id,
             labels=circumstances.labels,
             calls=circumstances.calls,
+            denials=circumstances.denials,
             age_ms=now_ms - chain.root.opened_ms,
             novel=circumstances.novel,
         ),

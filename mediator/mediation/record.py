@@ -20,6 +20,7 @@ from mediator.identity.identify import identity_form
 from mediator.inspection.asking import Asking
 from mediator.inspection.release import Released
 from mediator.mediation.circumstances import circumstances_form
+from mediator.mediation.claims import Claim
 from mediator.mediation.deliberate import Deliberation
 from mediator.mediation.resumption import asked_form, resumption_form
 from mediator.refusal import Reason, Refused
@@ -139,7 +140,7 @@ def decision_entry(deliberation: Deliberation) -> JsonObject:
         "request_hash": deliberation.request_hash,
         "trust": deliberation.snapshot.digests(),
         "circumstances": circumstances,
-        "claims": [{"key": claim.key, "limit": claim.limit} for claim in deliberation.claims],
+        "claims": [_claim_form(claim) for claim in deliberation.claims],
         "spans": {
             "trace": deliberation.spans.trace_id,
             "parent": deliberation.spans.parent_span,
@@ -204,6 +205,11 @@ def _outcome(ending: Ending) -> Outcome:
             return ending
         case _:
             assert_never(ending)
+
+
+def _claim_form(claim: Claim) -> JsonObject:
+    form: JsonObject = {"key": claim.key, "limit": claim.limit}
+    return form if claim.amount == 1 else {**form, "amount": claim.amount}
 
 
 def _values_of(grant: Grant) -> JsonObject:

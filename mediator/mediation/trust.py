@@ -20,6 +20,7 @@ from mediator.mediation.opinion import DecisionPoint
 from mediator.mediation.quarantine import Quarantined, QuarantineKey, keys_of
 from mediator.policy.engine import PolicyEngine
 from mediator.refusal import Reason, Refused
+from mediator.settings.quotas import Quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class CallLimits:
     result_bytes_max: int
     clock_skew_seconds: int
     input_seconds: float = 300.0  # how long a call that was asked back about can be gone on with
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,10 @@ class TrustSnapshot:
         return None if held is None else held.why
 
     def digests(self) -> JsonObject:
-        """Return what a record says of the trust that it was judged under."""
+        """Return what a record says of the trust that it was judged under; of budgets and decision points, where there are any."""
         digests: JsonObject = {"keys": self.keys.digest, "pins": self.pins.digest, "policies": self.policies.digest}
+        if (budgets := self.limits.quotas.budgets_digest) is not None:
+            digests["budgets"] = budgets
         if self.decision_points:
             digests["decision_points"] = digest_of(
                 {point.name: [*sorted(map(str, point.effects))] for point in self.decision_points}

@@ -156,6 +156,7 @@ def _task(fields: Fields) -> TaskFacts:
         id=fields.take("id", "task-1"),
         labels=fields.words("labels"),
         calls=fields.take("calls", 0),
+        denials=fields.take("denials", 0),
         age_ms=fields.take("age", 0),
         novel=fields.words("novel"),
     )

@@ -56,6 +56,7 @@ _READ: Final[Mapping[Path, tuple[Leaf, Callable[[BaseFacts], Json]]]] = {
     ("task", "id"): (Leaf.STRING, lambda base: base.task.id),
     ("task", "labels"): (Leaf.STRINGS, lambda base: _sorted(base.task.labels)),
     ("task", "calls"): (Leaf.LONG, lambda base: base.task.calls),
+    ("task", "denials"): (Leaf.LONG, lambda base: base.task.denials),
     ("task", "age"): (Leaf.LONG, lambda base: base.task.age_ms),
     ("task", "novel"): (Leaf.STRINGS, lambda base: _sorted(base.task.novel)),
     ("destination",): (Leaf.STRINGS, lambda base: _sorted(destination_of(base))),

@@ -156,6 +156,7 @@ class TaskFacts:
     calls: int
     age_ms: int
     novel: frozenset[str]
+    denials: int = 0
 
 
 @final

@@ -19,6 +19,7 @@ from mediator.refusal import Reason, Refused
 from mediator.settings.credentials import MARKS, MODELS
 from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
+from mediator.settings.quotas import BreakerSettings, BudgetSettings, LoopSettings, RateSettings
 from mediator.settings.section import Section
 from mediator.settings.sections import (
     SETTINGS_FILE,
@@ -58,6 +59,10 @@ _SECTIONS: Final[Mapping[str, type[Section]]] = {
     "store": StoreSettings,
     "limits": LimitSettings,
     "agent": AgentSettings,
+    "budget": BudgetSettings,
+    "rate": RateSettings,
+    "loop": LoopSettings,
+    "breaker": BreakerSettings,
 }
 
 
@@ -97,6 +102,8 @@ def parse_settings(main: Toml, parts: Sequence[tuple[str, Toml]] = (), file: str
     _must_be_unique("issuer", "issuer", [(file, issuer.issuer or "the local one") for issuer in settings.issuers])
     _must_be_unique("decision_point", "name", [(file, one.name) for one in settings.decision_points])
     _must_be_unique("workload_issuer", "name", [(file, one.name) for one in settings.workload_issuers])
+    _must_be_unique("budget", "name", [(file, one.name) for one in settings.budgets])
+    _must_be_unique("rate", "name", [(file, one.name) for one in settings.rates])
     for key in ("issuer", "trust_domain"):
         named = [getattr(one, key) for one in settings.workload_issuers]
         _must_be_unique("workload_issuer", key, [(file, name) for name in named if name is not None])

@@ -19,6 +19,7 @@ from mediator.effect import Effect
 from mediator.settings.credentials import CredentialValue
 from mediator.settings.decision_points import DecisionPointSettings
 from mediator.settings.issuers import IssuerSettings
+from mediator.settings.quotas import DEFAULT_RATE, BreakerSettings, BudgetSettings, LoopSettings, Quotas, RateSettings
 from mediator.settings.section import Section
 from mediator.settings.tls import TlsSettings
 from mediator.settings.values import (
@@ -130,6 +131,7 @@ class DelegationSettings(Section):
         8  # links below a task: what agents' chains need, and are tested with
     )
     open_tasks_per_agent_max: Count = 256  # live grants that one agent may hold by asking for them itself
+    fan_out_max: Count = 64  # live grants that are handed on from one, by asking for them
     clock_skew_seconds: Annotated[int, Field(ge=0, le=CLOCK_SKEW_SECONDS_MAX)] = (
         30  # RFC 7519 §4.1.4: "usually no more than a few minutes"
     )
@@ -297,6 +299,16 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     limits: LimitSettings = LimitSettings()
     agents: Annotated[tuple[AgentSettings, ...], Field(alias="agent", strict=False)] = ()
+    budgets: Annotated[tuple[BudgetSettings, ...], Field(alias="budget", strict=False)] = ()
+    rates: Annotated[tuple[RateSettings, ...], Field(alias="rate", strict=False)] = (DEFAULT_RATE,)
+    loop: LoopSettings = LoopSettings()
+    breaker: BreakerSettings = BreakerSettings()
+
+    @property
+    def quotas(self) -> Quotas:
+        """What calls are counted against."""
+        loop = self.loop if self.loop.calls_max else None
+        return Quotas(budgets=self.budgets, rates=self.rates, loop=loop)
 
     def find_agent(self, name: str) -> AgentSettings | None:
         """The profile of that name, if there is one."""

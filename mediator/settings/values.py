@@ -183,6 +183,12 @@ WorkloadSubject = Annotated[str, _matching(r"[!-~]{1,200}", "1 to 200 visible AS
 TrustDomain = Annotated[
     str, _matching(TRUST_DOMAIN, "a trust domain: lower-case letters, digits, `.`, `_`, `-`, without `spiffe://`")
 ]
+QuotaName = Annotated[
+    str, _matching(r"[a-z0-9][a-z0-9-]{0,31}", "1 to 32 of `a-z`, `0-9`, `-`, and no `-` at the start")
+]
+ArgumentPointer = Annotated[
+    str, _matching(r"(?:/(?:[!-.0-}]|~[01])+){1,8}", "a JSON pointer to an argument, as in `/amount` (RFC 6901)")
+]
 FileDigest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits")]
 PublicKeyText = Annotated[str, _matching(r"ed25519:[A-Za-z0-9_-]{43}", "`ed25519:` and 43 characters of base64url")]
 ToolPattern = Annotated[

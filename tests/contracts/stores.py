@@ -52,6 +52,9 @@ class Sqlite:
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         return self.store.claim(task, claims, epoch, now_ms)
 
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        self.store.count(task, claims)
+
     def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
         return self.store.find_known(agent, marks, now_ms)
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,6 +59,45 @@ def test_what_is_limited_to_nothing_is_never_taken(store: Store) -> None:
     """Empty is never permission."""
     nothing = Claim(key="calls:g-0", limit=0)
     assert take(store, nothing) == Lost(nothing)
+
+
+@promise("P7")
+def test_who_takes_several_units_takes_them_all_or_none(store: Store) -> None:
+    """Ours: what is too much for one call is left for a smaller one."""
+    store.open(a_grant())
+    bytes_of = {amount: Claim(key="budget:b:g-1", limit=10, amount=amount) for amount in (2, 4, 7, 11)}
+    assert take(store, bytes_of[11]) == Lost(bytes_of[11])
+    assert [take(store, bytes_of[7]) for _ in range(2)] == [Claimed(), Lost(bytes_of[7])]
+    assert take(store, bytes_of[4]) == Lost(bytes_of[4])
+    assert store.gather("g-1").spent == frozenset()
+    assert [take(store, bytes_of[2]) for _ in range(2)] == [Claimed(), Lost(bytes_of[2])]
+    assert take(store, Claim(key="budget:b:g-1", limit=10)) == Claimed()
+    assert store.gather("g-1").spent == {"budget:b:g-1"}
+
+
+@promise("P7")
+def test_what_is_known_afterwards_is_counted_however_little_is_left(store: Store) -> None:
+    """Issue 7, bytes: it cannot be refused any more; the next call is."""
+    store.open(a_grant())
+    claim = Claim(key="budget:b:g-1", limit=10, counts_result=True)
+    window = Claim(key="budget:c:g-1:60/7", limit=2, until_ms=NOW_MS + 1)
+    assert take(store, claim) == Claimed()
+    store.count("g-1", [replace(claim, amount=3), replace(window, amount=9)])
+    assert store.gather("g-1").spent == frozenset()
+    assert take(store, replace(claim, amount=7)) == Lost(replace(claim, amount=7))
+    assert take(store, replace(claim, amount=5)) == Claimed()
+    assert take(store, window) == Lost(window)
+    store.count("g-1", [replace(claim, amount=70)])
+    assert store.gather("g-1").spent == {"budget:b:g-1"}
+    assert take(store, claim) == Lost(claim)
+
+
+def test_what_is_over_with_its_window_is_not_told_as_spent(store: Store) -> None:
+    """Ours: nobody would take it back; whoever asks again in the same window has lost it again."""
+    store.open(a_grant())
+    window = Claim(key="budget:b:g-1:60/7", limit=1, until_ms=NOW_MS + 1)
+    assert [take(store, window) for _ in range(3)] == [Claimed(), Lost(window), Lost(window)]
+    assert store.gather("g-1").spent == frozenset()
 
 
 @promise("P7")

@@ -45,7 +45,8 @@ class MemoryStore:
         self.approvals: dict[str, dict[str, Approval]] = {}  # of a task, by id
         self.calls: Counter[str] = Counter()
         self._last_used: dict[str, int] = {}
-        self._taken: dict[Claim, int] = {}
+        self._taken: Counter[str] = Counter()
+        self._spent: set[str] = set()
         self._familiar: dict[tuple[str, str], int] = {}
         self._epoch = 1
         self._quarantined: dict[QuarantineKey, Quarantined] = {}
@@ -96,7 +97,7 @@ class MemoryStore:
             grants=tuple(links),
             calls=self.calls[task],
             last_used_ms=self._last_used.get(task),
-            spent=frozenset(claim.key for claim, taken in self._taken.items() if taken >= claim.limit),
+            spent=frozenset(self._spent),
             labels=frozenset(self.labels.get(task, ())),
             frozen=frozenset(self.frozen),
             approvals=tuple(self.approvals.get(task, {}).values()),
@@ -104,7 +105,7 @@ class MemoryStore:
 
     def is_taken(self, key: str) -> bool:
         """Tell whether all of this was taken."""
-        return any(claim.key == key and taken >= claim.limit for claim, taken in self._taken.items())
+        return key in self._spent
 
     def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
         since = now_ms // DAY_MS - NOVELTY_DAYS
@@ -117,13 +118,24 @@ class MemoryStore:
         if epoch != self._epoch:
             return Stale()
         for claim in claims:
-            if self._taken.get(claim, 0) >= claim.limit:
+            if self._taken[claim.key] + claim.amount > claim.limit:
+                if claim.amount == 1 and claim.until_ms is None:
+                    self._spent.add(claim.key)
                 return Lost(claim)
         for claim in claims:
-            self._taken[claim] = self._taken.get(claim, 0) + 1
+            self._taken[claim.key] += claim.amount
+            if self._taken[claim.key] >= claim.limit and claim.until_ms is None:
+                self._spent.add(claim.key)
         self.calls[task] += 1
         self._last_used[task] = now_ms
         return Claimed()
+
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        assert task in self.grants
+        for claim in claims:
+            self._taken[claim.key] += claim.amount
+            if self._taken[claim.key] >= claim.limit and claim.until_ms is None:
+                self._spent.add(claim.key)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -43,11 +43,13 @@ from mediator.manifest.pin import PinSet
 from mediator.mediation.caller import DEAF
 from mediator.mediation.fence import Fence
 from mediator.mediation.mediate import Corridor, Ports
+from mediator.mediation.pacing import Meter
 from mediator.mediation.ports import Caller
 from mediator.mediation.record import DecisionRecord, OutcomeRecord
 from mediator.mediation.reply import Reply, ServerFacts
 from mediator.mediation.tasks import Opening, TaskRequest, open_task, task_form
 from mediator.mediation.trust import CallLimits, TrustSnapshot
+from mediator.settings.quotas import BreakerSettings, Quotas
 from mediator.settings.sections import AgentSettings, DelegationSettings
 from mediator.wire.arrival import Arrival
 from tests.simulated.clock import FixedClock, FixedZone
@@ -114,7 +116,13 @@ class SimulatedWorld:
     """See the top of the file."""
 
     def __init__(
-        self, *, deadline_seconds: float = 5, result_bytes_max: int = 1 << 20, close_seconds: float = 5
+        self,
+        *,
+        deadline_seconds: float = 5,
+        result_bytes_max: int = 1 << 20,
+        close_seconds: float = 5,
+        quotas: Quotas = Quotas(),  # noqa: B008 - frozen
+        breaker: BreakerSettings = BreakerSettings(failures=0),  # noqa: B008 - frozen
     ) -> None:
         self.clock = FixedClock(NOW_MS)
         self.zone = FixedZone()
@@ -126,7 +134,10 @@ class SimulatedWorld:
         self.profiles: dict[str, AgentSettings] = {}
         self.policies: Mapping[str, str] = FOR_BEARERS
         self.limits = CallLimits(
-            deadline_seconds=deadline_seconds, result_bytes_max=result_bytes_max, clock_skew_seconds=30
+            deadline_seconds=deadline_seconds,
+            result_bytes_max=result_bytes_max,
+            clock_skew_seconds=30,
+            quotas=quotas,
         )
         self._operators: dict[str, Operator] = {}
         self._lock: bytes | None = None
@@ -137,6 +148,7 @@ class SimulatedWorld:
         self.fence = Fence(claims=self.store, trust=self.trust, circumstances=self.store, clock=self.clock)
         self.tool_server = ScriptedToolServers(self.pauses, self.fence)
         self.ports = PausingPorts(self.pauses, self.store, self.ledger)
+        self.meter = Meter(elapsed_ms=lambda: float(self.clock.now_ms()), breaker=breaker)
         self.approvals = MemoryApprovals(self.store, self.clock)
         self.corridor = Corridor(
             ports=Ports(
@@ -160,6 +172,7 @@ class SimulatedWorld:
             close_seconds=close_seconds,
             alarm=self.alarms.append,
             fence=self.fence,
+            meter=self.meter,
         )
 
     @property

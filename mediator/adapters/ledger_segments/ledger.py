@@ -56,6 +56,10 @@ def _say_nothing(_alarm: str) -> None:
     """Stand in for an alarm that nobody hears."""
 
 
+def _watch_nothing(_denial: Deliberation) -> None:
+    """Stand in where nobody watches for denials."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stream:
     """This process's stream, once it was begun."""
@@ -69,7 +73,8 @@ class _Stream:
 class SegmentLedger:
     """Fills the port `Ledger`; an asynchronous context, which begins and ends this process's stream.
 
-    `alarm` is told, in one line, what an operator must see: a torn line, a store that is older than the ledger.
+    `alarm` is told, in one line, what an operator must see: a torn line, a store that is older than the ledger. `watch` is
+    told of each denial in the loop turn in which its record was written, and never raises.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class SegmentLedger:
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
         alarm: Callable[[str], None] = _say_nothing,
         write: Write = os.write,
+        watch: Callable[[Deliberation], None] = _watch_nothing,
     ) -> None:
         self._folder: Final = folder
         self._claims: Final = claims
@@ -90,6 +96,8 @@ class SegmentLedger:
         self._segment_bytes_max: Final = segment_bytes_max
         self._alarm: Final = alarm
         self._write: Final = write
+        self._watch: Final = watch
+        self._denied: list[Deliberation] = []  # only in memory so far
         self._stops: Final = StopCount()
         self._stops_unwritten: list[JsonObject] = []
         self._allowed: Final[dict[str, DecisionRecord]] = {}  # without an outcome yet
@@ -204,6 +212,8 @@ class SegmentLedger:
         if deliberation.verdict is Verdict.ALLOW:
             self._allowed[deliberation.ids.decision_id] = record
             self._unwritten.append(deliberation.ids.decision_id)
+        else:
+            self._denied.append(deliberation)
         return record
 
     def _end_unenforced(self, record: DecisionRecord, ending: Ending) -> None:
@@ -248,6 +258,7 @@ class SegmentLedger:
             return
         waiting, self._waiting = self._waiting, []
         allowed, self._unwritten = self._unwritten, []
+        denied, self._denied = self._denied, []
         stops, self._stops_unwritten = self._stops_unwritten, []
         failure: Refused | None = Refused(Reason.LEDGER_UNAVAILABLE, "the record could not be written")
         try:
@@ -262,6 +273,8 @@ class SegmentLedger:
                     self._allowed.pop(decision_id, None)
                 self._stops.put_back(stops)
             tell(waiting, failure)
+        for denial in denied:
+            self._watch(denial)
         if chain.writer.has_finished_segments:
             self._begun().disk.start()
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal, columns_of
@@ -167,12 +167,11 @@ class GrantBook:
 
     def count_open(self, agent: str, now_ms: int) -> int:
         """Return how many grants this agent holds that are open and have not run out; raises `Refused(STORE_UNAVAILABLE)`."""
-        table = grants_table.c
-        open_ones = (table.agent == agent, table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
-        with self._looking() as connection:
-            return int(
-                connection.execute(select(func.count()).select_from(grants_table).where(*open_ones)).scalar_one()
-            )
+        return self._count_live(grants_table.c.agent == agent, now_ms)
+
+    def count_handed_on(self, grant_id: str, now_ms: int) -> int:
+        """Return how many live grants were made from this one; raises `Refused(STORE_UNAVAILABLE)`."""
+        return self._count_live(grants_table.c.parent == grant_id, now_ms)
 
     def bump_epoch(self) -> int:
         """Move the epoch: whatever was judged before is looked into again; raises `Refused(STORE_UNAVAILABLE)`."""
@@ -214,6 +213,12 @@ class GrantBook:
         """Return every stream that was announced, and whether it came to be; raises `Refused(STORE_UNAVAILABLE)`."""
         with self._looking() as connection:
             return self._streams(connection)
+
+    def _count_live(self, of: ColumnElement[bool], now_ms: int) -> int:
+        table = grants_table.c
+        live = (of, table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
+        with self._looking() as connection:
+            return int(connection.execute(select(func.count()).select_from(grants_table).where(*live)).scalar_one())
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -11,14 +11,20 @@ from contextlib import suppress
 from typing import Final
 
 from mediator.adapters.store_sqlite.schema import refused
-from mediator.mediation.deliberate import Claim
+from mediator.mediation.claims import Claim
 from mediator.mediation.ports import Claimed, Claiming, Lost, Stale
 
 _EPOCH: Final = "SELECT value FROM epoch"
 _CLAIM: Final = (
-    "INSERT INTO claims (key, tenant, taken) VALUES (?1, ?2, 1) "
-    "ON CONFLICT (key) DO UPDATE SET taken = taken + 1 WHERE taken < ?3 RETURNING taken"
+    "INSERT INTO claims (key, tenant, taken, until_ms) VALUES (?1, ?2, ?4, ?5) "
+    "ON CONFLICT (key) DO UPDATE SET taken = taken + ?4 WHERE taken + ?4 <= ?3 RETURNING taken"
 )
+_COUNT: Final = (
+    "INSERT INTO claims (key, tenant, taken, until_ms) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (key) DO UPDATE SET taken = taken + ?3 RETURNING taken"
+)
+_LATE_MS: Final = 60_000  # a call that was judged in a window is counted in it, a little later
+_FORGET: Final = "DELETE FROM claims WHERE until_ms <= ?"
 
 
 def take(
@@ -58,11 +64,50 @@ def _take_in_transaction(
     last: set[str] = set()
     counted: dict[str, int] = {}
     for claim in claims:
-        asked = (claim.key, tenant, claim.limit)
-        taken = connection.execute(_CLAIM, asked).fetchone() if claim.limit > 0 else None
-        if taken is None:
-            return Lost(claim), frozenset({claim.key}), {}
+        asked = (claim.key, tenant, claim.limit, claim.amount, claim.until_ms)
+        taken = connection.execute(_CLAIM, asked).fetchone() if claim.amount <= claim.limit else None
+        if taken is None:  # who asked for more than one unit may find that fewer are left
+            return Lost(claim), frozenset({claim.key} if _is_remembered(claim) and claim.amount == 1 else ()), {}
         counted[claim.key] = taken[0]
-        if taken[0] >= claim.limit:
+        if taken[0] >= claim.limit and _is_remembered(claim):
             last.add(claim.key)
     return Claimed(), frozenset(last), counted
+
+
+def count(
+    connection: sqlite3.Connection, tenant: str, claims: Sequence[Claim], known: dict[str, int]
+) -> frozenset[str]:
+    """Count all of it, however little is left, and return which rights have nothing left now; raises as `take`."""
+    last: set[str] = set()
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for claim in claims:
+            values = (claim.key, tenant, claim.amount, claim.until_ms)
+            known[claim.key] = taken = connection.execute(_COUNT, values).fetchone()[0]
+            if taken >= claim.limit and _is_remembered(claim):
+                last.add(claim.key)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise refused(f"nothing can be counted: {error}") from error
+    return frozenset(last)
+
+
+def find_taken(connection: sqlite3.Connection, key: str) -> int:
+    """Return how much of it was counted so far; raises `Refused(STORE_UNAVAILABLE)`."""
+    try:
+        row = connection.execute("SELECT taken FROM claims WHERE key = ?", (key,)).fetchone()
+    except sqlite3.Error as error:
+        raise refused(f"what was counted cannot be read: {error}") from error
+    return 0 if row is None else int(row[0])
+
+
+def _is_remembered(claim: Claim) -> bool:
+    """Tell whether it is worth knowing that nothing is left: of a window, that is over soon, and nobody would forget it."""
+    return claim.until_ms is None
+
+
+def forget(connection: sqlite3.Connection, now_ms: int) -> None:
+    """Take out what was counted in windows of time that are over; beside the calls, and within a transaction."""
+    connection.execute(_FORGET, (now_ms - _LATE_MS,))

@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mediator.refusal import Reason, Refused
 
-VERSION: Final = 4  # PRAGMA user_version
+VERSION: Final = 5  # PRAGMA user_version
 APPLICATION_ID: Final = 0x4D435054  # `MCPT`
 CONTROL_BUSY_MS: Final = 2_000  # a command may wait; a call may not
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -74,6 +74,7 @@ Index(
     sqlite_where=grants_table.c.parent.is_(None),
 )
 Index("grants_by_root", grants_table.c.root)
+Index("grants_by_parent", grants_table.c.parent, grants_table.c.state)
 Index("grants_by_agent", grants_table.c.agent, grants_table.c.state)
 claims_table: Final = Table(
     "claims",
@@ -81,8 +82,10 @@ claims_table: Final = Table(
     Column("key", Text, primary_key=True),
     Column("tenant", Text, nullable=False),
     Column("taken", Integer, nullable=False),
+    Column("until_ms", Integer),  # of what is counted in a window of time: when that is over
     sqlite_strict=True,
 )
+Index("claims_of_windows", claims_table.c.until_ms, sqlite_where=claims_table.c.until_ms.is_not(None))
 usage_table: Final = Table(
     "usage",
     metadata,

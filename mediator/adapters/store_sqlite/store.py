@@ -23,7 +23,7 @@ from typing import Final, Self, final
 
 from mediator.adapters.store_sqlite.approvals import ApprovalTable
 from mediator.adapters.store_sqlite.book import GrantBook, StoredGrant, not_ours
-from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.claiming import count, find_taken, forget, take
 from mediator.adapters.store_sqlite.decided import Decided
 from mediator.adapters.store_sqlite.familiarity import FamiliarMarks
 from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
@@ -35,7 +35,7 @@ from mediator.delegation.grant import Grant, GrantState
 from mediator.evidence import Secret
 from mediator.mediation.approval import approval_claimed
 from mediator.mediation.circumstances import Circumstances
-from mediator.mediation.deliberate import Claim
+from mediator.mediation.claims import Claim
 from mediator.mediation.ports import Claimed, Claiming, Stale
 from mediator.mediation.quarantine import Quarantined
 
@@ -43,6 +43,8 @@ BUSY_TIMEOUT_MS: Final = 50
 NOVELTY_DAYS: Final = 30  # as the settings have it
 DEPTH_MAX: Final = 32  # links of a chain that are followed; far above what is ever granted
 REMEMBERED_MAX: Final = 10_000  # chains, about 2 kB for each of their links, and tasks' counts
+DENIED_TASK: Final = "denied:task:"  # counted in the table of the tasks' use, each under a name that is no task's
+DENIED_AGENT: Final = "denied:agent:"
 _NOTHING: Final[frozenset[str]] = frozenset()
 _UNREAD: Final[tuple[int | None, tuple[Grant, ...]]] = (None, ())
 
@@ -98,6 +100,7 @@ class SqliteStore:
         self._spent: dict[str, frozenset[str]] = {}
         self._taken: dict[str, int] = {}  # what was counted while this process lives, whoever empties the table
         self._unsaved: set[str] = set()
+        self._claimed_ms = 0  # when something was claimed last: windows that were over by then are forgotten
         self._reported: set[str] = set()  # grants that are not as we wrote them: said once while the epoch stands
 
     def __enter__(self) -> Self:
@@ -146,11 +149,14 @@ class SqliteStore:
             spent=self._spent.get(chain[0].id, _NOTHING) if chain else _NOTHING,
             labels=_NOTHING,
             frozen=self._frozen,
+            denials=self._usage_of(DENIED_TASK + chain[0].id)[0] if chain else 0,
             approvals=self._decided.of(chain[0].id) if chain else (),
         )
 
     def claim(self, task: str, claims: Sequence[Claim], epoch: int, now_ms: int) -> Claiming:
         """Take all of it or none, if the epoch is still this one; count the call for its task."""
+        if claims:
+            self._claimed_ms = max(self._claimed_ms, now_ms)
         claiming = self._take(task, claims, epoch) if claims else None
         if claiming is None:
             claiming = Claimed() if self.epoch() == epoch else Stale()
@@ -159,6 +165,11 @@ class SqliteStore:
             self._usage[task] = (calls + 1, now_ms if last_used_ms is None else max(now_ms, last_used_ms))
             self._unsaved.add(task)
         return claiming
+
+    def count(self, task: str, claims: Sequence[Claim]) -> None:
+        """Count what was known only afterwards, also beyond a limit."""
+        if spent := count(self._hot, self._tenant, claims, self._taken):
+            self._spent[task] = self._spent.get(task, _NOTHING) | spent
 
     def find_known(self, agent: str, marks: Collection[str], now_ms: int) -> frozenset[str]:
         """Return which of these the agent is familiar with; as `FamiliarMarks.find_known`."""
@@ -252,6 +263,7 @@ class SqliteStore:
             self._save_usage(connection)
             connection.execute("BEGIN IMMEDIATE")
             self._used.forget(connection)
+            forget(connection, self._claimed_ms)
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -312,6 +324,10 @@ class SqliteStore:
         """Return how many live grants this agent holds."""
         return self._book.count_open(agent, now_ms)
 
+    def count_handed_on(self, grant_id: str, now_ms: int) -> int:
+        """Return how many live grants were made from this one."""
+        return self._book.count_handed_on(grant_id, now_ms)
+
     def use_once(self, key: str, until_ms: int, now_ms: int) -> bool:
         """Tell whether this is the first use of it; as `UsedOnce.use`."""
         return self._used.use(key, until_ms, now_ms)
@@ -329,6 +345,33 @@ class SqliteStore:
     def unfreeze(self, name: str) -> bool:
         """Let this go again, and move the epoch; tell whether it was stopped."""
         return self._freezes.change(name, None)
+
+    def keep_rule(self, rule: str, statement_digest: str) -> bool:
+        """Keep a rule by which somebody is stopped; tell whether it was not kept already."""
+        return self._freezes.change_rule(rule, statement_digest)
+
+    def drop_rule(self, rule: str) -> bool:
+        """Keep it no longer; tell whether it was kept."""
+        return self._freezes.change_rule(rule, None)
+
+    def list_rules(self) -> Mapping[str, str]:
+        """Return every rule that is kept, with the digest of its statement."""
+        return self._freezes.list_rules()
+
+    def count_denial(self, grant: Grant) -> None:
+        """Count a denial for the task, and for the agent, of this grant; beside its calls, and saved with them."""
+        for key in (DENIED_TASK + grant.root, DENIED_AGENT + grant.agent):
+            denials, _ = self._usage_of(key)
+            self._usage[key] = (denials + 1, 0)
+            self._unsaved.add(key)
+
+    def taken_of(self, key: str) -> int:
+        """Return how much was counted under this key."""
+        return find_taken(self._hot, key)
+
+    def denials_of(self, agent: str) -> int:
+        """Return how often this agent was denied something, in whichever task."""
+        return self._usage_of(DENIED_AGENT + agent)[0]
 
     def bump_epoch(self) -> int:
         """Move the epoch."""

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mediator.adapters.clock_system import SystemClock
+from mediator.adapters.clock_system import SystemClock, elapsed_ms
 
 
 class Machine:
@@ -56,3 +56,9 @@ def test_it_never_falls_below_its_floor(machine: Machine) -> None:
     assert clock.lead_ms() == 4_000
     machine.now_ms = 5_001
     assert clock.now_ms() == 5_001
+
+
+def test_what_passes_is_counted_by_a_clock_that_nobody_sets() -> None:
+    """Issue 7: the day's time may jump."""
+    before = elapsed_ms()
+    assert elapsed_ms() >= before > 0

@@ -22,7 +22,9 @@ from mediator.canonical import Json, JsonObject
 from mediator.delegation.grant import GrantState
 from mediator.identity.identify import identify
 from mediator.identity.statement import Act, sign_statement
+from mediator.mediation.claims import Claim
 from mediator.refusal import Reason, Refused
+from mediator.settings.quotas import BudgetSettings, Per
 from tests.promises import promise
 from tests.simulated.clock import FixedClock
 from tests.simulated.opened import BASE_URL, OTHER, asks, opened, task_subject
@@ -232,13 +234,24 @@ async def test_a_task_is_shown_as_people_read_it(mediator: Mediator) -> None:
     """Ours: what it may do, until when, how much it was used; no token, no salt."""
     grant = mediator.desk.open(asks(mediator, task_subject(tools=["b/*", "a/*"], effects=["write", "read"])))
     shown = mediator.desk.show(grant.id)
-    assert shown == task_facts(grant) | {"calls": 0}
+    assert shown == task_facts(grant) | {"calls": 0, "denials": 0, "agent_denials": 0, "budgets": []}
     assert (shown["tools"], shown["effects"], shown["state"]) == (["b/*", "a/*"], ["read", "write"], "open")
     assert shown["expires_ms"] == grant.opened_ms + 60 * MINUTE_MS
     with pytest.raises(Refused) as refused:
         mediator.desk.show("x" * 1000)
     assert refused.value.reason is Reason.GRANT_UNKNOWN
     assert len(refused.value.detail) < 200
+
+
+async def test_what_was_taken_of_budgets_is_shown_with_a_task(mediator: Mediator) -> None:
+    """Issue 7: of its task, its agent and its owner; a budget of a tool is nobody's alone."""
+    pers: tuple[Per, ...] = ("task", "agent", "owner", "tool")
+    budgets = tuple(BudgetSettings(name=f"by-{per}", per=per, max=9) for per in pers)
+    desk = replace(mediator.desk, settings=mediator.settings.model_copy(update={"budgets": budgets}))
+    grant = desk.open(asks(mediator, task_subject()))
+    claim = Claim(key=f"budget:by-agent:{grant.agent}", limit=9, amount=4)
+    mediator.store.claim(grant.id, [claim], mediator.store.epoch(), mediator.ports.clock.now_ms())
+    assert desk.show(grant.id)["budgets"] == ["by-task: 0 of 9", "by-agent: 4 of 9", "by-owner: 0 of 9"]
 
 
 def test_a_profile_that_is_not_there_is_named_beside_those_that_are(home: Folder) -> None:

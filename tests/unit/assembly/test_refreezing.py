@@ -12,7 +12,7 @@ import pytest
 
 from mediator.adapters.ledger_segments.ledger import SegmentLedger
 from mediator.adapters.store_sqlite.store import SqliteStore
-from mediator.assembly.refreezing import freeze_again
+from mediator.assembly.refreezing import freeze_again, keep_rules_again
 from mediator.canonical import Json, JsonObject
 from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
@@ -84,3 +84,29 @@ def test_where_nothing_can_be_read_nothing_starts(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "state.sqlite", Secret("k" * 32)) as store, pytest.raises(Refused) as stop:
         freeze_again(store, tmp_path / "nowhere", print)
     assert stop.value.reason is Reason.LEDGER_UNAVAILABLE
+
+
+@promise("P5", "P7")
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_rule_that_stands_in_the_ledger_is_kept_again(tmp_path: Path, is_stopped: bool) -> None:
+    """Ours: what was taken out stays out; where everything is stopped there is nothing to keep."""
+    alarms: list[str] = []
+    with SqliteStore(tmp_path / "state.sqlite", Secret("k" * 32)) as store:
+        store.keep_rule("loop of owner", "sha256:0")
+        if is_stopped:
+            store.freeze("everything", "sha256:1")
+        async with SegmentLedger(tmp_path / "ledger", claims=store, streams=store, clock=FixedClock()) as ledger:
+            for at, (kind, rule) in enumerate(
+                [
+                    ("freeze.rule.kept", "loop of task"),
+                    ("freeze.rule.kept", "loop of owner"),
+                    ("freeze.rule.kept", "loop of agent"),
+                    ("freeze.rule.dropped", "loop of task"),
+                ]
+            ):
+                ledger.note(kind, {"rule": rule, "statement": f"sha256:{at}", "who": "a", "reason": "b"}, NOW_MS + at)
+            ledger.note("freeze.rule.kept", {"rule": 7, "statement": "sha256:9"}, NOW_MS)
+        keep_rules_again(store, tmp_path / "ledger", alarms.append)
+        expected = {"loop of owner": "sha256:0"} | ({} if is_stopped else {"loop of agent": "sha256:2"})
+        assert store.list_rules() == expected
+    assert len(alarms) == len(expected) - 1

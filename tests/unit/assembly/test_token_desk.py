@@ -349,6 +349,25 @@ async def test_an_agent_holds_so_many_live_grants_and_no_more(mediator: Mediator
     await desk.token("planner")
 
 
+async def test_a_grant_is_handed_on_to_so_many_at_a_time_and_no_more(mediator: Mediator) -> None:
+    """Issue 7, fan-out: of each grant; what has run out, or was revoked, makes room."""
+    desk = desk_of(mediator, fan_out_max=2)
+    task = await desk.token("planner", details(["notes/a"], expires_in=600))
+
+    async def hand_on() -> Any:
+        agreed = desk.agreed("worker", task["grant"])
+        return await desk.exchange(task["access_token"], "planner", details(["notes/a"], expires_in=60), agreed)
+
+    one = await hand_on()
+    await hand_on()
+    assert await error_of(hand_on()) == (OAuthError.INVALID_REQUEST, Reason.RATE_LIMITED)
+    mediator.store.end_grant(one["grant"], GrantState.REVOKED, "a test")
+    await hand_on()
+    assert await error_of(hand_on()) == (OAuthError.INVALID_REQUEST, Reason.RATE_LIMITED)
+    desk.clock.advance(seconds=61)
+    await hand_on()
+
+
 async def test_a_grant_with_less_than_a_second_left_gets_no_token(desk: AgentsAtDesk) -> None:
     """P5: nor one that lives longer than it."""
     told = await desk.token("planner", details(["notes/a"], expires_in=1))

@@ -22,6 +22,7 @@ from mediator.identity.dsse import SigningKey
 from mediator.identity.statement import Act, sign_statement
 from mediator.mediation.trust import CallLimits
 from mediator.refusal import Reason, Refused
+from mediator.settings.quotas import DEFAULT_RATE, LoopSettings, Quotas
 from tests.promises import promise
 from tests.simulated.forged_tokens import jwk_of
 from tests.simulated.opened import BASE_URL, OTHER
@@ -57,7 +58,11 @@ def test_the_limits_of_a_call_are_those_of_the_settings(home: Folder) -> None:
     )
 
     assert load(home).snapshot.limits == CallLimits(
-        deadline_seconds=7, result_bytes_max=4096, clock_skew_seconds=30, input_seconds=9
+        deadline_seconds=7,
+        result_bytes_max=4096,
+        clock_skew_seconds=30,
+        input_seconds=9,
+        quotas=Quotas(rates=(DEFAULT_RATE,), loop=LoopSettings()),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mediator.cli import doctor
 from tests.promises import promise
 from tests.simulated.certificates import FAR, Authority
 from tests.simulated.commands import OPERATOR, AtATerminal, Commands, content_of
@@ -289,3 +290,12 @@ def test_a_workloads_issuer_without_its_keys_is_an_error(work: Path, mediator: C
     more = '[[workload_issuer]]\nname = "spire"\ntrust_domain = "prod.example"\nkeys_file = "spire.json"\n'
     (work / "mediator.toml").write_text((work / "mediator.toml").read_text() + more)
     assert any("spire.json" in one["what"] and one["level"] == "error" for one in found(mediator, 1))
+
+
+@pytest.mark.usefixtures("pinned")
+def test_a_tool_server_that_is_left_alone_is_a_warning(mediator: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 7: as the mediator that runs tells; where none does, there is nothing to tell."""
+    assert not [one for one in found(mediator, 0) if "left alone" in one["what"]]
+    monkeypatch.setattr(doctor, "ask_control", lambda *_: {"resting": {"clock": 900}})
+    told = [one["what"] for one in found(mediator, 0) if "left alone" in one["what"]]
+    assert told == ["`clock` failed again and again, and is left alone for 900 ms more"]

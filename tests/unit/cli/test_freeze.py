@@ -60,3 +60,49 @@ def test_who_may_not_stops_nobody(mediator: Commands) -> None:
     for who, reason in ((EVE, "x"), ("nobody@example.com", "x"), ("assistant", "x"), (OPERATOR, "")):
         mediator.refused("freeze", "everything", "--who", who, "--reason", reason)
     assert mediator.well("grant", "list", "--json").printed["frozen"] == []
+
+
+RULE = "denials > 20 in 60s of agent"
+
+
+@promise("P9")
+@pytest.mark.usefixtures("work")
+def test_a_rule_is_kept_listed_and_taken_out(mediator: Commands) -> None:
+    """Issue 7: by statements; and how to undo it is said."""
+    told = " ".join(mediator.well("freeze", "--if", RULE, *WHY).out.split())
+    assert told == f"whoever trips it is frozen: {RULE}; `mediator unfreeze --if '{RULE}'` takes the rule out"
+    assert "was kept already" in mediator.well("freeze", "--if", RULE, *WHY).err
+    mediator.well("freeze", "agent:assistant", *WHY)
+    assert mediator.well("freeze", "--list").out == f"frozen agent:assistant\nrule {RULE}\n"
+    assert mediator.well("freeze", "--list", "--json").printed == {"frozen": ["agent:assistant"], "rules": [RULE]}
+    assert mediator.well("unfreeze", "--if", RULE, *WHY, "--json").printed == {"rule": RULE, "changed": True}
+    assert "was not kept" in mediator.well("unfreeze", "--if", RULE, *WHY).err
+    mediator.well("freeze", "--if", RULE, *WHY)
+    assert mediator.well("unfreeze", "--if", RULE, *WHY).out == f"taken out {RULE}\n"
+
+
+@promise("P7")
+@pytest.mark.usefixtures("work")
+def test_what_is_no_rule_is_refused_before_anybody_signs(mediator: Commands) -> None:
+    """Bad input: what a rule looks like is told."""
+    error = mediator.refused("freeze", "--if", "denials of agent", "--who", "nobody@example.com", "--reason", "x")
+    assert "denials > NUMBER in SECONDSs of WHOM" in error
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("freeze",),
+        ("freeze", *WHY),
+        ("freeze", "everything", "--if", RULE, *WHY),
+        ("freeze", "everything"),
+        ("freeze", "everything", "--reason", "x"),
+        ("freeze", "everything", "--list"),
+        ("freeze", "--list", "--if", RULE),
+        ("unfreeze", *WHY),
+    ],
+)
+def test_half_a_command_is_a_mistake_of_usage(mediator: Commands, words: tuple[str, ...]) -> None:
+    """Design 5.1: exit code 2."""
+    assert mediator(*words).code == 2

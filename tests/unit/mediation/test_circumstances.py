@@ -30,8 +30,11 @@ OPEN = Approval(id="approval-1", grant="g-2", request_hash="sha256:h", expires_m
 DENIED = replace(OPEN, id="approval-2", denial=Denial(who="eve", at_ms=6, reason="no", statement="sha256:t"))
 
 
+LACKING = replace(SOME, denials=2).without(frozenset({"budget:b:g-1"}), {"rate:r:g-1": 1000})
+
+
 @promise("P8")
-@pytest.mark.parametrize("circumstances", [SOME, UNKNOWN, replace(SOME, approvals=(OPEN, DENIED))])
+@pytest.mark.parametrize("circumstances", [SOME, UNKNOWN, LACKING, replace(SOME, approvals=(OPEN, DENIED))])
 def test_what_a_record_keeps_is_read_back_the_same(circumstances: object) -> None:
     """Ours: replay is made of this."""
     assert isinstance(circumstances, type(UNKNOWN))
@@ -45,6 +48,12 @@ def test_where_nothing_is_known_nothing_is_granted() -> None:
     assert UNKNOWN.grants == ()
 
 
+def test_what_a_call_could_not_take_stands_beside_what_is_spent() -> None:
+    """Ours: and what is empty leaves no member, so that older records are read, and replayed, as they were."""
+    assert (LACKING.spent, LACKING.exhausted) == (SOME.spent | {"budget:b:g-1"}, {"rate:r:g-1": 1000})
+    assert circumstances_form(LACKING).keys() - circumstances_form(SOME).keys() == {"exhausted", "denials"}
+
+
 WRONG: dict[str, JsonObject] = {
     "a grant that is none": {"grants": ["g-1"]},
     "a label that is no string": {"labels": [1]},
@@ -53,6 +62,12 @@ WRONG: dict[str, JsonObject] = {
     "something frozen that is no string": {"frozen": [{}]},
     "an epoch that is no number": {"epoch": "7"},
     "a time that is no number": {"last_used_ms": "yesterday"},
+    "nothing exhausted": {"exhausted": {}},
+    "something exhausted for no time": {"exhausted": {"rate:r": 0}},
+    "something exhausted for a time that is none": {"exhausted": {"rate:r": "1000"}},
+    "exhausted things that are a list": {"exhausted": ["rate:r"]},
+    "denials that are none": {"denials": 0},
+    "denials that are no number": {"denials": True},
     "a member that we do not know": {"reviews": []},
     "approvals that are none": {"approvals": []},
     "approvals that are no list": {"approvals": {}},

@@ -431,6 +431,17 @@ def test_what_is_spent_is_refused(key: str) -> None:
     assert (stop_of(made).reason, stop_of(made).detail) == (Reason.BUDGET_SPENT, f"`{key}`: all 3 are used")
 
 
+@promise("P7")
+def test_what_had_no_place_is_refused_after_all_else() -> None:
+    """Issue 7: who may not call is not told how often; and a denial takes nothing."""
+    grant, lacking = a_grant(), circumstances_of(a_grant()).without(frozenset(), {"rate:r:g-1": 500})
+    made = judged(grant=grant, circumstances=lacking)
+    assert (stop_of(made).reason, stop_of(made).remedy) == (Reason.RATE_LIMITED, "try again in 1 s")
+    assert (made.leases, made.claims) == ((), ())
+    denied = judged(circumstances=lacking, snapshot=snapshot_of(engine(call=deny())))
+    assert stop_of(denied).reason is Reason.DENIED_BY_POLICY
+
+
 # --- the value -------------------------------------------------------------------------------------------------------
 
 

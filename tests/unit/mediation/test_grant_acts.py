@@ -21,7 +21,7 @@ from mediator.identity.statement import (
     sign_statement,
     verify_one_of,
 )
-from mediator.mediation.grant_acts import REASON_MAX, name_to_freeze, reason_to_revoke, renewed_until
+from mediator.mediation.grant_acts import REASON_MAX, name_to_freeze, reason_to_revoke, renewed_until, rule_to_keep
 from mediator.mediation.tasks import FRESH_MS
 from mediator.refusal import Reason, Refused
 from mediator.settings.sections import DelegationSettings
@@ -224,3 +224,25 @@ def test_a_freeze_of_nobody_or_for_no_reason_is_none(changed: dict[str, Json]) -
     """Ours: a name that matches nothing would stop nothing, and say that it did."""
     assert reason_of(freezes, **changed) is Reason.MALFORMED
     assert reason_of(freezes, Act.UNFREEZE, **changed) is Reason.MALFORMED
+
+
+def keeps(act: Act = Act.FREEZE_RULE, *, said: Act | None = None, at: int = NOW_MS, **changed: Json) -> tuple[str, str]:
+    subject: JsonObject = {"rule": "loop of task", "reason": "nobody is at hand"}
+    rule, reason = rule_to_keep(stated(said or act, subject | changed, OPERATOR, at=at), act, NOW_MS)
+    return rule.text, reason
+
+
+@pytest.mark.parametrize("act", [Act.FREEZE_RULE, Act.UNFREEZE_RULE])
+def test_an_operator_has_a_rule_kept_or_taken_out_and_says_why(act: Act) -> None:
+    """Issue 7: by a signed statement."""
+    assert keeps(act) == ("loop of task", "nobody is at hand")
+
+
+@promise("P7")
+def test_what_is_no_statement_of_a_rule_is_refused() -> None:
+    """Bad input; and one act's statement is not another's."""
+    for changed in ({"rule": "denials of agent"}, {"rule": 7}, {"reason": ""}, {"reason": None}, {"name": "agent:a"}):
+        assert reason_of(keeps, **changed) is Reason.MALFORMED
+    assert reason_of(keeps, said=Act.FREEZE) is Reason.MALFORMED
+    assert reason_of(keeps, said=Act.UNFREEZE_RULE) is Reason.MALFORMED
+    assert reason_of(keeps, at=NOW_MS - 600_000) is Reason.EXPIRED_CREDENTIAL

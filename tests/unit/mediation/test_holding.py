@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mediator.canonical import Json, JsonObject
+from mediator.canonical import Json, JsonObject, digest_of
 from mediator.manifest.offer import Offer
 from mediator.mediation.holding import Holding
 from mediator.refusal import Reason, Refused
@@ -204,3 +204,13 @@ def test_an_offer_can_be_compared_without_a_note(held: Held) -> None:
     assert not held.holding.agrees("mail", Offer(tools=[READ.definition]))
     assert not held.holding.agrees("mail", Offer(tools=[{**READ.definition, "x": 1}, MAIL_SEND.definition]))
     assert (held.left(), held.noted(), hurried) == (["read", "send"], [], [1])
+
+
+def test_each_item_that_is_quarantined_is_told_once_with_what_was_noted(held: Held) -> None:
+    """Issue 7: rules look for drift."""
+    told: list[tuple[str, str]] = []
+    held.holding.drifted = lambda one, evidence: told.append((one.key.name, evidence))
+    for _ in range(2):
+        held.holding.observe("mail", Offer(tools=[READ.definition]))
+    (note,) = held.noted()
+    assert told == [("send", digest_of(note))]

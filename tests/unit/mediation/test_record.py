@@ -76,12 +76,16 @@ def test_a_call_that_stops_at_its_chain_names_the_whole_of_it() -> None:
 @promise("P8", "P9")
 def test_an_allow_says_which_tool_and_which_policies_and_what_was_claimed() -> None:
     """Design 5.8."""
-    deliberation = allowed(claims=[Claim(key="calls:g-1", limit=3)])
+    spent = Claim(key="budget:b:g-1", limit=90, amount=40)
+    deliberation = allowed(claims=[Claim(key="calls:g-1", limit=3), spent])
     entry = decision_entry(deliberation)
     assert (entry["kind"], entry["verdict"], entry["step"], entry["reason"]) == ("decision", "allow", "decide", None)
     assert (member(entry, "item", "kind"), member(entry, "item", "name")) == ("tool", "now")
     assert member(entry, "policies", "determining") == ["reads"]
-    assert entry["claims"] == [{"key": "calls:g-1", "limit": 3}]
+    assert entry["claims"] == [
+        {"key": "calls:g-1", "limit": 3},
+        {"key": "budget:b:g-1", "limit": 90, "amount": 40},
+    ]
     assert entry["trust"] == deliberation.snapshot.digests()
 
 

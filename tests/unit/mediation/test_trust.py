@@ -13,6 +13,7 @@ from mediator.canonical import digest_of
 from mediator.delegation.chain import prove_chain
 from mediator.mediation.trust import audiences_of, refuse_if_elsewhere
 from mediator.refusal import Reason, Refused
+from mediator.settings.quotas import BudgetSettings, Quotas
 from tests.promises import promise
 from tests.simulated.forged_tokens import KEY, NOW_MS, jwk_of, trusting
 from tests.simulated.grants import a_grant
@@ -37,6 +38,15 @@ def test_other_trust_has_another_digest() -> None:
     snapshot = a_snapshot()
     others = [replace(snapshot, pins=pins_of()), replace(snapshot, keys=trusting(jwk_of(KEY, kid="another")))]
     assert len({snapshot.digest, *(other.digest for other in others)}) == 3
+
+
+@promise("P8")
+def test_budgets_are_part_of_it_where_there_are_any() -> None:
+    """Ours: which claims a call makes follows from them."""
+    snapshot = a_snapshot()
+    quotas = Quotas(budgets=(BudgetSettings(name="b", per="task", max=1),))
+    counted = replace(snapshot, limits=replace(snapshot.limits, quotas=quotas))
+    assert counted.digests() == {**snapshot.digests(), "budgets": quotas.budgets_digest}
 
 
 def test_an_endpoint_is_addressed_by_the_base_url_or_by_its_own() -> None:

@@ -100,7 +100,7 @@ def test_every_fact_can_be_said() -> None:
             "context": {
                 "chain": {"depth": 2, "root": "r", "members": ["m"], "connectors": ["n"]},
                 "grant": {"id": "g", "covers": False, "purpose": "p", "expires": 7},
-                "task": {"id": "t", "labels": ["l"], "calls": 3, "age": 4, "novel": ["v"]},
+                "task": {"id": "t", "labels": ["l"], "calls": 3, "denials": 2, "age": 4, "novel": ["v"]},
                 "destination": ["d"],
                 "proof": "dpop",
                 "approval": {"approver": "b", "at": 5, "request_hash": "h"},

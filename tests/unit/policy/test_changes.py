@@ -187,7 +187,7 @@ def test_a_required_set_of_a_record_that_would_be_there_is_empty() -> None:
     record = Record(members={"inner": SHAPE.members["task"]})
     shape = Record(members={"opts": Member(type=record, required=False)})
     assert changes("context has opts", {}, shape)["opts"] == [
-        {"inner": {"id": ANOTHER, "labels": [], "calls": 0, "age": 0, "novel": []}}
+        {"inner": {"id": ANOTHER, "labels": [], "calls": 0, "denials": 0, "age": 0, "novel": []}}
     ]
 
 

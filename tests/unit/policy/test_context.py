@@ -49,7 +49,7 @@ def test_every_attribute_of_the_design_is_there_with_its_type() -> None:
         '"proof": String, "protocol": String, "provenance": Set<String>, "request_hash": String, '
         '"secrets": Set<String>, '
         '"targets": { "domains": Set<String>, "paths": Set<String>, "folders": Set<String> }, '
-        '"task": { "id": String, "labels": Set<String>, "calls": Long, "age": Long, "novel": Set<String> } }'
+        '"task": { "id": String, "labels": Set<String>, "calls": Long, "denials": Long, "age": Long, "novel": Set<String> } }'
     )
 
 
@@ -88,7 +88,7 @@ def test_the_whole_of_the_facts_is_read() -> None:
     assert reader_of_base(EVERYTHING)(FULL) == {
         "chain": {"depth": 0, "root": "planner-1", "members": ["planner-1"], "connectors": []},
         "grant": {"id": "grant-1", "covers": True, "purpose": "tests", "expires": 2_000},
-        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
         "destination": ["a", "b", "c.b"],
         "targets": {"domains": ["a", "b", "c.b"], "paths": ["/x/y"], "folders": ["/x", "/x/y"]},
         "proof": "bearer",
@@ -114,7 +114,7 @@ def test_only_what_is_wanted_is_read() -> None:
         "grant": {"covers": True},
         "proof": "bearer",
         "approval": {"at": 900},
-        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "age": 10, "novel": []},
+        "task": {"id": "task-1", "labels": ["untrusted"], "calls": 0, "denials": 0, "age": 10, "novel": []},
     }
     assert reader_of_base(frozenset())(FULL) == {}
 

@@ -112,6 +112,11 @@ BAD = {
     "an unknown section, with the nearest": Bad(
         "[sever]\nport = 1", "mediator.toml: unknown key `sever`", "did you mean `server`? (in mediator.toml)"
     ),
+    "an unknown key of proofs": Bad(
+        "[proof]\nnonce = true",
+        "mediator.toml: unknown key `proof.nonce`",
+        "did you mean `nonce_required`? (in mediator.toml)",
+    ),
     "an unknown key far from any": Bad(
         "[policy]\nzzzzzzzz = 1",
         "mediator.toml: unknown key `policy.zzzzzzzz`",

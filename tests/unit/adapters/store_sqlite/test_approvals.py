@@ -66,7 +66,7 @@ class Opened:
             return int(connection.execute("SELECT value FROM epoch").fetchone()[0])
 
     def use(self, approval_id: str) -> None:
-        self.run("INSERT INTO claims VALUES (?, 'default', 1)", claim_key(approval_id))
+        self.run("INSERT INTO claims VALUES (?, 'default', 1, NULL)", claim_key(approval_id))
 
 
 @pytest.fixture

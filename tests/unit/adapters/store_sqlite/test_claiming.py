@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mediator.adapters.store_sqlite.claiming import take
+from mediator.adapters.store_sqlite.claiming import count, find_taken, forget, take
 from mediator.adapters.store_sqlite.schema import connect, open_engine
 from mediator.mediation.deliberate import Claim
 from mediator.mediation.ports import Claimed, Lost, Stale
@@ -80,3 +81,39 @@ def test_what_was_counted_before_is_not_counted_again(connection: sqlite3.Connec
     connection.execute("DELETE FROM claims")
     assert take(connection, "default", [TWICE], 1, known, alarms.append) == (Lost(TWICE), frozenset({"a"}))
     assert len(alarms) == 1
+
+
+def test_windows_that_are_over_are_taken_out_and_nothing_else(connection: sqlite3.Connection) -> None:
+    """Ours: a minute later, for who was judged in a window is counted in it."""
+    claims = [Claim(key=f"w{until}", limit=9, until_ms=until) for until in (1000, 2000)]
+    take(connection, "default", [*claims, TWICE], 1, {}, unheard)
+    forget(connection, 60_999)
+    assert taken(connection) == {"w1000": 1, "w2000": 1, "a": 1}
+    forget(connection, 61_000)
+    assert taken(connection) == {"w2000": 1, "a": 1}
+
+
+@promise("P7")
+def test_what_cannot_be_counted_is_said_and_nothing_of_it_is_counted(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """Ours: all of it, or none."""
+    known: dict[str, int] = {}
+    assert count(connection, "default", [replace(TWICE, amount=5), ONCE], known) == {"a", "b"}
+    assert known == {"a": 5, "b": 1}
+    with closing(connect(tmp_path / "state.sqlite", 1)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as stop:
+            count(connection, "default", [TWICE], known)
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE
+    assert taken(connection) == {"a": 5, "b": 1}
+
+
+def test_what_was_counted_can_be_read(connection: sqlite3.Connection) -> None:
+    """Ours: and a file that cannot be read is said to be one."""
+    take(connection, "default", [replace(TWICE, amount=2)], 1, {}, unheard)
+    assert [find_taken(connection, key) for key in ("a", "b")] == [2, 0]
+    connection.execute("DROP TABLE claims")
+    with pytest.raises(Refused) as stop:
+        find_taken(connection, "a")
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE

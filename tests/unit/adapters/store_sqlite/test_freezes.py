@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mediator.adapters.store_sqlite.freezes import EVERYTHING, FreezeTable
+from mediator.adapters.store_sqlite.freezes import EVERYTHING, RULES_MAX, FreezeTable
 from mediator.adapters.store_sqlite.schema import connect, open_engine
 from mediator.canonical import canonical_bytes
 from mediator.evidence import Secret
@@ -163,7 +163,38 @@ def test_no_name_is_written_outside_the_mac(opened: Opened) -> None:
     opened.table.change("tool:mail/send", "sha256:1")
     row = opened.row()
     assert row is not None
-    assert row[0] == canonical_bytes({"frozen": {"tool:mail/send": "sha256:1"}, "serial": 1})
+    assert row[0] == canonical_bytes({"frozen": {"tool:mail/send": "sha256:1"}, "rules": {}, "serial": 1})
     with closing(sqlite3.connect(opened.path)) as connection:
         columns = [column[1] for column in connection.execute("PRAGMA table_info(freezes)")]
     assert columns == ["one", "form", "mac"]
+
+
+@promise("P7")
+def test_rules_stand_in_the_same_row_and_stop_nobody_by_themselves(opened: Opened) -> None:
+    """Issue 7: who can write the database alone takes none out; the epoch stays, for nobody's trust has moved."""
+    opened.table.change("agent:a", "sha256:1")
+    before, earlier = opened.epoch(), opened.row()
+    assert opened.table.change_rule("loop of task", "sha256:2")
+    assert not opened.table.change_rule("loop of task", "sha256:3")
+    assert opened.again().list_rules() == {"loop of task": "sha256:2"}
+    assert opened.table.read(opened.row()) == {"agent:a": "sha256:1"}
+    assert opened.epoch() == before
+    assert earlier is not None
+    opened.run("UPDATE freezes SET form = ?, mac = ?", *earlier)  # the row of before the rule
+    assert opened.table.read(opened.row()) is EVERYTHING
+    assert opened.table.list_rules() == {}
+    with pytest.raises(Refused) as stop:
+        opened.table.change_rule("loop of owner", "sha256:4")
+    assert stop.value.reason is Reason.STORE_UNAVAILABLE
+
+
+def test_rules_are_taken_out_and_have_an_end(opened: Opened) -> None:
+    """Ours: each is looked for at each denial."""
+    for number in range(RULES_MAX):
+        assert opened.table.change_rule(f"budget b{number} of task", "sha256:1")
+    with pytest.raises(Refused) as stop:
+        opened.table.change_rule("loop of task", "sha256:1")
+    assert stop.value.reason is Reason.MALFORMED
+    assert opened.table.change_rule("budget b0 of task", None)
+    assert not opened.table.change_rule("budget b0 of task", None)
+    assert opened.table.change_rule("loop of task", "sha256:1")

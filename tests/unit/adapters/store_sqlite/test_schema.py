@@ -102,7 +102,7 @@ def test_a_store_that_is_not_whole_is_refused(path: Path) -> None:
     rows = ", ".join(f"('{number}', 'default', 'root', 1)" for number in range(4000))
     run(
         path,
-        f"INSERT INTO claims SELECT column1, column2, column4 FROM (VALUES {rows})",
+        f"INSERT INTO claims SELECT column1, column2, column4, NULL FROM (VALUES {rows})",
         "PRAGMA wal_checkpoint(TRUNCATE)",
     )
     with path.open("r+b") as file:
