@@ -196,7 +196,7 @@ MISTAKES = {
     "conditions that contradict each other": (
         f"forbid ({NOW}) when {{ context.now < 1 && context.now > 1 }};", "warning", "can never be met", "mend",
     ),
-    "what nothing fills yet": (f"forbid ({NOW}) when {{ context.justified }};", "warning", "nothing fills", "limits.md"),
+    "what nothing fills yet": (f"forbid ({NOW}) when {{ context.task.labels.isEmpty() }};", "warning", "nothing fills", "limits.md"),
     "a pattern that can be escaped": (
         f'forbid ({ALARM}) unless {{ context.args has text && context.args.text like "/srv/*" }};',
         "warning", "can be escaped", '!(context.args.text like "*..*")',
