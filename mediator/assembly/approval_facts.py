@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mediator.because import Author
 from mediator.canonical import Json, JsonObject, canonical_bytes
 from mediator.mediation.approval_request import ApprovalRequest
 
@@ -16,7 +17,9 @@ WRITTEN_BY: Final[JsonObject] = {
     "purpose": "whoever opened the task",
     "sentence": "an operator, in a policy",
 }
-"""Whose words stand in which member; all others are the mediator's own."""
+"""Whose words stand in which member; all others are the mediator's own. Of `because` the request itself says it."""
+
+_AUTHORS: Final = {Author.OWNER: "the owner, who signed for the task", Author.AGENT: "the agent"}
 
 
 def approval_facts(request: ApprovalRequest, state: str, url: str) -> JsonObject:
@@ -34,8 +37,9 @@ def approval_facts(request: ApprovalRequest, state: str, url: str) -> JsonObject
         "decision": request.decision,
         "policies": [*request.policies],
         "sentence": request.sentence,
+        "because": None if request.because is None else request.because.text,
         "url": url,
-        "written_by": WRITTEN_BY,
+        "written_by": WRITTEN_BY | ({} if request.because is None else {"because": _AUTHORS[request.because.by]}),
     }
 
 

@@ -39,7 +39,7 @@ group = typer.Typer(no_args_is_help=True, help="What agents may do once a person
 
 _STYLES: Final = {"open": WARN, "half approved": WARN, "approved": GOOD, "denied": BAD}
 _FACTS: Final = (
-    "effect", "agent", "owner", "chain", "purpose", "task", "grant", "method", "requested_ms", "expires_ms", "policies",
+    "effect", "agent", "owner", "chain", "purpose", "because", "task", "grant", "method", "requested_ms", "expires_ms", "policies",
     "sentence", "decision", "digest", "request_hash",
 )  # fmt: skip
 _IdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="The request, as `approvals list` names it.")]

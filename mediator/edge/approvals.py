@@ -52,7 +52,7 @@ _STATUS: Final[Mapping[Reason, int]] = MappingProxyType(
     }
 )
 _FACTS: Final = (
-    "state", "effect", "server", "name", "agent", "owner", "chain", "purpose", "task", "requested_ms", "expires_ms",
+    "state", "effect", "server", "name", "agent", "owner", "chain", "purpose", "because", "task", "requested_ms", "expires_ms",
     "policies", "sentence", "decision", "digest", "request_hash",
 )  # fmt: skip
 

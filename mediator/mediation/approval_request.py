@@ -4,7 +4,7 @@ Pure. It is made from the denial as it stands on record, so that nothing can be 
 are those that were hashed, and are the ones that would be forwarded. Whose words are whose is said member by member:
 
 - the agent's: `arguments`, `answers`. They may lie, and may be written to be read in haste.
-- the owner's or the agent's: `purpose`, as the task was opened with it.
+- the owner's or the agent's: `purpose`, as the task was opened with it; and `because`, why it is made, which says whose.
 - the operators': `sentence`, the `@reason` of the policy.
 - ours: all else, from stored grants and pins.
 
@@ -16,10 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from mediator.canonical import JsonObject
+from mediator.because import Author, Because, is_because
+from mediator.canonical import Json, JsonObject
 from mediator.effect import Effect
 from mediator.kind import ItemKind
 from mediator.mediation.approval import Approval, approval_form, parse_approval
+from mediator.mediation.question import find_justification
 from mediator.mediation.record import Committed
 from mediator.refusal import Reason, Refused
 
@@ -48,6 +50,7 @@ class ApprovalRequest:
     purpose: str
     policies: tuple[str, ...]
     sentence: str | None
+    because: Because | None = None
 
     def is_open(self, now_ms: int) -> bool:
         """Whether somebody may still approve or deny it, for all that is known of it here."""
@@ -81,6 +84,7 @@ def request_for(committed: Committed, approval_id: str, lives_ms: int) -> Approv
         purpose=chain.presented.purpose,
         policies=decision.determining,
         sentence=decision.sentence,
+        because=find_justification(judged.call, chain, item),
     )
 
 
@@ -106,6 +110,7 @@ def request_form(request: ApprovalRequest) -> JsonObject:
         "purpose": request.purpose,
         "policies": [*request.policies],
         "sentence": request.sentence,
+        "because": None if request.because is None else {"text": request.because.text, "by": str(request.because.by)},
     }
 
 
@@ -132,6 +137,7 @@ def parse_request(form: JsonObject) -> ApprovalRequest:
             "purpose": str(purpose),
             "policies": list(policies),
             "sentence": None | str() as sentence,
+            "because": because,
             **rest,
         } if not rest and kind in set(ItemKind) and effect in set(Effect):
             return ApprovalRequest(
@@ -154,9 +160,24 @@ def parse_request(form: JsonObject) -> ApprovalRequest:
                 purpose=purpose,
                 policies=tuple(map(str, policies)),
                 sentence=sentence,
+                because=_because(because),
             )
         case _:
-            raise Refused(Reason.MALFORMED, "a request for an approval cannot be read")
+            raise _unreadable()
+
+
+def _because(form: Json) -> Because | None:
+    match form:
+        case None:
+            return None
+        case {"text": str(text), "by": str(author), **rest} if not rest and is_because(text) and author in set(Author):
+            return Because(text=text, by=Author(author))
+        case _:
+            raise _unreadable()
+
+
+def _unreadable() -> Refused:
+    return Refused(Reason.MALFORMED, "a request for an approval cannot be read")
 
 
 def noted_request(request: ApprovalRequest) -> JsonObject:

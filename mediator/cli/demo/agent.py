@@ -24,10 +24,11 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the agent was told: text, and where it was refused the reason that stands beside it."""
+    """What the agent was told: text, and where it was refused the reason, and the request for an approval, beside it."""
 
     text: str
     refused: str | None
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +75,6 @@ async def use_stolen(url: str, token: str) -> Answer:
 def _answer(result: CallToolResult) -> Answer:
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
     refusal = (result.meta or {}).get("org.mcp-mediator/refusal")
-    return Answer(text=text, refused=str(refusal["reason"]) if isinstance(refusal, dict) else None)
+    if not isinstance(refusal, dict):
+        return Answer(text=text, refused=None)
+    return Answer(text=text, refused=str(refusal["reason"]), approval=str(refusal.get("approval", "")))

@@ -144,15 +144,16 @@ async def _through_the_connector(story: Story, stage: Stage, url: str, fleet: Fl
 async def _forbid_the_connector(story: Story, stage: Stage, worker: Agent, through: Agent) -> None:
     log = stage.root / "notes.arrivals"
     answer = await worker.call("notes__send_note", _LETTER)
-    story.refused("the worker never sent before: a human would have to look at it", answer, "APPROVAL_REQUIRED")
-    (stage.work / "policies" / "novelty.cedar").unlink()
-    story.says("  In this garden agents may do what is new to them; the operator takes `policies/novelty.cedar` away:")
-    story.command("policy", "activate", "--operator", OWNER)
-    stage.mediator("policy", "activate", "--operator", OWNER)
+    story.refused("the worker never sent before: a human has to look at it, once", answer, "APPROVAL_REQUIRED")
+    story.says("  The operator looks at exactly this letter, and signs that it may go:")
+    story.command("approvals", "approve", answer.approval, "--who", OWNER)
+    stage.mediator("approvals", "approve", answer.approval, "--who", OWNER, "--yes")
     answer = await worker.call("notes__send_note", _LETTER)
-    story.answered("the worker sends", answer, containing="sent")
+    story.answered("the worker sends that letter", answer, containing="sent")
     answer = await through.call("notes__send_note", _LETTER)
-    story.answered("it sends through the plugin, too: nobody minds yet", answer, containing="sent")
+    story.answered(
+        "now it has sent before, and sends through the plugin, too: nobody minds yet", answer, containing="sent"
+    )
     (stage.work / "policies" / "plugin.cedar").write_text(_POLICY, encoding="utf-8")
     story.says("  Now an operator minds that one plugin, while all of them work:")
     story.quotes(_POLICY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mediator.assembly.approval_facts import WRITTEN_BY, approval_facts, listed_facts
+from mediator.because import Author, Because
 from mediator.canonical import canonical_bytes
 from mediator.mediation.approval import Approver, Denial
 from mediator.mediation.approval_request import request_form
@@ -28,6 +29,9 @@ def test_nothing_of_a_request_is_kept_from_its_approver() -> None:
         assert shown is None or shown in told, name
     assert told["written_by"] == WRITTEN_BY
     assert set(WRITTEN_BY) <= set(told)
+    assert told["because"] is None
+    why = approval_facts(replace(ASKED, because=Because(text="look", by=Author.AGENT)), "open", "x")
+    assert (why["because"], why["written_by"]) == ("look", WRITTEN_BY | {"because": "the agent"})
     assert (told["state"], told["url"]) == ("open", "https://m.example/approve/approval-1")
 
 

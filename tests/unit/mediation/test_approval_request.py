@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mediator.because import Author, Because
 from mediator.canonical import canonical_bytes, parse_object
 from mediator.effect import Effect
 from mediator.kind import ItemKind
@@ -52,6 +53,26 @@ async def test_it_is_what_was_judged(asked: ApprovalRequest) -> None:
     assert not asked.is_open(asked.approval.expires_ms)
 
 
+@promise("P6")
+async def test_it_says_why_and_in_whose_words() -> None:
+    """Issue 7: the justification is shown to the approver with who wrote it, and is never trusted."""
+    world = SimulatedWorld()
+    world.pin(WEATHER_READ)
+    world.activate({**FOR_BEARERS, "more.cedar": NEEDS_APPROVAL})
+    task = world.open_task(tools="weather/*")
+    asked = tools_call("weather__read", city="Oslo")
+    params = asked["params"]
+    assert isinstance(params, dict)
+    meta = params["_meta"]
+    assert isinstance(meta, dict)
+    meta["org.mcp-mediator/justification"] = "the owner wants to know"
+    await world.answer(asked, bearer=task.token)
+    (request,) = world.approvals.requests.values()
+    assert request.because == Because(text="the owner wants to know", by=Author.AGENT)
+    assert parse_request(request_form(request)) == request
+    assert b"the owner wants" not in canonical_bytes(noted_request(request))
+
+
 async def test_it_ends_with_the_shortest_link() -> None:
     """P5: never later than the task."""
     world = SimulatedWorld()
@@ -87,7 +108,17 @@ async def test_what_is_stored_is_read_back_the_same(asked: ApprovalRequest) -> N
 @promise("P7")
 @pytest.mark.parametrize(
     "broken",
-    [{"more": 1}, {"effect": "explode"}, {"kind": "file"}, {"arguments": []}, {"requested": "now"}, {"approval": {}}],
+    [
+        {"more": 1},
+        {"effect": "explode"},
+        {"kind": "file"},
+        {"arguments": []},
+        {"requested": "now"},
+        {"approval": {}},
+        {"because": "x"},
+        {"because": {"text": "", "by": "agent"}},
+        {"because": {"text": "x", "by": "eve"}},
+    ],
 )
 async def test_what_was_not_written_like_that_is_refused(asked: ApprovalRequest, broken: Any) -> None:
     """Ours."""
