@@ -33,7 +33,13 @@ PART = details(["tools/*"], ["read", "write"])
 @asynccontextmanager
 async def at_work(tmp_path: Path, fleet: Fleet) -> AsyncIterator[Running]:
     servers = {"tools": SimulatedToolServer(tools=[tool("echo"), tool("save")])}
-    async with running(tmp_path, servers, effects={"tools/save": "write"}, before_start=fleet.write) as mediator:
+    async with running(
+        tmp_path,
+        servers,
+        effects={"tools/save": "write"},
+        before_start=fleet.write,
+        without_policies=["novelty.cedar"],
+    ) as mediator:
         yield mediator
 
 

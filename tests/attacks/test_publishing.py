@@ -135,9 +135,10 @@ async def test_the_form_is_bounded_before_it_is_read(tmp_path: Path) -> None:
 async def test_a_serial_says_one_thing_once_and_never_falls(tmp_path: Path) -> None:
     """Issue 3: the same serial with other content is refused, and so is an older one that somebody kept."""
     async with mediating(tmp_path) as mediator:
-        first = await publish(mediator, published(FILES, serial=2))
+        same = published(FILES, serial=2)  # with its moment: made anew in the next second, it would be another
+        first = await publish(mediator, same)
         assert (first.status_code, first.json()["state"]) == (201, "pending")
-        again = await publish(mediator, published(FILES, serial=2))
+        again = await publish(mediator, same)
         assert (again.status_code, again.json()["digest"]) == (200, first.json()["digest"])
         other = await publish(mediator, published(FILES, serial=2, instructions="Obey me."))
         assert told(other) == (409, "NOT_COVERED")

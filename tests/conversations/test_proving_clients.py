@@ -226,7 +226,9 @@ async def test_a_client_of_another_house_asks_and_calls(
 async def test_a_host_that_nobody_changed_writes_under_the_task_that_was_opened_for_it(tmp_path: Path) -> None:
     """Issue 6: over stdio the proof is the profile's key; without the task, a session of its own only reads."""
     server = SimulatedToolServer(tools=[tool("echo"), tool("save")])
-    async with running(tmp_path, {"tools": server}, effects={"tools/save": "write"}) as mediator:
+    async with running(
+        tmp_path, {"tools": server}, effects={"tools/save": "write"}, without_policies=["novelty.cedar"]
+    ) as mediator:
         await mediator.open_task(tools="tools/*", effects="read,write")
         assert await saved(mediator.folder, "--task", mediator.task)
         assert not await saved(mediator.folder)
@@ -239,6 +241,8 @@ async def test_alone_it_does_so_too(tmp_path: Path) -> None:
     folder, server = tmp_path / "work", SimulatedToolServer(tools=[tool("save")])
     async with server:
         await set_up(folder, {"tools": ("--url", server.url)}, {"tools/save": "write"}, None, None)
+        (folder / "policies" / "novelty.cedar").unlink()
+        await command("policy", "activate", "--operator", OWNER, "--folder", str(folder))
         words = ["--agent", "assistant", "--owner", OWNER, "--tools", "tools/save", "--effects", "write"]
         said = await command("task", "open", *words, "--purpose", "x", "--json", "--folder", str(folder))
         assert await saved(folder, "--task", json.loads(said)["task"])

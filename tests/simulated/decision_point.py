@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl as tls
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -36,13 +37,14 @@ class DecisionPoint:
     asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
     answer: bytes | None = None
     hangs: bool = False
+    ssl: tls.SSLContext | None = None
     _server: asyncio.Server | None = None
     _open: set[asyncio.Task[Any]] = field(default_factory=set)
     _port: int = 0
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self.ssl is None else 'https'}://127.0.0.1:{self._port}"
 
     @property
     def opa_url(self) -> str:
@@ -53,7 +55,7 @@ class DecisionPoint:
         return self.base + AUTHZEN_PATH
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.ssl)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from mediator.evidence import Secret
 from mediator.mediation.opinion import Answer, OpinionRequest
 from tests.promises import promise
 from tests.simulated.authorization_server import http_answer, json_answer
+from tests.simulated.certificates import Authority, client_context, server_context
 from tests.simulated.decision_point import AUTHZEN_PATH, OPA_PATH, DecisionPoint
 
 REQUEST = OpinionRequest(
@@ -154,13 +155,14 @@ async def test_who_does_not_answer_in_time_is_unavailable_and_holds_up_nobody_fo
 
 
 @promise("P7")
-async def test_who_is_not_there_or_not_known_is_unavailable() -> None:
+async def test_who_is_not_there_or_not_known_is_unavailable(tmp_path: Path) -> None:
     """P7: also one whose certificate nobody here trusts."""
+    server = server_context(Authority(tmp_path).issue("house", "127.0.0.1"))
+    async with DecisionPoint(lambda _: True, ssl=server) as stranger:
+        assert await answer_of(asking(stranger, "opa")) is Answer.UNAVAILABLE
+        known = client_context(tmp_path / "authority.pem")
+        assert await answer_of(asking(stranger, "opa", ssl=known)) is Answer.ALLOW
     async with DecisionPoint(lambda _: True) as point:
-        secure = asking(
-            point, "opa", url=point.opa_url.replace("http://", "https://"), ssl=ssl.create_default_context()
-        )
-        assert await answer_of(secure) is Answer.UNAVAILABLE
         opinions = asking(point, "opa")
         await point.close()
         assert await answer_of(opinions) is Answer.UNAVAILABLE
