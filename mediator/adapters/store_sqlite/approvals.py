@@ -14,15 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, final
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from mediator.adapters.store_sqlite.schema import approvals_table, claims_table, epoch_table, grants_table, refused
+from mediator.adapters.store_sqlite.schema import (
+    approvals_table,
+    claims_table,
+    epoch_table,
+    grants_table,
+    looking,
+    transaction,
+)
 from mediator.canonical import canonical_bytes, parse_object
 from mediator.delegation.grant import GrantState
 from mediator.evidence import Secret
@@ -30,6 +35,7 @@ from mediator.mediation.approval import Approver, Denial, claim_key
 from mediator.mediation.approval_request import ApprovalRequest, parse_request, request_form
 from mediator.refusal import Reason, Refused
 
+_TABLES: Final = "the approvals"
 _CONTEXT: Final = b"mcp-mediator: a request for an approval, form 1\n"
 _REMEMBERED_MAX: Final = 10_000  # MACs, each about 200 bytes with its id
 
@@ -54,7 +60,7 @@ class ApprovalTable:
         Raises `Refused(STORE_UNAVAILABLE)`.
         """
         now_ms = request.requested_ms
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             self._forget(connection, now_ms)
             known = self._of_task(connection, request.task)
             live = [one for one in known if one.is_open(now_ms)]
@@ -72,17 +78,17 @@ class ApprovalTable:
 
     def find(self, approval_id: str) -> ApprovalRequest | None:
         """Return the request, if it is stored; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             return self._find(connection, approval_id)
 
     def is_used(self, approval_id: str) -> bool:
         """Tell whether a call took this approval; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             return self._is_used(connection, approval_id)
 
     def list_all(self) -> tuple[ApprovalRequest, ...]:
         """Return every request that is stored and was not used, oldest first; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             rows = connection.execute(select(approvals_table).where(approvals_table.c.tenant == self._tenant)).all()
             found = [one for row in rows if (one := self.read(row.id, row.form, row.mac)) is not None]
             unused = [one for one in found if not self._is_used(connection, one.approval.id)]
@@ -90,7 +96,7 @@ class ApprovalTable:
 
     def approve(self, approval_id: str, approver: Approver) -> ApprovalRequest:
         """Add who approved; raises `Refused`: as `deny`, and `PROOF_REPLAYED` for a key that did already."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             request = self._decidable(connection, approval_id)
             approval = request.approval
             if any(one.keyid == approver.keyid for one in approval.approvers):
@@ -107,7 +113,7 @@ class ApprovalTable:
         Raises `Refused`: `GRANT_UNKNOWN` for what is not stored, `NOT_COVERED` for what was denied or used, and
         `STORE_UNAVAILABLE`.
         """
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             request = self._decidable(connection, approval_id)
             request = replace(request, approval=replace(request.approval, denial=denial))
             mac = self._write(connection, request)
@@ -118,7 +124,7 @@ class ApprovalTable:
 
     def drop(self, approval_id: str) -> None:
         """Take a request out, for good while this process lives; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             connection.execute(delete(approvals_table).where(approvals_table.c.id == approval_id))
         self._remember(approval_id, b"")
 
@@ -189,22 +195,6 @@ class ApprovalTable:
         self._latest[approval_id] = mac
         while len(self._latest) > _REMEMBERED_MAX:
             del self._latest[next(iter(self._latest))]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise refused(f"the approvals cannot be written: {error.orig}") from error
-
-    @contextmanager
-    def _looking(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection.execution_options(looks=True)
-        except DBAPIError as error:
-            raise refused(f"the approvals cannot be read: {error.orig}") from error
 
 
 def unknown(approval_id: str) -> Refused:

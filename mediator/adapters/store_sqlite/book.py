@@ -8,19 +8,24 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, tuple_, update
-from sqlalchemy.exc import DBAPIError
 
 from mediator.adapters.store_sqlite.mac import COLUMNS, GrantSeal, columns_of
-from mediator.adapters.store_sqlite.schema import epoch_table, grants_table, refused, streams_table
+from mediator.adapters.store_sqlite.schema import (
+    epoch_table,
+    grants_table,
+    looking,
+    streams_table,
+    transaction,
+)
 from mediator.delegation.grant import Grant, GrantState
 from mediator.refusal import Reason, Refused
 
+_TABLES: Final = "the store"
 ENDED_MAX: Final = 100_000  # ids, each about 100 bytes: more than end while a grant lives
 
 
@@ -58,7 +63,7 @@ class GrantBook:
             raise Refused(Reason.CHAIN_INVALID, f"grant `{grant.id}` belongs to another tenant")
         form, mac = self._seal.seal(grant)
         table = grants_table.c
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             if connection.execute(select(table.id).where(table.id == grant.id)).first() is not None:
                 raise Refused(Reason.CHAIN_INVALID, f"there is a grant `{grant.id}` already")
             same = select(table.id).where(table.statement_digest == grant.statement_digest, table.parent.is_(None))
@@ -88,7 +93,7 @@ class GrantBook:
         if state is GrantState.OPEN:
             message = "a grant is not ended by opening it"
             raise ValueError(message)
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             stored = self._find(connection, grant_id)
             if stored is None:
                 raise Refused(Reason.GRANT_UNKNOWN, f"there is no grant `{grant_id[:64]}`")
@@ -108,12 +113,12 @@ class GrantBook:
 
     def find_stored(self, grant_id: str) -> StoredGrant | None:
         """Return the grant with its statement, if it is stored; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             return self._find(connection, grant_id)
 
     def list_grants(self) -> tuple[StoredGrant, ...]:
         """Return every grant, oldest first; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             rows = connection.execute(select(grants_table).order_by(grants_table.c.opened_ms, grants_table.c.id)).all()
             return tuple(stored for row in rows if (stored := self._read(row)) is not None)
 
@@ -129,7 +134,7 @@ class GrantBook:
         wanted = select(grants_table).order_by(table.opened_ms, table.id).limit(most)
         if live_at_ms is not None:
             wanted = wanted.where(table.state == str(GrantState.OPEN), table.expires_ms > live_at_ms)
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             if after is not None:
                 place = connection.execute(select(table.opened_ms, table.id).where(table.id == after)).first()
                 if place is None:
@@ -144,7 +149,7 @@ class GrantBook:
 
         Raises `Refused`: `GRANT_UNKNOWN`, `GRANT_REVOKED` for one that has ended, `STORE_UNAVAILABLE`.
         """
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             stored = self._find(connection, grant_id)
             if stored is None:
                 raise Refused(Reason.GRANT_UNKNOWN, f"there is no grant `{grant_id[:64]}`")
@@ -161,7 +166,7 @@ class GrantBook:
         """Return every grant that is open and has not run out, oldest first; raises `Refused(STORE_UNAVAILABLE)`."""
         table = grants_table.c
         wanted = select(grants_table).where(table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             rows = connection.execute(wanted.order_by(table.opened_ms, table.id)).all()
             return tuple(stored.grant for row in rows if (stored := self._read(row)) is not None)
 
@@ -175,7 +180,7 @@ class GrantBook:
 
     def bump_epoch(self) -> int:
         """Move the epoch: whatever was judged before is looked into again; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             return self._bump(connection)
 
     def catch_up(self, streams: Collection[str], epoch: int) -> bool:
@@ -183,7 +188,7 @@ class GrantBook:
 
         If so, revocations may be lost: every open grant is revoked, and the epoch goes beyond the ledger's.
         """
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             known = self._streams(connection)
             current = connection.execute(select(epoch_table.c.value)).scalar_one()
             unknown = sorted(set(streams) - known.keys())
@@ -201,40 +206,24 @@ class GrantBook:
 
     def announce_stream(self, stream: str, now_ms: int) -> None:
         """Remember that a stream of this name may come to be; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             self._add_stream(connection, stream, now_ms, is_there=False)
 
     def confirm_stream(self, stream: str) -> None:
         """Remember that it did; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             connection.execute(update(streams_table).where(streams_table.c.name == stream).values(is_there=True))
 
     def list_streams(self) -> Mapping[str, bool]:
         """Return every stream that was announced, and whether it came to be; raises `Refused(STORE_UNAVAILABLE)`."""
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             return self._streams(connection)
 
     def _count_live(self, of: ColumnElement[bool], now_ms: int) -> int:
         table = grants_table.c
         live = (of, table.state == str(GrantState.OPEN), table.expires_ms > now_ms)
-        with self._looking() as connection:
+        with looking(self._engine, _TABLES) as connection:
             return int(connection.execute(select(func.count()).select_from(grants_table).where(*live)).scalar_one())
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise refused(f"the store cannot be used: {error.orig}") from error
-
-    @contextmanager
-    def _looking(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection.execution_options(looks=True)
-        except DBAPIError as error:
-            raise refused(f"the store cannot be read: {error.orig}") from error
 
     def _find(self, connection: Connection, grant_id: str) -> StoredGrant | None:
         row = connection.execute(select(grants_table).where(grants_table.c.id == grant_id)).first()

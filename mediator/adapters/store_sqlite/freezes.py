@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, final
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from mediator.adapters.store_sqlite.schema import epoch_table, freezes_table, refused, streams_table
+from mediator.adapters.store_sqlite.schema import epoch_table, freezes_table, refused, streams_table, transaction
 from mediator.canonical import Json, JsonObject, canonical_bytes, parse_object
 from mediator.evidence import Secret
 from mediator.refusal import Reason, Refused
 
 EVERYTHING: Final[Mapping[str, str]] = MappingProxyType({"everything": ""})
 RULES_MAX: Final = 64
+_TABLES: Final = "the freezes"
 _CONTEXT: Final = b"mcp-mediator: freezes, form 2\n"
 
 
@@ -36,7 +35,7 @@ class FreezeTable:
         self._engine: Final = engine
         self._serial = 0  # of the latest row that was seen
         self._key: Final = hashlib.sha256(key.reveal().strip().encode()).digest()
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             # Written into a store that nobody used yet, and never again: a row that is gone was taken out. Who makes it
             # look unused takes out its streams, and is found out by the ledger, which has them.
             is_new = connection.execute(select(epoch_table.c.value)).scalar_one() == 1
@@ -50,7 +49,7 @@ class FreezeTable:
 
     def list_rules(self) -> Mapping[str, str]:
         """Return the rules by which somebody is stopped; none where the row is not as we wrote it: all is stopped then."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             return self._read(self._row(connection))[1]
 
     def _read(self, row: tuple[bytes, bytes] | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -72,7 +71,7 @@ class FreezeTable:
 
         Raises `Refused(STORE_UNAVAILABLE)`, also where the row is not ours: then nothing is let go.
         """
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             frozen, rules = self._ours(connection)
             changed = _changed(frozen, name, statement_digest)
             if changed is None:
@@ -84,7 +83,7 @@ class FreezeTable:
 
     def change_rule(self, rule: str, statement_digest: str | None) -> bool:
         """Keep this rule, or with no statement take it out; as `change`. Nobody is stopped by that, and the epoch stays."""
-        with self._transaction() as connection:
+        with transaction(self._engine, _TABLES) as connection:
             frozen, rules = self._ours(connection)
             changed = _changed(rules, rule, statement_digest)
             if changed is None:
@@ -108,14 +107,6 @@ class FreezeTable:
     def _write(self, connection: Connection, frozen: Mapping[str, str], rules: Mapping[str, str]) -> None:
         form, mac = self._sealed(frozen, rules, self._serial + 1)
         connection.execute(update(freezes_table).values(form=form, mac=mac))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise refused(f"the freezes cannot be used: {error.orig}") from error
 
     def _sealed(self, frozen: Mapping[str, str], rules: Mapping[str, str], serial: int) -> tuple[bytes, bytes]:
         members: JsonObject = {"frozen": {**frozen}, "rules": {**rules}, "serial": serial}

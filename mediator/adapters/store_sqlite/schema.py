@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -189,6 +190,26 @@ def connect(path: Path, busy_ms: int) -> sqlite3.Connection:
 def refused(detail: str, remedy: str | None = None) -> Refused:
     """Return the refusal of a store that cannot be used."""
     return Refused(Reason.STORE_UNAVAILABLE, detail, remedy=remedy)
+
+
+@contextmanager
+def transaction(engine: Engine, what: str) -> Iterator[Connection]:
+    """Write in one transaction; raises `Refused(STORE_UNAVAILABLE)`, which names what it is for."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise refused(f"{what} cannot be used: {error.orig}") from error
+
+
+@contextmanager
+def looking(engine: Engine, what: str) -> Iterator[Connection]:
+    """Read, and hold up nobody who writes; raises as `transaction`."""
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(looks=True)
+    except DBAPIError as error:
+        raise refused(f"{what} cannot be read: {error.orig}") from error
 
 
 def _require_private(path: Path) -> None:
